@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Worker: a thread with an io_uring that serves a back end and the PV queues
+ * on it, without sleeping while there is work.
+ *
+ * Each PV queue is a source. The worker's loop: poll every source and the
+ * uring's completions; after poll_ns without anything (adaptive: the time
+ * shrinks when polling did not pay) arm every source, look once more, sleep
+ * in io_uring on all their eventfds at once.
+ */
+#ifndef HS_BACKEND_WORKER_H
+#define HS_BACKEND_WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct hs_worker;
+
+/* Owned by its creator; all callbacks on the worker's thread. */
+struct hs_source {
+	int eventfd;		/* the doorbell (ioeventfd target) */
+	bool (*poll)(struct hs_source *source);	/* takes work; true when there was some */
+	/* asks the guest to ring; true when work arrived meanwhile (then disarmed again) */
+	bool (*arm)(struct hs_source *source);
+	void (*disarm)(struct hs_source *source);
+	struct hs_source *next;	/* private to the worker */
+	void *slot;		/* private to the worker */
+};
+
+int hs_worker_create(struct hs_worker **out, const char *name, uint64_t poll_ns);
+void hs_worker_destroy(struct hs_worker *worker);	/* joins the thread */
+
+/* Runs fn(arg) on the worker's thread and returns when it has run. Any other thread. */
+void hs_worker_call(struct hs_worker *worker, void (*fn)(void *arg), void *arg);
+
+/* On the worker's thread only (that is, from hs_worker_call or a callback). */
+int hs_worker_add(struct hs_worker *worker, struct hs_source *source);
+void hs_worker_remove(struct hs_worker *worker, struct hs_source *source);
+
+#endif /* HS_BACKEND_WORKER_H */

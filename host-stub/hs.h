@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The host stub, seen whole: what a VM consists of and who may touch what.
+ *
+ * One process runs one VM. The main thread sets everything up, drops the
+ * process's rights, then waits; each vCPU has a thread (vcpu.c), each disk
+ * worker has a thread (backend/worker.c). A guest that asks for a reboot gets
+ * a new struct hs_vm in the same process: back ends and workers outlive it.
+ *
+ * Locking: vm->lock serialises the emulated chips: hs_io_dispatch() holds it
+ * around every region handler that is not marked unlocked, and a worker's
+ * completion takes it before it touches a chip. Nothing that may block for
+ * long runs under it.
+ *
+ * Errors: functions return 0 or -errno unless they say otherwise. Whatever is
+ * meant for the user goes through hs_error(): one line, what, where, what to do.
+ */
+#ifndef HS_H
+#define HS_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../hypercall/abi/pvk.h"
+
+#define HS_MAX_VCPUS	4
+#define HS_MAX_DISKS	4
+
+struct hs_io;
+struct hs_mem;
+struct hs_vcpu;
+struct hs_blk;
+struct hs_irq;
+struct hs_pci;
+struct hs_pv;
+struct hs_ide;
+
+/* Which faces a disk has (docs/ABI.md, "Faces"). */
+enum hs_faces {
+	HS_FACES_BOTH,		/* emulated, and pvkit for a guest that asks */
+	HS_FACES_EMULATED,
+	HS_FACES_PVKIT,
+};
+
+struct hs_disk_config {
+	const char *path;
+	enum hs_faces faces;
+	bool read_only;
+	bool direct;		/* O_DIRECT */
+	uint32_t logical_block;	/* bytes; 512 unless told */
+	char serial[PVK_BLK_SERIAL_LEN + 1];
+};
+
+/* The command line, parsed and checked (options.c writes it, all others read). */
+struct hs_config {
+	const char *kernel;
+	const char *initrd;	/* or NULL */
+	const char *cmdline;
+	uint64_t memory;	/* bytes */
+	unsigned int vcpus;
+	struct hs_disk_config disk[HS_MAX_DISKS];
+	unsigned int disks;
+	uint64_t pv_offer;	/* PVK_FEAT_*; 0: no pvkit leaves, no ACPI device */
+	uint64_t kvm_mask;	/* KVM PV feature bits withheld (0x40000001 EAX) */
+	uint64_t poll_ns;	/* longest a worker polls before it sleeps */
+	const char *console;	/* "stdio", "none" or a file path */
+	const char *stats;	/* where to write the accounts as JSON, or NULL */
+	unsigned int seconds;	/* time limit of the run, 0: none */
+	bool no_reboot;		/* a reboot request ends the VM */
+	bool sandbox;		/* seccomp; on unless told */
+};
+
+/* Why the VM ended; vcpu threads and chips report through hs_vm_stop(). */
+enum hs_stop {
+	HS_STOP_NONE,
+	HS_STOP_POWEROFF,
+	HS_STOP_REBOOT,
+	HS_STOP_SIGNAL,		/* the user ended it */
+	HS_STOP_TIMEOUT,	/* config.seconds */
+	HS_STOP_ERROR,		/* KVM or the stub gave up; said on stderr */
+};
+
+struct hs_vm {
+	const struct hs_config *config;
+	int kvm_fd;
+	int vm_fd;
+	struct hs_mem *mem;
+	struct hs_io *io;
+	struct hs_irq *irq;
+	struct hs_pci *pci;
+	struct hs_ide *ide;
+	struct hs_pv *pv;	/* NULL when nothing is offered */
+	struct hs_blk **blk;	/* config->disks of them, owned by main.c */
+	struct hs_vcpu *vcpu[HS_MAX_VCPUS];
+	struct hs_chip *chips;	/* in the order of creation */
+	pthread_mutex_t lock;
+};
+
+/*
+ * A chip (or PV device model) of the VM. Embedded as the first member of the
+ * chip's own struct; hs_chip_add() links it. destroy() runs in reverse order
+ * of creation, after every vCPU thread has ended; it frees the chip.
+ */
+struct hs_chip {
+	const char *name;
+	void (*reset)(struct hs_chip *chip);	/* to power-on state; vm->lock held */
+	void (*destroy)(struct hs_chip *chip);
+	struct hs_chip *next;
+};
+
+void hs_chip_add(struct hs_vm *vm, struct hs_chip *chip);
+
+/*
+ * Asks the VM to end; any thread, any time, also under vm->lock. The first
+ * reason wins. Returns at once; the vCPUs leave guest mode soon after.
+ */
+void hs_vm_stop(struct hs_vm *vm, enum hs_stop why);
+
+/* One line to stderr, "pvkit-vm: " in front, newline added. */
+void hs_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void hs_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* A guest did what it must not: counted, and said a bounded number of times. */
+void hs_guest_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* CLOCK_MONOTONIC in ns. */
+uint64_t hs_now(void);
+
+#endif /* HS_H */

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Interrupts into the guest, all through KVM's in-kernel PIC, IOAPIC and LAPICs.
+ *
+ * GSI 0..23 are the wires of PIC and IOAPIC as on a PC. Message-signalled
+ * interrupts take routes from a table of HS_IRQ_MESSAGES further GSIs; each
+ * has an eventfd bound to it (irqfd), so that raising one is a write to it.
+ */
+#ifndef HS_IRQ_H
+#define HS_IRQ_H
+
+#include <stdint.h>
+
+#define HS_IRQ_WIRES	24
+#define HS_IRQ_MESSAGES	64
+
+struct hs_irq;
+
+int hs_irq_create(struct hs_irq **out, int vm_fd);
+void hs_irq_destroy(struct hs_irq *irq);
+
+/* Drives a wire; level-triggered or edge as the guest programmed its chips. */
+void hs_irq_wire(struct hs_irq *irq, unsigned int gsi, int level);
+
+/*
+ * Message number n (0 .. HS_IRQ_MESSAGES-1): bind it to an MSI address/data
+ * pair, rebind, or unbind. 0 or -errno; thread-safe. A raise while unbound is
+ * dropped.
+ */
+int hs_irq_message_bind(struct hs_irq *irq, unsigned int n, uint64_t address, uint32_t data);
+void hs_irq_message_unbind(struct hs_irq *irq, unsigned int n);
+void hs_irq_message_raise(struct hs_irq *irq, unsigned int n);
+
+#endif /* HS_IRQ_H */

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pvkit ABI: the bus, device states, and the hand-over between faces.
+ *
+ * Devices are enumerated by index 0 .. devices-1; a device keeps its id for
+ * the life of the VM. State of a device (the guest moves it by calls, the
+ * host only where marked):
+ *
+ *              DEV_ACCEPT          DEV_START
+ *     RESET ---------------> SETUP ----------> RUNNING
+ *       ^                 (QUEUE_SETUP)           |  host: protocol violation
+ *       |                                         v  or back end lost
+ *       +---- RESETTING <---- DEV_RESET ---- NEEDS_RESET
+ *                       (DEV_RESET is allowed in every state)
+ *
+ * RESETTING lasts while requests in flight drain; DEV_RESET returns
+ * -PVK_EAGAIN meanwhile. Once DEV_RESET returned 0 the host touches none of
+ * the device's memory, raises none of its events, and has forgotten its
+ * queues. In NEEDS_RESET the host takes no further request; those in flight
+ * may or may not be answered.
+ *
+ * Faces. A disk or NIC has one back end and up to two faces, of which exactly
+ * one is present at a time:
+ *
+ *                       FACE_TAKE (device RESET, twin idle)
+ *     PVK_FACE_EMULATED ---------------------------------> PVK_FACE_PVKIT
+ *            ^                                                   |
+ *            +---------------------------------------------------+
+ *               FACE_GIVE (device RESET), LEAVE, NEGOTIATE, VM reset
+ *
+ * The order that never shows a disk twice: the guest's operating system lets
+ * go of the emulated twin (at `twin_location`), FACE_TAKE makes the host take
+ * it away (-PVK_EBUSY while a command is in flight there), then the pvkit face
+ * is set up. Back: DEV_RESET, FACE_GIVE, then the operating system probes the
+ * twin's place again. DEV_START on a device whose face is EMULATED returns
+ * -PVK_EBUSY. A device without a twin is always PVK_FACE_PVKIT, and
+ * FACE_TAKE succeeds and FACE_GIVE returns -PVK_ENOENT.
+ */
+#ifndef PVK_ABI_BUS_H
+#define PVK_ABI_BUS_H
+
+#include "types.h"
+
+enum pvk_dev_type {
+	PVK_DEV_BLK = 1,
+	PVK_DEV_NET = 2,
+};
+
+enum pvk_dev_state {
+	PVK_DEV_RESET = 0,
+	PVK_DEV_SETUP = 1,
+	PVK_DEV_RUNNING = 2,
+	PVK_DEV_NEEDS_RESET = 3,
+	PVK_DEV_RESETTING = 4,
+};
+
+enum pvk_face {
+	PVK_FACE_EMULATED = 1,
+	PVK_FACE_PVKIT = 2,
+};
+
+enum pvk_twin {
+	PVK_TWIN_NONE = 0,
+	PVK_TWIN_PCI_IDE = 1,	/* location: PVK_TWIN_IDE() */
+	PVK_TWIN_PCI_NIC = 2,	/* location: PCI bus/device/function in bits 31:16 */
+};
+
+/* bdf = bus << 8 | device << 3 | function */
+#define PVK_TWIN_IDE(bdf, channel, drive) \
+	(((__u32)(bdf) << 16) | ((__u32)(channel) << 8) | (drive))
+#define PVK_TWIN_BDF(location)		((location) >> 16)
+#define PVK_TWIN_IDE_CHANNEL(location)	(((location) >> 8) & 0xffu)
+#define PVK_TWIN_IDE_DRIVE(location)	((location) & 0xffu)
+
+/* PVK_CALL_BUS_INFO */
+struct pvk_bus_info {
+	__u32 size;		/* IN: sizeof(struct pvk_bus_info) */
+	__u32 devices;		/* OUT: number of devices */
+	__u32 generation;	/* OUT: changes when any device's info, config or state does
+				 * by the host's doing; then the channel of
+				 * PVK_CALL_BUS_NOTIFY is raised
+				 */
+	__u32 reserved;		/* OUT: 0 */
+};
+
+PVK_ASSERT_SIZE(struct pvk_bus_info, 16);
+
+/* PVK_CALL_DEV_INFO; -PVK_ENOENT when index >= devices */
+struct pvk_dev_info {
+	__u32 size;		/* IN: sizeof(struct pvk_dev_info) */
+	__u32 id;		/* OUT: names the device in all other calls */
+	__u32 type;		/* OUT: enum pvk_dev_type */
+	__u32 state;		/* OUT: enum pvk_dev_state */
+	__u64 features;		/* OUT: offered, by type (blk.h ...) */
+	__u64 accepted;		/* OUT: as accepted by PVK_CALL_DEV_ACCEPT */
+	__u32 face;		/* OUT: enum pvk_face */
+	__u32 twin;		/* OUT: enum pvk_twin */
+	__u32 twin_location;	/* OUT */
+	__u32 generation;	/* OUT: as in pvk_bus_info, of this device */
+	__u32 max_queues;	/* OUT */
+	__u32 max_entries;	/* OUT: most entries of each of its rings */
+	__u32 config_size;	/* OUT: bytes PVK_CALL_DEV_CONFIG has */
+	__u32 reserved;		/* OUT: 0 */
+};
+
+PVK_ASSERT_SIZE(struct pvk_dev_info, 64);
+PVK_ASSERT_OFFSET(struct pvk_dev_info, features, 16);
+PVK_ASSERT_OFFSET(struct pvk_dev_info, face, 32);
+
+/*
+ * PVK_CALL_QUEUE_SETUP, in state SETUP; a queue may be set up once between
+ * resets. Queues need not be set up in order or all.
+ *   -PVK_EINVAL  no such queue, entries no power of two or out of range
+ *   -PVK_EFAULT  a ring or the control block is misaligned or outside RAM
+ */
+struct pvk_queue_setup {
+	__u32 size;		/* IN: sizeof(struct pvk_queue_setup) */
+	__u32 device;		/* IN: id */
+	__u32 queue;		/* IN: 0 .. max_queues-1 */
+	__u32 entries;		/* IN: of each ring, power of two */
+	__u64 sq_gpa;		/* IN: entries * 64 bytes, PVK_RING_ALIGN, zeroed */
+	__u64 cq_gpa;		/* IN: entries * 16 bytes, PVK_RING_ALIGN, zeroed */
+	__u64 ctl_gpa;		/* IN: struct pvk_ring_ctl, PVK_RING_CTL_ALIGN, zeroed */
+	__u32 channel;		/* IN: for completions, or PVK_CHANNEL_NONE: the guest polls */
+	__u32 doorbell;		/* OUT: the value to write to the doorbell port */
+};
+
+PVK_ASSERT_SIZE(struct pvk_queue_setup, 48);
+PVK_ASSERT_OFFSET(struct pvk_queue_setup, sq_gpa, 16);
+
+#endif /* PVK_ABI_BUS_H */

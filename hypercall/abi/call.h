@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pvkit ABI: calls from the guest to the host.
+ *
+ * Convention (PVK_TRANSFER_PIO): one OUT of 32 bits to the call port.
+ *   EAX            call number (also the value written to the port)
+ *   RBX RCX RSI RDI  arguments 0..3; an unused argument is 0
+ *   RAX on return  status: 0 or a positive result, or -PVK_E*
+ * All other registers keep their values. A guest outside 64-bit mode passes
+ * and receives the low halves (the host sign-extends nothing: a 32-bit guest
+ * reads EAX as a signed 32-bit number).
+ *
+ * Structures are passed as (guest-physical address, size in bytes): address
+ * 8-byte aligned, inside guest RAM, size at most the limit of PVK_CPUID_LIMITS.
+ * IN fields are written by the guest, OUT fields by the host. The host reads
+ * the IN part once and writes the structure back once, before it returns. The
+ * first field of each structure is its size as the guest knows it; a host
+ * that knows a shorter one fills what it knows and leaves the rest zero, and
+ * one that knows a longer one writes no more than the guest's size.
+ *
+ * Every call ends within bounded time. One that cannot (a reset waiting for
+ * disk I/O) returns -PVK_EAGAIN and has made progress: it is repeated.
+ *
+ * Before PVK_CALL_NEGOTIATE succeeded only PVK_CALL_NOP and
+ * PVK_CALL_NEGOTIATE are served; all others return -PVK_EPERM. A call that
+ * belongs to a feature not accepted returns -PVK_EPERM, an unknown call
+ * -PVK_ENOSYS.
+ */
+#ifndef PVK_ABI_CALL_H
+#define PVK_ABI_CALL_H
+
+#include "types.h"
+
+/* Status values. The numbers are fixed here; they equal Linux's. */
+#define PVK_OK		0
+#define PVK_EPERM	1	/* not negotiated, or feature not accepted */
+#define PVK_ENOENT	2	/* no such device, queue or twin */
+#define PVK_EIO		5	/* the back end failed */
+#define PVK_EAGAIN	11	/* progress was made: repeat the call */
+#define PVK_EFAULT	14	/* address outside RAM, or misaligned */
+#define PVK_EBUSY	16	/* the other face or another user is active */
+#define PVK_EINVAL	22	/* an argument is out of its range */
+#define PVK_ENOSPC	28	/* the back end has no room */
+#define PVK_EROFS	30	/* write to a read-only device */
+#define PVK_ERANGE	34	/* beyond the end of the device */
+#define PVK_ENOSYS	38	/* unknown call or operation */
+#define PVK_EPROTO	71	/* not allowed in the present state */
+#define PVK_ENOTSUP	95	/* the back end cannot do this */
+#define PVK_EVERSION	97	/* ABI versions do not meet */
+
+/* No feature needed */
+#define PVK_CALL_NOP		0x00u	/* () -> 0; measures the transfer */
+#define PVK_CALL_NEGOTIATE	0x01u	/* (struct pvk_negotiate, size) */
+#define PVK_CALL_LEAVE		0x02u	/* () -> 0 or -PVK_EAGAIN; ends the session */
+/* PVK_FEAT_BATCH */
+#define PVK_CALL_BATCH		0x03u	/* (struct pvk_batch_entry[], count, start) */
+/* PVK_FEAT_EVENT, see event.h */
+#define PVK_CALL_EVENT_BIND	0x10u	/* (struct pvk_event_bind, size) */
+#define PVK_CALL_EVENT_UNBIND	0x11u	/* (channel) */
+#define PVK_CALL_EVENT_RAISE	0x12u	/* (channel); the host raises it once */
+/* PVK_FEAT_BUS, see bus.h */
+#define PVK_CALL_BUS_INFO	0x20u	/* (struct pvk_bus_info, size) */
+#define PVK_CALL_BUS_NOTIFY	0x21u	/* (channel or PVK_CHANNEL_NONE) */
+#define PVK_CALL_DEV_INFO	0x22u	/* (index, struct pvk_dev_info, size) */
+#define PVK_CALL_DEV_CONFIG	0x23u	/* (device, buffer, size) -> bytes written */
+#define PVK_CALL_DEV_ACCEPT	0x24u	/* (device, features) */
+#define PVK_CALL_DEV_START	0x25u	/* (device) */
+#define PVK_CALL_DEV_RESET	0x26u	/* (device) -> 0 or -PVK_EAGAIN */
+#define PVK_CALL_QUEUE_SETUP	0x28u	/* (struct pvk_queue_setup, size) */
+/* PVK_FEAT_HANDOVER, see bus.h */
+#define PVK_CALL_FACE_TAKE	0x30u	/* (device): emulated face away, pvkit face on */
+#define PVK_CALL_FACE_GIVE	0x31u	/* (device): the way back */
+
+/*
+ * PVK_CALL_NEGOTIATE opens a session and ends the one before it, if any, as
+ * PVK_CALL_LEAVE does (so a kernel started by kexec begins clean; -PVK_EAGAIN
+ * means that the old session is still draining).
+ *   -PVK_EVERSION  major versions differ, or version is older than the host
+ *                  accepts; OUT version tells the host's
+ *   -PVK_EINVAL    accept has a bit that was not offered; no session is open
+ */
+struct pvk_negotiate {
+	__u32 size;		/* IN: sizeof(struct pvk_negotiate) */
+	__u32 version;		/* IN: guest's version; OUT: the host's */
+	__u64 accept;		/* IN: features the guest will use */
+	__u64 active;		/* OUT: features in force, a subset of accept */
+	__u64 reserved;		/* IN: 0; OUT: 0 */
+};
+
+PVK_ASSERT_SIZE(struct pvk_negotiate, 32);
+PVK_ASSERT_OFFSET(struct pvk_negotiate, accept, 8);
+
+/*
+ * PVK_CALL_BATCH serves entries start..count-1 in order and returns the index
+ * of the first entry it did not serve (== count when all are done; less when
+ * the time or entry bound of one call was reached: repeat with that start).
+ * The status of each served entry is in the entry. An entry that fails does
+ * not stop the batch. A batch, NEGOTIATE or LEAVE inside a batch gets
+ * -PVK_EINVAL.
+ */
+struct pvk_batch_entry {
+	__u32 call;		/* IN */
+	__u32 reserved;		/* IN: 0 */
+	__u64 arg[4];		/* IN */
+	__s64 status;		/* OUT */
+	__u64 reserved2[2];	/* IN: 0 */
+};
+
+PVK_ASSERT_SIZE(struct pvk_batch_entry, 64);
+PVK_ASSERT_OFFSET(struct pvk_batch_entry, status, 40);
+
+#endif /* PVK_ABI_CALL_H */

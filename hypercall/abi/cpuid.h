@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pvkit ABI: how a guest finds its host, and what the host offers.
+ *
+ * The host places its CPUID leaves at the first free multiple of 0x100 at or
+ * above 0x40000000 (behind KVM's own leaves when those are shown). A guest
+ * scans the bases 0x40000000, 0x40000100 ... 0x4000ff00 for the signature,
+ * after it has seen CPUID.1:ECX[31]. The same offer stands in ACPI as a device
+ * with hardware id PVK_ACPI_HID, so that a stock kernel loads the core module
+ * by itself.
+ *
+ * The leaves say what may be used; nothing that they do not offer may be
+ * tried. A guest states what it accepts with PVK_CALL_NEGOTIATE (call.h)
+ * before it uses any of it. Only the host writes here.
+ */
+#ifndef PVK_ABI_CPUID_H
+#define PVK_ABI_CPUID_H
+
+#include "types.h"
+
+#define PVK_CPUID_FIRST		0x40000000u
+#define PVK_CPUID_LAST		0x4000ff00u
+#define PVK_CPUID_STEP		0x100u
+
+#define PVK_ACPI_HID		"PVKT0001"
+
+/* base + 0: EAX = highest leaf of the block, EBX:ECX:EDX = signature */
+#define PVK_CPUID_SIGNATURE	0u
+#define PVK_SIGNATURE		"pvkitpvkitpv"
+#define PVK_SIGNATURE_EBX	0x696b7670u	/* "pvki" */
+#define PVK_SIGNATURE_ECX	0x6b767074u	/* "tpvk" */
+#define PVK_SIGNATURE_EDX	0x76707469u	/* "itpv" */
+
+/* base + 1: EAX = ABI version of the host, EBX = oldest version it accepts */
+#define PVK_CPUID_VERSION	1u
+#define PVK_VERSION(major, minor)	(((__u32)(major) << 16) | (minor))
+#define PVK_VERSION_MAJOR(version)	((version) >> 16)
+#define PVK_VERSION_MINOR(version)	((version) & 0xffffu)
+#define PVK_ABI_VERSION		PVK_VERSION(1, 0)
+
+/*
+ * base + 2: offered features in EDX:EAX, recommended ones in ECX:EBX
+ * (recommended is a subset of offered: worth using on this host).
+ */
+#define PVK_CPUID_FEATURES	2u
+#define PVK_FEAT_EVENT		(1ull << 0)	/* event channels, event.h */
+#define PVK_FEAT_BUS		(1ull << 1)	/* device bus and rings, bus.h */
+#define PVK_FEAT_BATCH		(1ull << 2)	/* PVK_CALL_BATCH */
+#define PVK_FEAT_HANDOVER	(1ull << 3)	/* faces can be exchanged, bus.h */
+
+/*
+ * base + 3: transfer. EAX = bit mask of mechanisms, EBX = call port,
+ * ECX = doorbell port (both I/O port numbers, 32-bit OUT).
+ */
+#define PVK_CPUID_TRANSFER	3u
+#define PVK_TRANSFER_PIO	(1u << 0)
+
+/*
+ * base + 4: limits. EAX = number of event channels, EBX = most entries of a
+ * ring, ECX = most entries of a batch served in one call, EDX = largest call
+ * structure in bytes.
+ */
+#define PVK_CPUID_LIMITS	4u
+
+#define PVK_CPUID_MAX		PVK_CPUID_LIMITS	/* highest leaf of version 1 */
+
+#endif /* PVK_ABI_CPUID_H */
