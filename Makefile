@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# pvkit: everything a person types. `make help` lists it.
+#
+# Products go to build/; what is slow to make (kernels, initrds) is cached by
+# content under $PVKIT_CACHE (default ~/.cache/pvkit).
+
+BUILD	:= build
+KVER	?= $(shell ls -1 /usr/src 2>/dev/null | sed -n 's/^linux-headers-\(.*-amd64\)$$/\1/p' | sort -V | tail -n 1)
+KDIR	?= /usr/src/linux-headers-$(KVER)
+CC	:= gcc
+CLANG	:= clang
+WARN	:= -Wall -Wextra -Wshadow -Wsign-compare -Wcast-qual -Wstrict-prototypes \
+	   -Wmissing-prototypes -Werror
+CFLAGS	:= -std=gnu11 -O2 -g $(WARN) -D_GNU_SOURCE
+PREFIX	?= /usr/local
+
+# Sources that a unit test or fuzzer says it links, and its libraries
+# (comment lines `LINK:` and `LIBS:` in the file).
+link	= $(shell sed -n 's|.*LINK:\(.*\)\*/.*|\1|p' $(1))
+libs	= $(shell sed -n 's|.*LIBS:\(.*\)\*/.*|\1|p' $(1))
+
+UNIT	:= $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+FUZZ	:= $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+HDRS	:= $(wildcard hypercall/*.h hypercall/abi/*.h host-stub/*.h host-stub/*/*.h)
+
+.PHONY: all help setup stub tools modules unit fuzz static demo check check-long install clean
+
+all: stub tools modules	## Build the host stub, its tools and the modules
+
+help:	## This list
+	@echo "pvkit - make targets:"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | sort | \
+		awk -F'|' '{printf "  %-12s %s\n", $$1, $$2}'
+	@echo "Variables: KVER=$(KVER) KDIR=$(KDIR) CC=$(CC) PREFIX=$(PREFIX)"
+
+setup:	## Install the missing Debian packages (tests/rig/packages.list)
+	@tests/rig/setup
+
+stub: setup	## Build the host stub (build/pvkit-vm)
+	@$(MAKE) --no-print-directory -C host-stub
+
+tools: stub	## Build what the tools need in the guest
+
+# The modules are built in a copy, so that the tree stays free of products.
+modules: setup	## Build the Linux modules against KDIR (build/modules/*.ko)
+	@test -d "$(KDIR)" || { echo "make: no kernel headers at '$(KDIR)': install linux-headers-amd64 or set KDIR=" >&2; exit 1; }
+	@mkdir -p $(BUILD)/kmod $(BUILD)/modules
+	@rsync -a --delete --include='*/' --include='*.[ch]' --include=Kbuild --exclude='*' \
+		Kbuild hypercall drivers $(BUILD)/kmod/
+	@$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR)/$(BUILD)/kmod W=1 modules
+	@find $(BUILD)/kmod -name '*.ko' -exec cp -u {} $(BUILD)/modules/ \;
+
+$(BUILD)/tests/%: tests/unit/%.c $(HDRS)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+		-Itests/unit -I. -o $@ $< $(call link,$<) -lcmocka $(call libs,$<)
+
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(HDRS)
+	@mkdir -p $(@D)
+	$(CLANG) $(CFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+		-I. -o $@ $< $(call link,$<) $(call libs,$<)
+
+unit: setup $(UNIT)	## Build the user-space tests (ASan and UBSan)
+
+fuzz: setup $(FUZZ)	## Build the fuzzers (libFuzzer)
+
+static: setup	## sparse, checkpatch, clang, formatting
+	@tests/static/run
+
+demo:	## The main job: one guest, unmodified and paravirtualized, measured
+	@tests/rig/setup
+	@$(MAKE) --no-print-directory all
+	@host-stub/tools/pvkit measure --quick --reference qemu
+
+check:	## All tests, bounded (about 20 minutes)
+	@tests/rig/setup
+	@$(MAKE) --no-print-directory all unit fuzz
+	@tests/run
+
+check-long:	## All tests, long form
+	@tests/rig/setup
+	@$(MAKE) --no-print-directory all unit fuzz
+	@tests/run --long
+
+install: all	## Install pvkit-vm, tools and man pages under PREFIX
+	@host-stub/tools/install "$(DESTDIR)$(PREFIX)"
+
+clean:	## Remove build/
+	rm -rf $(BUILD)
