@@ -81,7 +81,6 @@ struct pvk_queue {
 	u32 channel;
 	void *mem;
 	size_t mem_size;
-	struct pvk_ring_ctl *ctl;
 	cpumask_var_t mask;
 	irq_handler_t handler;
 	char name[32];
@@ -114,8 +113,8 @@ struct pvk_device {
 	/* private: the core's */
 	u32 index;
 	u32 seen_generation;
-	u32 nr_irqs;
-	int virq_base;
+	bool leaked;		/* a reset failed: memory may still be written */
+	bool down;		/* shut down or frozen: changed() is not called */
 };
 
 #define to_pvk_device(d)	container_of(d, struct pvk_device, dev)
@@ -259,10 +258,10 @@ int pvk_face_give(struct pvk_device *pdev);
  *	context; the core counts the event before. It runs only between
  *	pvk_queues_setup() and the end of pvk_dev_reset(). Unused when @nr is 0.
  *
- * Fewer interrupts than asked for may be had when the host has too few event
- * channels: pdev->nr_queues tells how many queues there are, and
- * q->irq != 0 which of them have an interrupt (never fewer than 1 when @nr is
- * not 0; polled queues are never fewer than asked for).
+ * There are at most as many queues of either kind as CPUs are present, and
+ * fewer with an interrupt when event channels or vectors run out (never fewer
+ * than 1 when @nr is not 0): pdev->nr_queues tells how many there are, and
+ * q->irq != 0 which of them have an interrupt.
  * 0; -EINVAL (0 queues, more than pdev->info.max_queues, entries); -ENOMEM;
  * -ENOSPC (no channel left); -EOPNOTSUPP (PVK_FEAT_EVENT not in force).
  */

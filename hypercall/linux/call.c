@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The transfer (abi/call.h): one OUT to the call port, arguments in registers,
+ * structures by guest-physical address.
+ *
+ * Structures live in kmalloc()ed memory, which is physically linear and
+ * aligned; the caller's copy may be anywhere. The host can change a buffer at
+ * any time while it is known to it, so an answer is copied out once and only
+ * the copy is looked at.
+ *
+ * A call from atomic context (rebinding an event channel under the
+ * descriptor's raw lock) brings linear memory of its own.
+ */
+#include <linux/delay.h>
+#include <linux/io.h>
+#include <linux/ktime.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "core.h"
+
+#define ATOMIC_TRIES	1000u	/* of 1 us each, after -PVK_EAGAIN */
+
+/*
+ * One call, any context, never repeated: 0 or a result, or -errno; -EAGAIN when
+ * it made progress and wants to be repeated. Without an offered transfer
+ * nothing is executed.
+ */
+int pvk_call(u32 nr, u64 a0, u64 a1, u64 a2, u64 a3)
+{
+	u64 status = nr;
+
+	if (!(pvk_host.offer.transfer & PVK_TRANSFER_PIO))
+		return -EOPNOTSUPP;
+	if (nr > PVK_CALL_NEGOTIATE && !READ_ONCE(pvk_host.open))
+		return -ENODEV;
+
+	atomic64_inc(&pvk_host.calls);
+	asm volatile("outl %%eax, %%dx"
+		     : "+a" (status)
+		     : "d" (pvk_host.offer.call_port), "b" (a0), "c" (a1), "S" (a2), "D" (a3)
+		     : "memory");
+	return pvk_errno((s64)status);
+}
+
+/*
+ * Waits between repetitions, first short (draining a queue takes microseconds
+ * on most back ends), then up to 10 ms. Returns false after the deadline.
+ */
+static bool repeat(ktime_t deadline, unsigned int *round)
+{
+	if (ktime_after(ktime_get(), deadline))
+		return false;
+	atomic64_inc(&pvk_host.repeats);
+	if (*round < 8) {
+		cpu_relax();
+		cond_resched();
+	} else {
+		unsigned int us = min(50u << min(*round - 8, 8u), 10000u);
+
+		usleep_range(us, us + us / 4);
+	}
+	++*round;
+	return true;
+}
+
+/* A call with one argument, repeated while -EAGAIN; -ETIMEDOUT after ms. May sleep. */
+int pvk_call_wait(u32 nr, u64 a0, unsigned int ms)
+{
+	ktime_t deadline = ktime_add_ms(ktime_get(), ms);
+	unsigned int round = 0;
+	int ret;
+
+	while ((ret = pvk_call(nr, a0, 0, 0, 0)) == -EAGAIN) {
+		if (!repeat(deadline, &round))
+			return -ETIMEDOUT;
+	}
+	return ret;
+}
+
+/*
+ * A call with one structure, repeated while -EAGAIN, -ETIMEDOUT after ms. data
+ * is passed and, unless the call failed, replaced by the host's answer. Each
+ * repetition passes what the caller gave, not what the host wrote. May sleep.
+ */
+int pvk_call_struct(u32 nr, void *data, size_t size, unsigned int ms)
+{
+	ktime_t deadline = ktime_add_ms(ktime_get(), ms);
+	unsigned int round = 0;
+	void *buf;
+	int ret;
+
+	buf = kmalloc(size, GFP_KERNEL);
+	if (!buf)
+		return -ENOMEM;
+	do {
+		memcpy(buf, data, size);
+		ret = pvk_call(nr, virt_to_phys(buf), size, 0, 0);
+		if (ret == -EAGAIN && !repeat(deadline, &round))
+			ret = -ETIMEDOUT;
+	} while (ret == -EAGAIN);
+	/* PVK_CALL_NEGOTIATE tells the host's version when it refuses ours */
+	if (ret >= 0 || ret == -EPROTONOSUPPORT)
+		memcpy(data, buf, size);
+	kfree(buf);
+	return ret;
+}
+
+/*
+ * A call (first, buffer, size); unless it failed, all of data is replaced: what
+ * the host does not write stays as it was. May sleep.
+ */
+int pvk_call_buffer(u32 nr, u64 first, void *data, size_t size)
+{
+	void *buf = kmemdup(data, size, GFP_KERNEL);
+	int ret;
+
+	if (!buf)
+		return -ENOMEM;
+	ret = pvk_call(nr, first, virt_to_phys(buf), size, 0);
+	if (ret >= 0)
+		memcpy(data, buf, size);
+	kfree(buf);
+	return ret;
+}
+
+/*
+ * A call with a structure in linear memory (kmalloc) that nobody else uses
+ * meanwhile; any context. Bounded: about 1 ms when the host keeps asking for
+ * repetition.
+ */
+int pvk_call_atomic(u32 nr, void *linear, size_t size)
+{
+	unsigned int tries = 0;
+	int ret;
+
+	while ((ret = pvk_call(nr, virt_to_phys(linear), size, 0, 0)) == -EAGAIN &&
+	       ++tries < ATOMIC_TRIES)
+		udelay(1);
+	return ret;
+}
+
+/* The same calls one by one, where batches were not negotiated */
+static int batch_singly(struct pvk_batch_entry *entries, u32 count)
+{
+	u32 i;
+
+	for (i = 0; i < count; i++) {
+		const u64 *arg = entries[i].arg;
+
+		entries[i].status = pvk_call(entries[i].call, arg[0], arg[1], arg[2], arg[3]);
+	}
+	return 0;
+}
+
+/*
+ * Executes count calls in as few transfers as the host allows. entries may be
+ * anywhere; status of each holds 0, a result or a Linux -errno afterwards.
+ * 0; -ENOMEM; -EIO (the host broke the ABI); -ETIMEDOUT. After an error the
+ * status of the entries says nothing. May sleep.
+ */
+int pvk_batch(struct pvk_batch_entry *entries, u32 count)
+{
+	ktime_t deadline = ktime_add_ms(ktime_get(), 1000);
+	struct pvk_batch_entry *buf;
+	unsigned int round = 0;
+	u32 done = 0;
+	int ret = 0;
+	u32 i;
+
+	if (!pvk_has(PVK_FEAT_BATCH))
+		return batch_singly(entries, count);
+
+	buf = kmalloc_array(min(count, PVK_MAX_BATCH), sizeof(*buf), GFP_KERNEL);
+	if (!buf)
+		return -ENOMEM;
+	while (done < count) {
+		u32 part = min(count - done, PVK_MAX_BATCH);
+		u32 start = 0;
+
+		memcpy(buf, entries + done, part * sizeof(*buf));
+		while (start < part) {
+			ret = pvk_call(PVK_CALL_BATCH, virt_to_phys(buf), part, start, 0);
+			if (ret == -EAGAIN)
+				ret = start;
+			ret = pvk_check_batch(ret, start, part);
+			if (ret < 0)
+				goto free;
+			if ((u32)ret == start && !repeat(deadline, &round)) {
+				ret = -ETIMEDOUT;
+				goto free;
+			}
+			start = ret;
+		}
+		for (i = 0; i < part; i++)
+			entries[done + i].status = pvk_errno(READ_ONCE(buf[i].status));
+		done += part;
+	}
+	ret = 0;
+free:
+	kfree(buf);
+	return ret;
+}

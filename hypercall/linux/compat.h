@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Differences between the kernels that the modules build for, 5.10 to 6.12 and
+ * later, all in this place. A difference is named by what changed and in which
+ * version; the sources use the newest form where a macro allows it.
+ */
+#ifndef PVK_LINUX_COMPAT_H
+#define PVK_LINUX_COMPAT_H
+
+#include <linux/device.h>
+#include <linux/irq.h>
+#include <linux/platform_device.h>
+#include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 10, 0)
+#error "pvkit needs Linux 5.10 or later"
+#endif
+
+/* 6.11: bus_type.match takes a const driver */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
+#define PVK_CONST_DRIVER	const
+#else
+#define PVK_CONST_DRIVER
+#endif
+
+/* 6.3: bus_type.uevent takes a const device */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+#define PVK_CONST_UEVENT	const
+#else
+#define PVK_CONST_UEVENT
+#endif
+
+/* 6.4: attributes of a bus are shown with a const bus_type */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+#define PVK_CONST_BUS		const
+#else
+#define PVK_CONST_BUS
+#endif
+
+/* 5.15: bus_type.remove returns nothing */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 15, 0)
+#define PVK_BUS_REMOVE_TYPE	void
+#define PVK_BUS_REMOVED
+#else
+#define PVK_BUS_REMOVE_TYPE	int
+#define PVK_BUS_REMOVED		0
+#endif
+
+/* 6.11: platform_driver.remove returns nothing; 6.3 had .remove_new for that */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
+#define PVK_PLATFORM_REMOVE_TYPE	void
+#define PVK_PLATFORM_REMOVED
+#else
+#define PVK_PLATFORM_REMOVE_TYPE	int
+#define PVK_PLATFORM_REMOVED		0
+#endif
+
+/* 5.16: cc_platform_has(); before, only AMD's encryption could be asked about */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 16, 0)
+#include <linux/cc_platform.h>
+static inline bool pvk_memory_encrypted(void)
+{
+	return cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT);
+}
+#else
+#include <linux/mem_encrypt.h>
+static inline bool pvk_memory_encrypted(void)
+{
+	return sev_active();
+}
+#endif
+
+/*
+ * An interrupt that may move to another CPU at once, not only from its own
+ * handler: rebinding is one atomic call. 6.14 made this the default of chips.
+ */
+static inline void pvk_irq_moves_at_once(unsigned int virq)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0)
+	irq_set_status_flags(virq, IRQ_MOVE_PCNTXT);
+#endif
+}
+
+#endif /* PVK_LINUX_COMPAT_H */

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Calls on one device, as drivers make them (pvk.h says what each returns).
+ * Serialised by the device lock, which drivers hold in their callbacks.
+ */
+#include <linux/interrupt.h>
+#include <linux/slab.h>
+
+#include "core.h"
+
+/* 0; -ENOENT beyond the last device; -EIO when the answer breaks the ABI */
+int pvk_dev_read_info(u32 index, struct pvk_dev_info *info)
+{
+	int ret;
+
+	memset(info, 0, sizeof(*info));
+	info->size = sizeof(*info);
+	ret = pvk_call_buffer(PVK_CALL_DEV_INFO, index, info, sizeof(*info));
+	if (ret < 0)
+		return ret;
+	ret = pvk_check_dev_info(info);
+	if (ret)
+		atomic64_inc(&pvk_host.malformed);
+	return ret;
+}
+
+u64 pvk_features(void)
+{
+	return READ_ONCE(pvk_host.active);
+}
+EXPORT_SYMBOL_GPL(pvk_features);
+
+int pvk_dev_refresh(struct pvk_device *pdev)
+{
+	struct pvk_dev_info info;
+	int ret = pvk_dev_read_info(pdev->index, &info);
+
+	if (ret)
+		return ret;
+	ret = pvk_check_dev_same(&pdev->info, &info);
+	if (ret) {
+		atomic64_inc(&pvk_host.malformed);
+		return ret;
+	}
+	pdev->info = info;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(pvk_dev_refresh);
+
+int pvk_dev_config(struct pvk_device *pdev, void *buf, size_t size)
+{
+	size_t part = min_t(size_t, size, pvk_host.offer.struct_size);
+
+	memset(buf, 0, size);
+	return pvk_check_written(pvk_call_buffer(PVK_CALL_DEV_CONFIG, pdev->id, buf, part),
+				 part);
+}
+EXPORT_SYMBOL_GPL(pvk_dev_config);
+
+int pvk_dev_accept(struct pvk_device *pdev, u64 features)
+{
+	int ret;
+
+	if (features & ~pdev->info.features)
+		return -EINVAL;
+	ret = pvk_call(PVK_CALL_DEV_ACCEPT, pdev->id, features, 0, 0);
+	if (ret < 0)
+		return ret;
+	pdev->accepted = features;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(pvk_dev_accept);
+
+int pvk_dev_start(struct pvk_device *pdev)
+{
+	int ret = pvk_call(PVK_CALL_DEV_START, pdev->id, 0, 0, 0);
+
+	return ret > 0 ? 0 : ret;
+}
+EXPORT_SYMBOL_GPL(pvk_dev_start);
+
+int pvk_dev_reset(struct pvk_device *pdev)
+{
+	int ret = pvk_call_wait(PVK_CALL_DEV_RESET, pdev->id, PVK_WAIT_MS);
+	u32 i;
+
+	/* Whoever ended the session, the host, reset the device with it. */
+	if (ret == -ENODEV)
+		ret = 0;
+	if (ret < 0) {
+		dev_err(&pdev->dev,
+			"the host does not reset the device: error %d; its memory stays reserved\n",
+			-ret);
+		pdev->leaked = true;
+		return ret;
+	}
+	pdev->leaked = false;
+	pdev->accepted = 0;
+	for (i = 0; i < pdev->nr_queues; i++) {
+		struct pvk_queue *q = &pdev->queues[i];
+
+		WRITE_ONCE(q->live, false);	/* read by the core's handler */
+		if (q->irq)
+			synchronize_irq(q->irq);
+	}
+	return 0;
+}
+EXPORT_SYMBOL_GPL(pvk_dev_reset);
+
+static int change_face(struct pvk_device *pdev, u32 call)
+{
+	int ret;
+
+	if (!pvk_has(PVK_FEAT_HANDOVER))
+		return -EOPNOTSUPP;
+	ret = pvk_call_wait(call, pdev->id, 1000);
+	if (ret < 0)
+		return ret;
+	return pvk_dev_refresh(pdev);
+}
+
+int pvk_face_take(struct pvk_device *pdev)
+{
+	if (pdev->info.twin == PVK_TWIN_NONE)
+		return 0;
+	if (!pvk_has(PVK_FEAT_HANDOVER) && pdev->info.face == PVK_FACE_PVKIT)
+		return 0;
+	return change_face(pdev, PVK_CALL_FACE_TAKE);
+}
+EXPORT_SYMBOL_GPL(pvk_face_take);
+
+int pvk_face_give(struct pvk_device *pdev)
+{
+	if (pdev->info.twin == PVK_TWIN_NONE)
+		return -ENOENT;
+	return change_face(pdev, PVK_CALL_FACE_GIVE);
+}
+EXPORT_SYMBOL_GPL(pvk_face_give);

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Queues of a device: memory, interrupts, and handing them to the host.
+ *
+ * One block of memory per queue, physically linear: the submission ring at a
+ * page boundary, the completion ring at the next one, the control block behind
+ * it on lines of its own. Memory and interrupts outlive resets of the device;
+ * cursors do not.
+ */
+#include <linux/cpumask.h>
+#include <linux/gfp.h>
+#include <linux/io.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "core.h"
+
+static size_t sq_bytes(u32 entries)
+{
+	return ALIGN((size_t)entries * sizeof(struct pvk_sqe), PVK_RING_ALIGN);
+}
+
+static size_t ctl_offset(u32 entries)
+{
+	return sq_bytes(entries) +
+	       ALIGN((size_t)entries * sizeof(struct pvk_cqe), PVK_RING_CTL_ALIGN);
+}
+
+static size_t queue_bytes(u32 entries)
+{
+	return PAGE_ALIGN(ctl_offset(entries) + sizeof(struct pvk_ring_ctl));
+}
+
+/* Zeroed rings, cursors at 0; live and armed when the host is told next. */
+static void queue_rewind(struct pvk_queue *q)
+{
+	struct pvk_ring_ctl *ctl = q->mem + ctl_offset(q->entries);
+
+	memset(q->mem, 0, q->mem_size);
+	pvk_ring_init(&q->sq, q->mem, &ctl->sq_wake, q->entries);
+	pvk_ring_init(&q->cq, q->mem + sq_bytes(q->entries), &ctl->cq_wake, q->entries);
+	if (q->irq)
+		pvk_ring_arm(&q->cq, 0);
+	else
+		pvk_ring_disarm(&q->cq);
+}
+
+static irqreturn_t queue_interrupt(int irq, void *data)
+{
+	struct pvk_queue *q = data;
+
+	q->events++;
+	if (!READ_ONCE(q->live))
+		return IRQ_HANDLED;	/* raised before a reset, delivered after it */
+	return q->handler(irq, q);
+}
+
+/*
+ * Deals the possible CPUs out to nr queues: present ones in neighbouring
+ * groups, so that siblings share a queue, then the rest in turn.
+ */
+static void deal_cpus(struct pvk_queue *queues, u32 nr)
+{
+	unsigned int present = num_present_cpus();
+	unsigned int k = 0;
+	unsigned int cpu;
+
+	for_each_present_cpu(cpu)
+		cpumask_set_cpu(cpu, queues[(u64)k++ * nr / present].mask);
+	for_each_possible_cpu(cpu) {
+		if (!cpu_present(cpu))
+			cpumask_set_cpu(cpu, queues[k++ % nr].mask);
+	}
+}
+
+static void queue_free_irq(struct pvk_queue *q)
+{
+	struct pvk_irq irq = { .irq = q->irq, .channel = q->channel };
+
+	if (!q->irq)
+		return;
+	if (q->irq_requested)
+		free_irq(q->irq, q);
+	q->irq_requested = false;
+	pvk_irq_free(&irq);
+	q->irq = 0;
+	q->channel = PVK_CHANNEL_NONE;
+}
+
+static int queue_alloc_irq(struct pvk_queue *q)
+{
+	struct pvk_irq irq;
+	int ret = pvk_irq_alloc(&irq, q->mask, pvk_managed_irqs);
+
+	if (ret)
+		return ret;
+	q->irq = irq.irq;
+	q->channel = irq.channel;
+	snprintf(q->name, sizeof(q->name), "%s-q%u", dev_name(&q->pdev->dev), q->index);
+	ret = request_irq(q->irq, queue_interrupt, 0, q->name, q);
+	if (ret) {
+		queue_free_irq(q);
+		return ret;
+	}
+	q->irq_requested = true;
+	return 0;
+}
+
+static int queue_alloc_memory(struct pvk_queue *q, u32 entries)
+{
+	q->entries = entries;
+	q->mem_size = queue_bytes(entries);
+	q->mem = alloc_pages_exact(q->mem_size, GFP_KERNEL | __GFP_ZERO);
+	return q->mem ? 0 : -ENOMEM;
+}
+
+/* The array, with masks but without interrupts and memory; 0 or -ENOMEM */
+static int queues_prepare(struct pvk_device *pdev, u32 nr, u32 nr_polled)
+{
+	u32 i;
+
+	pdev->queues = kvcalloc(nr + nr_polled, sizeof(*pdev->queues), GFP_KERNEL);
+	if (!pdev->queues)
+		return -ENOMEM;
+	pdev->nr_queues = nr + nr_polled;
+	for (i = 0; i < pdev->nr_queues; i++) {
+		struct pvk_queue *q = &pdev->queues[i];
+
+		q->pdev = pdev;
+		q->index = i;
+		q->channel = PVK_CHANNEL_NONE;
+		q->doorbell_port = pvk_host.offer.doorbell_port;
+		if (!zalloc_cpumask_var(&q->mask, GFP_KERNEL))
+			return -ENOMEM;	/* undone by pvk_queues_free() */
+		q->affinity = q->mask;
+	}
+	if (nr)
+		deal_cpus(pdev->queues, nr);
+	if (nr_polled)
+		deal_cpus(pdev->queues + nr, nr_polled);
+	return 0;
+}
+
+static int queues_try(struct pvk_device *pdev, u32 nr, u32 nr_polled, u32 entries,
+		      irq_handler_t handler)
+{
+	int ret = queues_prepare(pdev, nr, nr_polled);
+	u32 i;
+
+	for (i = 0; !ret && i < pdev->nr_queues; i++) {
+		pdev->queues[i].handler = handler;
+		ret = queue_alloc_memory(&pdev->queues[i], entries);
+	}
+	for (i = 0; !ret && i < nr; i++)
+		ret = queue_alloc_irq(&pdev->queues[i]);
+	if (ret)
+		pvk_queues_free(pdev);
+	return ret;
+}
+
+int pvk_queues_alloc(struct pvk_device *pdev, u32 nr, u32 nr_polled, u32 entries,
+		     irq_handler_t handler)
+{
+	u32 most = pdev->info.max_queues;
+	u32 cpus = num_present_cpus();
+	int ret;
+
+	if (pdev->queues || (!nr && !nr_polled) || (nr && !handler) ||
+	    nr > most || nr_polled > most - nr)
+		return -EINVAL;
+	ret = pvk_check_entries(entries, pdev->info.max_entries);
+	if (ret)
+		return ret;
+	nr_polled = min(nr_polled, cpus);
+	if (!nr)
+		return queues_try(pdev, 0, nr_polled, entries, NULL);
+
+	if (!pvk_has(PVK_FEAT_EVENT))
+		return -EOPNOTSUPP;
+	nr = min3(nr, cpus, pvk_event_free_channels());
+	ret = -ENOSPC;
+	/* fewer when the vectors of some CPU are exhausted */
+	for (; nr && ret == -ENOSPC; nr /= 2)
+		ret = queues_try(pdev, nr, nr_polled, entries, handler);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(pvk_queues_alloc);
+
+int pvk_queues_setup(struct pvk_device *pdev)
+{
+	u32 nr = pdev->nr_queues;
+	struct pvk_queue_setup *setup;
+	struct pvk_batch_entry *batch;
+	int ret = -ENOMEM;
+	u32 i;
+
+	/* linear memory: the host gets its physical address; 64 bytes apart */
+	setup = kcalloc(nr, sizeof(*setup), GFP_KERNEL);
+	batch = kvcalloc(nr, sizeof(*batch), GFP_KERNEL);
+	if (!setup || !batch)
+		goto free;
+
+	for (i = 0; i < nr; i++) {
+		struct pvk_queue *q = &pdev->queues[i];
+		u64 gpa = virt_to_phys(q->mem);
+
+		queue_rewind(q);
+		setup[i].size = sizeof(*setup);
+		setup[i].device = pdev->id;
+		setup[i].queue = i;
+		setup[i].entries = q->entries;
+		setup[i].sq_gpa = gpa;
+		setup[i].cq_gpa = gpa + sq_bytes(q->entries);
+		setup[i].ctl_gpa = gpa + ctl_offset(q->entries);
+		setup[i].channel = q->channel;
+		batch[i].call = PVK_CALL_QUEUE_SETUP;
+		batch[i].arg[0] = virt_to_phys(&setup[i]);
+		batch[i].arg[1] = sizeof(*setup);
+	}
+	ret = pvk_batch(batch, nr);
+	for (i = 0; !ret && i < nr; i++) {
+		struct pvk_queue *q = &pdev->queues[i];
+
+		if (batch[i].status < 0) {
+			ret = batch[i].status;
+			break;
+		}
+		q->doorbell = READ_ONCE(setup[i].doorbell);
+		smp_store_release(&q->live, true);	/* after cursors and doorbell */
+	}
+free:
+	kvfree(batch);
+	kfree(setup);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(pvk_queues_setup);
+
+void pvk_queues_free(struct pvk_device *pdev)
+{
+	u32 i;
+
+	if (!pdev->queues)
+		return;
+	for (i = 0; i < pdev->nr_queues; i++) {
+		struct pvk_queue *q = &pdev->queues[i];
+
+		queue_free_irq(q);
+		/* A host that did not reset may still write there. */
+		if (q->mem && !pdev->leaked)
+			free_pages_exact(q->mem, q->mem_size);
+		free_cpumask_var(q->mask);
+	}
+	kvfree(pdev->queues);
+	pdev->queues = NULL;
+	pdev->nr_queues = 0;
+}
+EXPORT_SYMBOL_GPL(pvk_queues_free);
+
+void pvk_queue_ring(struct pvk_queue *q)
+{
+	outl(q->doorbell, q->doorbell_port);
+}
+EXPORT_SYMBOL_GPL(pvk_queue_ring);
