@@ -36,6 +36,8 @@ struct hs_irq;
 struct hs_pci;
 struct hs_pv;
 struct hs_ide;
+struct hs_run;
+struct hs_stats;
 
 /* Which faces a disk has (docs/ABI.md, "Faces"). */
 enum hs_faces {
@@ -70,6 +72,7 @@ struct hs_config {
 	unsigned int seconds;	/* time limit of the run, 0: none */
 	bool no_reboot;		/* a reboot request ends the VM */
 	bool sandbox;		/* seccomp; on unless told */
+	bool force;		/* try a /dev/kvm that has no hardware behind it */
 };
 
 /* Why the VM ended; vcpu threads and chips report through hs_vm_stop(). */
@@ -77,6 +80,7 @@ enum hs_stop {
 	HS_STOP_NONE,
 	HS_STOP_POWEROFF,
 	HS_STOP_REBOOT,
+	HS_STOP_CRASH,		/* triple fault: a reboot, unless config.no_reboot */
 	HS_STOP_SIGNAL,		/* the user ended it */
 	HS_STOP_TIMEOUT,	/* config.seconds */
 	HS_STOP_ERROR,		/* KVM or the stub gave up; said on stderr */
@@ -96,6 +100,8 @@ struct hs_vm {
 	struct hs_vcpu *vcpu[HS_MAX_VCPUS];
 	struct hs_chip *chips;	/* in the order of creation */
 	pthread_mutex_t lock;
+	struct hs_run *run;	/* vm.c: who asked for the end, and the main thread's wake-up */
+	struct hs_stats *stats;	/* of this power-on, stats.h */
 };
 
 /*

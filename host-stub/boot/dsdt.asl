@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//
+// The machine as far as a stock kernel asks ACPI about it: power-off, the PCI
+// root and its windows, and the legacy chips that are found by ACPI only.
+// Ports and interrupts are those of emu/emu.h.
+DefinitionBlock ("", "DSDT", 2, "PVKIT", "PVKITVM", 0x00000001)
+{
+	// SLP_TYP 5 ends the VM (emu/acpi_pm.c). No other sleep state.
+	Name (\_S5, Package () { 0x05, 0x05, Zero, Zero })
+
+	Scope (\_SB)
+	{
+		Device (PCI0)
+		{
+			Name (_HID, EisaId ("PNP0A03"))
+			Name (_BBN, Zero)
+			Name (_UID, Zero)
+			Name (_CRS, ResourceTemplate ()
+			{
+				WordBusNumber (ResourceProducer, MinFixed, MaxFixed, PosDecode,
+					0x0000, 0x0000, 0x00ff, 0x0000, 0x0100)
+				IO (Decode16, 0x0cf8, 0x0cf8, 0x01, 0x08)
+				WordIO (ResourceProducer, MinFixed, MaxFixed, PosDecode, EntireRange,
+					0x0000, 0x0000, 0x0cf7, 0x0000, 0x0cf8)
+				WordIO (ResourceProducer, MinFixed, MaxFixed, PosDecode, EntireRange,
+					0x0000, 0x0d00, 0xffff, 0x0000, 0xf300)
+				DWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed,
+					NonCacheable, ReadWrite,
+					0x00000000, 0xc0000000, 0xfebfffff, 0x00000000, 0x3ec00000)
+			})
+
+			Device (ISA)
+			{
+				Name (_ADR, 0x00010000)
+
+				Device (RTC)
+				{
+					Name (_HID, EisaId ("PNP0B00"))
+					Name (_CRS, ResourceTemplate ()
+					{
+						IO (Decode16, 0x0070, 0x0070, 0x01, 0x02)
+						IRQNoFlags () { 8 }
+					})
+				}
+
+				Device (KBD)
+				{
+					Name (_HID, EisaId ("PNP0303"))
+					Name (_CRS, ResourceTemplate ()
+					{
+						IO (Decode16, 0x0060, 0x0060, 0x01, 0x01)
+						IO (Decode16, 0x0064, 0x0064, 0x01, 0x01)
+						IRQNoFlags () { 1 }
+					})
+				}
+
+				Device (COM1)
+				{
+					Name (_HID, EisaId ("PNP0501"))
+					Name (_UID, One)
+					Name (_CRS, ResourceTemplate ()
+					{
+						IO (Decode16, 0x03f8, 0x03f8, 0x01, 0x08)
+						IRQNoFlags () { 4 }
+					})
+				}
+			}
+		}
+	}
+}

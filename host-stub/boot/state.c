@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The state in which the boot protocol wants the boot CPU: 64-bit mode, flat
+ * segments, the first 4 GiB mapped one to one (Documentation/x86/boot.rst,
+ * "64-bit Boot Protocol"); and for every CPU what firmware leaves behind in
+ * its local APIC and MSRs.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "boot.h"
+
+/* Intel SDM vol. 3, 4.5 */
+#define PTE_PRESENT	(1ull << 0)
+#define PTE_WRITE	(1ull << 1)
+#define PTE_LARGE	(1ull << 7)
+
+#define CR0_PE		(1ull << 0)
+#define CR0_ET		(1ull << 4)
+#define CR0_PG		(1ull << 31)
+#define CR4_PAE		(1ull << 5)
+#define EFER_LME	(1ull << 8)
+#define EFER_LMA	(1ull << 10)
+
+/* Intel SDM vol. 4 */
+#define MSR_MISC_ENABLE		0x1a0u
+#define MISC_FAST_STRING	1ull
+#define MSR_MTRR_DEF_TYPE	0x2ffu
+#define MTRR_ENABLE_WB		(1ull << 11 | 6)
+
+/* Local APIC registers, Intel SDM vol. 3, 11.5.1 */
+#define APIC_LVT_LINT0		0x350u
+#define APIC_LVT_LINT1		0x360u
+#define APIC_MODE_NMI		(4u << 8)
+#define APIC_MODE_EXTINT	(7u << 8)
+
+#define RFLAGS_FIXED		2ull
+
+int hs_boot_tables(struct hs_mem *mem)
+{
+	static const uint64_t gdt[4] = {
+		[HS_BOOT_CODE_SELECTOR / 8] = 0x00af9b000000ffffull,	/* 64-bit code */
+		[HS_BOOT_DATA_SELECTOR / 8] = 0x00cf93000000ffffull,	/* data, 4 GiB */
+	};
+	uint64_t entry = HS_BOOT_PDPT | PTE_PRESENT | PTE_WRITE;
+	uint64_t page[512];
+	int ret;
+
+	ret = hs_mem_write(mem, HS_BOOT_GDT, gdt, sizeof(gdt));
+	if (!ret)
+		ret = hs_mem_write(mem, HS_BOOT_PML4, &entry, sizeof(entry));
+	for (uint64_t gib = 0; gib < 4 && !ret; gib++) {
+		entry = (HS_BOOT_PD + (gib << 12)) | PTE_PRESENT | PTE_WRITE;
+		ret = hs_mem_write(mem, HS_BOOT_PDPT + gib * sizeof(entry), &entry, sizeof(entry));
+		for (uint64_t i = 0; i < 512; i++)
+			page[i] = (gib << 30 | i << 21) | PTE_PRESENT | PTE_WRITE | PTE_LARGE;
+		if (!ret)
+			ret = hs_mem_write(mem, HS_BOOT_PD + (gib << 12), page, sizeof(page));
+	}
+	return ret;
+}
+
+static int firmware_state(int fd)
+{
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry[2];
+	} msrs = {
+		.head.nmsrs = 2,
+		.entry = {
+			{ .index = MSR_MISC_ENABLE, .data = MISC_FAST_STRING },
+			{ .index = MSR_MTRR_DEF_TYPE, .data = MTRR_ENABLE_WB },
+		},
+	};
+	struct kvm_lapic_state lapic;
+	uint32_t lvt;
+
+	if (ioctl(fd, KVM_SET_MSRS, &msrs) < 0)
+		return -errno;
+	/* Virtual wire mode: the 8259s reach the CPU through LINT0. */
+	if (ioctl(fd, KVM_GET_LAPIC, &lapic) < 0)
+		return -errno;
+	lvt = APIC_MODE_EXTINT;
+	memcpy(&lapic.regs[APIC_LVT_LINT0], &lvt, sizeof(lvt));
+	lvt = APIC_MODE_NMI;
+	memcpy(&lapic.regs[APIC_LVT_LINT1], &lvt, sizeof(lvt));
+	if (ioctl(fd, KVM_SET_LAPIC, &lapic) < 0)
+		return -errno;
+	return 0;
+}
+
+int hs_boot_vcpu(int vcpu_fd, unsigned int id, hs_gpa entry)
+{
+	struct kvm_regs regs = {
+		.rip = entry,
+		.rsi = HS_BOOT_ZERO_PAGE,
+		.rsp = HS_BOOT_STACK,
+		.rflags = RFLAGS_FIXED,
+	};
+	struct kvm_segment code = {
+		.limit = 0xffffffff, .selector = HS_BOOT_CODE_SELECTOR, .type = 0xb,
+		.present = 1, .s = 1, .l = 1, .g = 1,
+	};
+	struct kvm_segment data = {
+		.limit = 0xffffffff, .selector = HS_BOOT_DATA_SELECTOR, .type = 0x3,
+		.present = 1, .s = 1, .db = 1, .g = 1,
+	};
+	struct kvm_sregs sregs;
+	int ret;
+
+	ret = firmware_state(vcpu_fd);
+	if (ret < 0 || id)
+		return ret;	/* the others wait for the boot CPU's start-up IPI */
+	if (ioctl(vcpu_fd, KVM_GET_SREGS, &sregs) < 0)
+		return -errno;
+	sregs.cs = code;
+	sregs.ds = data;
+	sregs.es = data;
+	sregs.fs = data;
+	sregs.gs = data;
+	sregs.ss = data;
+	sregs.gdt.base = HS_BOOT_GDT;
+	sregs.gdt.limit = 4 * 8 - 1;
+	sregs.idt.base = 0;
+	sregs.idt.limit = 0;
+	sregs.cr0 = CR0_PE | CR0_ET | CR0_PG;
+	sregs.cr3 = HS_BOOT_PML4;
+	sregs.cr4 = CR4_PAE;
+	sregs.efer = EFER_LME | EFER_LMA;
+	if (ioctl(vcpu_fd, KVM_SET_SREGS, &sregs) < 0)
+		return -errno;
+	if (ioctl(vcpu_fd, KVM_SET_REGS, &regs) < 0)
+		return -errno;
+	return 0;
+}

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pvkit-vm: the main thread. It opens everything, gives up rights, builds the
+ * VM, then waits for one of: a stop request (vCPUs, chips), a signal, the time
+ * limit. A reboot builds the next VM in the same process.
+ *
+ * Signals come through a signalfd, so no handler runs: SIGTERM presses the
+ * power button, a second one or SIGINT ends at once, SIGHUP looks at the
+ * disks' sizes again.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "backend/blk.h"
+#include "backend/worker.h"
+#include "emu/console.h"
+#include "emu/emu.h"
+#include "options.h"
+#include "sandbox.h"
+#include "stats.h"
+#include "vm.h"
+
+#define BOOTS_KEPT	16u	/* power-ons whose accounts are kept: the last ones */
+
+struct host {
+	struct hs_host hs;
+	int signal_fd;
+	int timer_fd;		/* -1: no limit */
+	FILE *stats;		/* NULL: not wanted */
+	char *boot[BOOTS_KEPT];	/* accounts of power-ons, JSON */
+	unsigned int boots;
+	bool button_pressed;
+	int signal;		/* that ended it */
+};
+
+/* "vmx" or "svm" among the CPU's flags, or KVM's module for one loaded. */
+static bool has_hardware(void)
+{
+	char line[8192];
+	bool found = false;
+	FILE *f;
+
+	if (!access("/sys/module/kvm_intel", F_OK) || !access("/sys/module/kvm_amd", F_OK))
+		return true;
+	f = fopen("/proc/cpuinfo", "re");
+	if (!f)
+		return true;		/* unknown: KVM will tell */
+	while (!found && fgets(line, sizeof(line), f)) {
+		if (strncmp(line, "flags", 5))
+			continue;
+		found = strstr(line, " vmx") || strstr(line, " svm");
+		break;
+	}
+	fclose(f);
+	return found;
+}
+
+/* 0, or the exit status with the line printed. */
+static int open_kvm(struct host *host)
+{
+	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0 && errno == ENOENT)
+		hs_error("/dev/kvm: not there: load kvm_intel or kvm_amd, or run under tests/rig/box");
+	else if (fd < 0 && (errno == EACCES || errno == EPERM))
+		hs_error("/dev/kvm: no permission: join its group (kvm)");
+	else if (fd < 0)
+		hs_error("/dev/kvm: %s", strerror(errno));
+	if (fd < 0)
+		return HS_EXIT_KVM;
+	host->hs.kvm_fd = fd;
+	if (hs_kvm_check(fd) < 0)
+		return HS_EXIT_KVM;
+	if (!host->hs.config->force && !has_hardware()) {
+		hs_error("/dev/kvm: no VMX or SVM behind it (no CPU flag, no kvm_intel or kvm_amd): run under tests/rig/box, or --force to try");
+		return HS_EXIT_NO_HARDWARE;
+	}
+	return 0;
+}
+
+/* Eventfd, signalfd, timer, accounts. 0 or the exit status, said. */
+static int open_own(struct host *host)
+{
+	const struct hs_config *config = host->hs.config;
+	struct itimerspec limit = { .it_value = { .tv_sec = config->seconds } };
+	sigset_t set;
+
+	host->hs.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR1);	/* the kick: vCPU threads let it in */
+	sigaddset(&set, SIGPIPE);	/* a console that is closed is an error of write(2) */
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	hs_vcpu_init_signal();
+	sigdelset(&set, SIGUSR1);
+	sigdelset(&set, SIGPIPE);
+	host->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (config->seconds) {
+		host->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+		if (host->timer_fd >= 0)
+			timerfd_settime(host->timer_fd, 0, &limit, NULL);
+	}
+	if (host->hs.stop_fd < 0 || host->signal_fd < 0 || (config->seconds && host->timer_fd < 0)) {
+		hs_error("cannot make event descriptors: %s", strerror(errno));
+		return HS_EXIT_HOST;
+	}
+	if (config->stats) {
+		host->stats = fopen(config->stats, "we");
+		if (!host->stats) {
+			hs_error("--stats '%s': %s", config->stats, strerror(errno));
+			return HS_EXIT_HOST;
+		}
+	}
+	return 0;
+}
+
+static int open_disks(struct host *host)
+{
+	const struct hs_config *config = host->hs.config;
+
+	for (unsigned int i = 0; i < config->disks; i++)
+		if (hs_blk_open(&host->hs.blk[i], &config->disk[i], config->poll_ns) < 0)
+			return HS_EXIT_DISK;
+	return 0;
+}
+
+static void on_signal(struct host *host, struct hs_vm *vm)
+{
+	struct signalfd_siginfo info;
+
+	while (read(host->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		if (info.ssi_signo == SIGHUP) {
+			for (unsigned int i = 0; i < host->hs.config->disks; i++)
+				hs_blk_check_size(host->hs.blk[i]);
+		} else if (info.ssi_signo == SIGTERM && !host->button_pressed) {
+			host->button_pressed = true;
+			hs_acpi_power_button(vm);
+		} else {
+			host->signal = (int)info.ssi_signo;
+			hs_vm_stop(vm, HS_STOP_SIGNAL);
+		}
+	}
+}
+
+/* Until somebody stops the VM. */
+static void wait_for_stop(struct host *host, struct hs_vm *vm)
+{
+	struct pollfd fds[] = {
+		{ .fd = host->hs.stop_fd, .events = POLLIN },
+		{ .fd = host->signal_fd, .events = POLLIN },
+		{ .fd = host->timer_fd, .events = POLLIN },	/* -1 is ignored */
+	};
+
+	while (hs_vm_stopped(vm) == HS_STOP_NONE) {
+		if (poll(fds, 3, -1) < 0 && errno != EINTR) {
+			hs_error("poll: %s", strerror(errno));
+			hs_vm_stop(vm, HS_STOP_ERROR);
+		}
+		if (fds[1].revents)
+			on_signal(host, vm);
+		if (fds[2].revents)
+			hs_vm_stop(vm, HS_STOP_TIMEOUT);
+	}
+}
+
+/* Keeps a power-on's accounts until the end; a failure costs only them. */
+static void keep_accounts(struct host *host, struct hs_vm *vm)
+{
+	char **slot = &host->boot[host->boots % BOOTS_KEPT];
+	size_t bytes;
+	FILE *f;
+
+	host->boots++;
+	if (!host->stats)
+		return;
+	free(*slot);
+	*slot = NULL;
+	f = open_memstream(slot, &bytes);
+	if (!f)
+		return;
+	hs_stats_json(vm->stats, f);
+	fclose(f);
+}
+
+/* One power-on. *why tells how it ended; 0 or -errno, said. */
+static int power_on(struct host *host, enum hs_stop *why)
+{
+	struct hs_vm *vm;
+	int ret;
+
+	ret = hs_vm_create(&vm, &host->hs);
+	if (ret < 0)
+		return ret;
+	if (host->hs.config->sandbox && !host->boots)
+		ret = hs_sandbox_enter();
+	if (!ret)
+		ret = hs_vm_start(vm);
+	if (!ret) {
+		wait_for_stop(host, vm);
+		hs_vm_join(vm);
+		*why = hs_vm_stopped(vm);
+		keep_accounts(host, vm);
+	}
+	hs_vm_destroy(vm);
+	return ret;
+}
+
+static int exit_status(const struct host *host, enum hs_stop why)
+{
+	switch (why) {
+	case HS_STOP_POWEROFF:
+	case HS_STOP_REBOOT:
+		return HS_EXIT_OK;
+	case HS_STOP_CRASH:
+		return HS_EXIT_CRASH;
+	case HS_STOP_SIGNAL:
+		/* Ctrl-A x at the console stops the VM without a signal. */
+		return host->signal ? HS_EXIT_SIGNAL + host->signal : HS_EXIT_SIGNAL + SIGINT;
+	case HS_STOP_TIMEOUT:
+		return HS_EXIT_TIMEOUT;
+	default:
+		return HS_EXIT_ERROR;
+	}
+}
+
+static uint64_t thread_ns(void)
+{
+	struct timespec cpu;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+	return (uint64_t)cpu.tv_sec * 1000000000ull + (uint64_t)cpu.tv_nsec;
+}
+
+static void thread_ns_on_worker(void *arg)
+{
+	uint64_t *ns = arg;
+
+	*ns = thread_ns();
+}
+
+/* The file of --stats, in the form that docs/STUB.md describes. 0 or -errno, said. */
+static int write_accounts(struct host *host)
+{
+	const struct hs_config *config = host->hs.config;
+	unsigned int kept = host->boots < BOOTS_KEPT ? host->boots : BOOTS_KEPT;
+	uint64_t user, system, ns;
+	FILE *f = host->stats;
+	bool first = true;
+	int ret = 0;
+
+	if (!f)
+		return 0;
+	hs_stats_cpu(&user, &system);
+	fprintf(f, "{\n\t\"format\": 1,\n\t\"program\": \"pvkit-vm %s\",\n", HS_VERSION);
+	fprintf(f, "\t\"config\": {\"memory\": %llu, \"vcpus\": %u, \"disks\": %u, \"offer\": %llu, "
+		"\"kvm_mask\": %llu, \"poll_ns\": %llu},\n", (unsigned long long)config->memory,
+		config->vcpus, config->disks, (unsigned long long)config->pv_offer,
+		(unsigned long long)config->kvm_mask, (unsigned long long)config->poll_ns);
+	fprintf(f, "\t\"cpu_user_ns\": %llu,\n\t\"cpu_system_ns\": %llu,\n", (unsigned long long)user,
+		(unsigned long long)system);
+	fprintf(f, "\t\"threads\": [{\"name\": \"main\", \"cpu_ns\": %llu}",
+		(unsigned long long)thread_ns());
+	for (unsigned int i = 0; i < config->disks; i++) {
+		hs_worker_call(hs_blk_worker(host->hs.blk[i]), thread_ns_on_worker, &ns);
+		fprintf(f, ", {\"name\": \"disk%u\", \"cpu_ns\": %llu}", i, (unsigned long long)ns);
+	}
+	fprintf(f, "],\n\t\"power_ons\": %u,\n\t\"boots\": [", host->boots);
+	for (unsigned int i = host->boots - kept; i < host->boots; i++) {
+		if (!host->boot[i % BOOTS_KEPT])
+			continue;
+		fprintf(f, "%s\n%s", first ? "" : ",", host->boot[i % BOOTS_KEPT]);
+		first = false;
+	}
+	fprintf(f, "]\n}\n");
+	if (fflush(f) || ferror(f)) {
+		ret = -EIO;
+		hs_error("--stats '%s': cannot write: %s", config->stats, strerror(errno));
+	}
+	return ret;
+}
+
+static void close_all(struct host *host)
+{
+	for (unsigned int i = host->hs.config->disks; i-- > 0;)
+		if (host->hs.blk[i])
+			hs_blk_close(host->hs.blk[i]);
+	for (unsigned int i = 0; i < BOOTS_KEPT; i++)
+		free(host->boot[i]);
+	hs_console_close();
+	if (host->stats)
+		fclose(host->stats);
+	if (host->timer_fd >= 0)
+		close(host->timer_fd);
+	if (host->signal_fd >= 0)
+		close(host->signal_fd);
+	if (host->hs.stop_fd >= 0)
+		close(host->hs.stop_fd);
+	hs_kernel_close(&host->hs.kernel);
+	if (host->hs.kvm_fd >= 0)
+		close(host->hs.kvm_fd);
+}
+
+/* Power-ons until one ends for good. The exit status. */
+static int run(struct host *host)
+{
+	const struct hs_config *config = host->hs.config;
+	enum hs_stop why = HS_STOP_NONE;
+
+	do {
+		if (power_on(host, &why) < 0)
+			return host->boots ? HS_EXIT_ERROR : HS_EXIT_HOST;
+		host->button_pressed = false;
+	} while (!config->no_reboot && (why == HS_STOP_REBOOT || why == HS_STOP_CRASH));
+	if (write_accounts(host) < 0)
+		return HS_EXIT_HOST;
+	return exit_status(host, why);
+}
+
+int main(int argc, char **argv)
+{
+	struct hs_config config;
+	struct host host = {
+		.hs = { .config = &config, .kvm_fd = -1, .stop_fd = -1,
+			.kernel = { .kernel_fd = -1, .initrd_fd = -1 } },
+		.signal_fd = -1, .timer_fd = -1,
+	};
+	int status;
+
+	status = hs_options(&config, argc, argv);
+	if (status >= 0)
+		return status;
+	status = hs_kernel_open(&host.hs.kernel, &config);
+	if (!status)
+		status = open_kvm(&host);
+	if (!status)
+		status = open_own(&host);
+	if (!status)
+		status = open_disks(&host);
+	if (!status && config.sandbox && hs_sandbox_drop(&host.hs) < 0)
+		status = HS_EXIT_HOST;
+	if (!status)
+		status = run(&host);
+	close_all(&host);
+	return status;
+}

@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The command line: see options.h and docs/man/pvkit-vm.1. Whatever is wrong
+ * is said in one line that names the option and what it takes.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mem.h"
+#include "options.h"
+#include "vm.h"
+
+struct name {
+	const char *name;
+	uint64_t bits;
+};
+
+static const struct name offers[] = {
+	{ "event", PVK_FEAT_EVENT },
+	{ "bus", PVK_FEAT_BUS },
+	{ "batch", PVK_FEAT_BATCH },
+	{ "handover", PVK_FEAT_HANDOVER },
+};
+
+/* CPUID 0x40000001 EAX, KVM's Documentation/virt/kvm/x86/cpuid.rst */
+static const struct name kvm_features[] = {
+	{ "clocksource", 1u << 0 },
+	{ "nop_io_delay", 1u << 1 },
+	{ "mmu_op", 1u << 2 },
+	{ "clocksource2", 1u << 3 },
+	{ "async_pf", 1u << 4 },
+	{ "steal_time", 1u << 5 },
+	{ "pv_eoi", 1u << 6 },
+	{ "pv_unhalt", 1u << 7 },
+	{ "pv_tlb_flush", 1u << 9 },
+	{ "async_pf_vmexit", 1u << 10 },
+	{ "pv_send_ipi", 1u << 11 },
+	{ "poll_control", 1u << 12 },
+	{ "pv_sched_yield", 1u << 13 },
+	{ "async_pf_int", 1u << 14 },
+	{ "msi_ext_dest_id", 1u << 15 },
+	{ "hc_map_gpa_range", 1u << 16 },
+	{ "migration_control", 1u << 17 },
+	{ "clocksource_stable", 1u << 24 },
+};
+
+static void help(void)
+{
+	puts("usage: pvkit-vm --kernel FILE [options]\n"
+	     "\n"
+	     "Run a Linux guest under KVM, with emulated devices for an unmodified kernel and\n"
+	     "paravirtual ones for a kernel with pvkit.\n"
+	     "\n"
+	     "  --kernel FILE       bzImage\n"
+	     "  --initrd FILE       initial RAM disk\n"
+	     "  --append TEXT       kernel command line (default: console=ttyS0)\n"
+	     "  --memory SIZE       K, M or G (default 256M)\n"
+	     "  --cpus N            1 to 4 (default 1)\n"
+	     "  --disk FILE[,OPT]   raw image or block device; up to 4. OPT:\n"
+	     "                        faces=both|emulated|pvkit, ro, direct, serial=TEXT,\n"
+	     "                        block=512|4096; a comma in FILE is written twice\n"
+	     "  --offer WHAT        none, all (default), or a list of event,bus,batch,handover\n"
+	     "  --kvm-mask WHAT     KVM's own features to withhold: a list of names, all, or a\n"
+	     "                      number; --kvm-mask help lists the names\n"
+	     "  --poll-us N         longest that a disk's worker polls before it sleeps (default 50)\n"
+	     "  --console WHERE     stdio (default; Ctrl-A x ends), none, or a file\n"
+	     "  --stats FILE        write the accounts there at the end (JSON)\n"
+	     "  --time-limit SEC    end with status 124 after that\n"
+	     "  --no-reboot         a reboot ends the VM\n"
+	     "  --no-sandbox        keep system calls that a running VM does not need\n"
+	     "  --force             use a /dev/kvm that has no VMX or SVM behind it\n"
+	     "  --help, --version");
+}
+
+/* A whole number of at most `most`; false when text is anything else. */
+static bool parse_number(const char *text, int base, uint64_t most, uint64_t *value)
+{
+	char *end;
+
+	if (!*text || *text == '-' || *text == '+' || *text == ' ')
+		return false;
+	errno = 0;
+	*value = strtoull(text, &end, base);
+	return !errno && !*end && *value <= most;
+}
+
+/* 512M and the like, in bytes; false when it is none. */
+static bool parse_size(const char *text, uint64_t *bytes)
+{
+	char *end;
+	unsigned int shift = 0;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	*bytes = strtoull(text, &end, 10);
+	if (errno)
+		return false;
+	switch (*end) {
+	case 'k': case 'K':
+		shift = 10;
+		break;
+	case 'm': case 'M':
+		shift = 20;
+		break;
+	case 'g': case 'G':
+		shift = 30;
+		break;
+	case 0:
+		return true;
+	default:
+		return false;
+	}
+	if (end[1] || *bytes > UINT64_MAX >> shift)
+		return false;
+	*bytes <<= shift;
+	return true;
+}
+
+/* A list of names as bits; 0, or -EINVAL with the line printed. */
+static int parse_list(const char *option, const char *text, const struct name *names, size_t n,
+		      uint64_t *bits)
+{
+	*bits = 0;
+	while (*text) {
+		size_t len = strcspn(text, ","), i;
+
+		for (i = 0; i < n; i++)
+			if (strlen(names[i].name) == len && !strncmp(names[i].name, text, len))
+				break;
+		if (i == n) {
+			hs_error("%s: '%.*s' is unknown: see --help", option, (int)len, text);
+			return -EINVAL;
+		}
+		*bits |= names[i].bits;
+		text += len;
+		if (*text == ',')
+			text++;
+	}
+	return 0;
+}
+
+static int parse_offer(struct hs_config *config, const char *text)
+{
+	if (!strcmp(text, "none")) {
+		config->pv_offer = 0;
+		return 0;
+	}
+	if (!strcmp(text, "all")) {
+		config->pv_offer = PVK_FEAT_EVENT | PVK_FEAT_BUS | PVK_FEAT_BATCH | PVK_FEAT_HANDOVER;
+		return 0;
+	}
+	if (!*text) {
+		hs_error("--offer: empty: none, all, or a list of event,bus,batch,handover");
+		return -EINVAL;
+	}
+	return parse_list("--offer", text, offers, sizeof(offers) / sizeof(offers[0]),
+			  &config->pv_offer);
+}
+
+/* 0, -EINVAL, or 1 when the names were listed and nothing is to be done. */
+static int parse_kvm_mask(struct hs_config *config, const char *text)
+{
+	if (!strcmp(text, "help")) {
+		for (size_t i = 0; i < sizeof(kvm_features) / sizeof(kvm_features[0]); i++)
+			puts(kvm_features[i].name);
+		return 1;
+	}
+	if (!strcmp(text, "none")) {
+		config->kvm_mask = 0;
+		return 0;
+	}
+	if (!strcmp(text, "all")) {
+		config->kvm_mask = 0xffffffffu;
+		return 0;
+	}
+	if (*text >= '0' && *text <= '9') {
+		if (parse_number(text, 0, 0xffffffffu, &config->kvm_mask))
+			return 0;
+		hs_error("--kvm-mask: '%s' is no 32-bit number", text);
+		return -EINVAL;
+	}
+	return parse_list("--kvm-mask", text, kvm_features,
+			  sizeof(kvm_features) / sizeof(kvm_features[0]), &config->kvm_mask);
+}
+
+/* One option of a disk. 0, or -EINVAL with the line printed. */
+static int disk_option(struct hs_disk_config *disk, const char *opt)
+{
+	size_t len;
+
+	if (!strcmp(opt, "ro")) {
+		disk->read_only = true;
+	} else if (!strcmp(opt, "direct")) {
+		disk->direct = true;
+	} else if (!strcmp(opt, "faces=both")) {
+		disk->faces = HS_FACES_BOTH;
+	} else if (!strcmp(opt, "faces=emulated")) {
+		disk->faces = HS_FACES_EMULATED;
+	} else if (!strcmp(opt, "faces=pvkit")) {
+		disk->faces = HS_FACES_PVKIT;
+	} else if (!strcmp(opt, "block=512")) {
+		disk->logical_block = 512;
+	} else if (!strcmp(opt, "block=4096")) {
+		disk->logical_block = 4096;
+	} else if (!strncmp(opt, "serial=", 7)) {
+		len = strlen(opt + 7);
+		if (!len || len > PVK_BLK_SERIAL_LEN) {
+			hs_error("--disk %s: serial= takes 1 to %u characters", disk->path,
+				 PVK_BLK_SERIAL_LEN);
+			return -EINVAL;
+		}
+		for (const char *c = opt + 7; *c; c++) {
+			if (*c < ' ' || *c > '~' || *c == '"' || *c == '\\') {
+				hs_error("--disk %s: serial= takes printable ASCII", disk->path);
+				return -EINVAL;
+			}
+		}
+		memcpy(disk->serial, opt + 7, len + 1);
+	} else {
+		hs_error("--disk %s: '%s' is unknown: faces=both|emulated|pvkit, ro, direct, serial=TEXT, block=512|4096",
+			 disk->path, opt);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* FILE[,OPT]...; text is taken apart in place. */
+static int parse_disk(struct hs_config *config, char *text)
+{
+	struct hs_disk_config *disk;
+	char *from = text, *to = text, *opt;
+	int ret;
+
+	if (config->disks == HS_MAX_DISKS) {
+		hs_error("--disk: more than %d", HS_MAX_DISKS);
+		return -EINVAL;
+	}
+	disk = &config->disk[config->disks];
+	memset(disk, 0, sizeof(*disk));
+	disk->logical_block = 512;
+	snprintf(disk->serial, sizeof(disk->serial), "pvkit-%u", config->disks);
+	while (*from && (*from != ',' || from[1] == ',')) {
+		if (*from == ',')
+			from++;
+		*to++ = *from++;
+	}
+	opt = *from ? from + 1 : NULL;
+	*to = 0;
+	disk->path = text;
+	if (!*text) {
+		hs_error("--disk: no file is named");
+		return -EINVAL;
+	}
+	while (opt) {
+		char *next = strchr(opt, ',');
+
+		if (next)
+			*next++ = 0;
+		ret = disk_option(disk, opt);
+		if (ret < 0)
+			return ret;
+		opt = next;
+	}
+	if (disk->logical_block != 512 && disk->faces != HS_FACES_PVKIT) {
+		hs_error("--disk %s: block=4096 needs faces=pvkit: an ATA disk of this kind has 512",
+			 disk->path);
+		return -EINVAL;
+	}
+	config->disks++;
+	return 0;
+}
+
+static int check(const struct hs_config *config)
+{
+	if (!config->kernel) {
+		hs_error("--kernel is needed: see --help");
+		return HS_EXIT_USAGE;
+	}
+	for (unsigned int i = 0; i < config->disks; i++) {
+		if (config->disk[i].faces != HS_FACES_PVKIT || config->pv_offer & PVK_FEAT_BUS)
+			continue;
+		hs_error("--disk %s: faces=pvkit, but --offer does not have bus", config->disk[i].path);
+		return HS_EXIT_USAGE;
+	}
+	if (config->memory < HS_MEM_MIN) {
+		hs_error("--memory: %llu KiB is too little: at least %llu MiB",
+			 (unsigned long long)(config->memory >> 10), HS_MEM_MIN >> 20);
+		return HS_EXIT_MEMORY;
+	}
+	if (config->memory > HS_MEM_MAX) {
+		hs_error("--memory: %llu GiB is too much: at most %llu GiB",
+			 (unsigned long long)(config->memory >> 30), HS_MEM_MAX >> 30);
+		return HS_EXIT_MEMORY;
+	}
+	if (config->memory & 4095) {
+		hs_error("--memory: not a multiple of 4 KiB");
+		return HS_EXIT_MEMORY;
+	}
+	return -1;
+}
+
+enum { OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_MEMORY, OPT_CPUS, OPT_DISK, OPT_OFFER,
+       OPT_KVM_MASK, OPT_POLL, OPT_CONSOLE, OPT_STATS, OPT_TIME, OPT_NO_REBOOT, OPT_NO_SANDBOX,
+       OPT_FORCE, OPT_HELP, OPT_VERSION };
+
+static const struct option options[] = {
+	{ "kernel", required_argument, NULL, OPT_KERNEL },
+	{ "initrd", required_argument, NULL, OPT_INITRD },
+	{ "append", required_argument, NULL, OPT_APPEND },
+	{ "memory", required_argument, NULL, OPT_MEMORY },
+	{ "cpus", required_argument, NULL, OPT_CPUS },
+	{ "disk", required_argument, NULL, OPT_DISK },
+	{ "offer", required_argument, NULL, OPT_OFFER },
+	{ "kvm-mask", required_argument, NULL, OPT_KVM_MASK },
+	{ "poll-us", required_argument, NULL, OPT_POLL },
+	{ "console", required_argument, NULL, OPT_CONSOLE },
+	{ "stats", required_argument, NULL, OPT_STATS },
+	{ "time-limit", required_argument, NULL, OPT_TIME },
+	{ "no-reboot", no_argument, NULL, OPT_NO_REBOOT },
+	{ "no-sandbox", no_argument, NULL, OPT_NO_SANDBOX },
+	{ "force", no_argument, NULL, OPT_FORCE },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ "version", no_argument, NULL, OPT_VERSION },
+	{ NULL, 0, NULL, 0 },
+};
+
+/* One option that takes a number or list. 0, 1 (done, status 0) or -EINVAL, said. */
+static int parse_value(struct hs_config *config, int opt, char *arg)
+{
+	uint64_t n;
+
+	switch (opt) {
+	case OPT_MEMORY:
+		if (parse_size(arg, &config->memory))
+			return 0;
+		hs_error("--memory: '%s' is no size: a number with K, M or G", arg);
+		return -EINVAL;
+	case OPT_CPUS:
+		if (parse_number(arg, 10, HS_MAX_VCPUS, &n) && n) {
+			config->vcpus = (unsigned int)n;
+			return 0;
+		}
+		hs_error("--cpus: '%s': 1 to %d", arg, HS_MAX_VCPUS);
+		return -EINVAL;
+	case OPT_POLL:
+		if (parse_number(arg, 10, 1000000, &n)) {
+			config->poll_ns = n * 1000;
+			return 0;
+		}
+		hs_error("--poll-us: '%s': 0 to 1000000", arg);
+		return -EINVAL;
+	case OPT_TIME:
+		if (parse_number(arg, 10, 1000000, &n) && n) {
+			config->seconds = (unsigned int)n;
+			return 0;
+		}
+		hs_error("--time-limit: '%s': 1 to 1000000 seconds", arg);
+		return -EINVAL;
+	case OPT_OFFER:
+		return parse_offer(config, arg);
+	case OPT_KVM_MASK:
+		return parse_kvm_mask(config, arg);
+	default:
+		return parse_disk(config, arg);
+	}
+}
+
+int hs_options(struct hs_config *config, int argc, char **argv)
+{
+	int opt, ret;
+
+	memset(config, 0, sizeof(*config));
+	config->cmdline = "console=ttyS0";
+	config->memory = HS_MEM_DEFAULT;
+	config->vcpus = 1;
+	config->pv_offer = PVK_FEAT_EVENT | PVK_FEAT_BUS | PVK_FEAT_BATCH | PVK_FEAT_HANDOVER;
+	config->poll_ns = 50000;
+	config->console = "stdio";
+	config->sandbox = true;
+
+	opterr = 0;
+	while ((opt = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+		switch (opt) {
+		case OPT_KERNEL:
+			config->kernel = optarg;
+			break;
+		case OPT_INITRD:
+			config->initrd = optarg;
+			break;
+		case OPT_APPEND:
+			config->cmdline = optarg;
+			break;
+		case OPT_CONSOLE:
+			config->console = optarg;
+			break;
+		case OPT_STATS:
+			config->stats = optarg;
+			break;
+		case OPT_NO_REBOOT:
+			config->no_reboot = true;
+			break;
+		case OPT_NO_SANDBOX:
+			config->sandbox = false;
+			break;
+		case OPT_FORCE:
+			config->force = true;
+			break;
+		case OPT_HELP:
+			help();
+			return HS_EXIT_OK;
+		case OPT_VERSION:
+			printf("pvkit-vm %s, ABI %u.%u\n", HS_VERSION,
+			       PVK_VERSION_MAJOR(PVK_ABI_VERSION), PVK_VERSION_MINOR(PVK_ABI_VERSION));
+			return HS_EXIT_OK;
+		case ':':
+			hs_error("%s: takes a value: see --help", argv[optind - 1]);
+			return HS_EXIT_USAGE;
+		case '?':
+			hs_error("%s: unknown option: see --help", argv[optind - 1]);
+			return HS_EXIT_USAGE;
+		default:
+			ret = parse_value(config, opt, optarg);
+			if (ret)
+				return ret < 0 ? HS_EXIT_USAGE : HS_EXIT_OK;
+		}
+	}
+	if (optind < argc) {
+		hs_error("'%s': unexpected: see --help", argv[optind]);
+		return HS_EXIT_USAGE;
+	}
+	return check(config);
+}

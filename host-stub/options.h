@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The command line.
+ */
+#ifndef HS_OPTIONS_H
+#define HS_OPTIONS_H
+
+#include "hs.h"
+
+#define HS_VERSION	"0.1"
+
+#define HS_MEM_DEFAULT	(256ull << 20)
+#define HS_MEM_MAX	(256ull << 30)
+
+/*
+ * Parses and checks argv into config; strings stay argv's. -1: go on; else
+ * the process's exit status, with the line (or help) printed.
+ */
+int hs_options(struct hs_config *config, int argc, char **argv);
+
+#endif /* HS_OPTIONS_H */

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The accounts of one power-on: KVM's own statistics, exits to user space,
+ * CPU time, and marks. A mark is a byte that the guest writes to
+ * HS_PORT_MARK: the accounts at that moment are kept, so that a tool can tell
+ * what happened between two marks. docs/STUB.md describes the JSON.
+ */
+#ifndef HS_STATS_H
+#define HS_STATS_H
+
+#include <stdio.h>
+
+#include "hs.h"
+
+#define HS_STATS_MARKS	256u	/* kept per power-on; later ones are only counted */
+
+struct hs_stats;
+
+/* Opens KVM's statistics and claims the mark port. After the vCPUs were created. */
+int hs_stats_create(struct hs_stats **out, struct hs_vm *vm);
+void hs_stats_destroy(struct hs_stats *stats);
+
+/* One power-on as a JSON object. After hs_vm_join(). */
+void hs_stats_json(struct hs_stats *stats, FILE *out);
+
+const char *hs_stats_stop_name(enum hs_stop stop);
+
+/* CPU time of the process in ns: user and system, all threads. */
+void hs_stats_cpu(uint64_t *user, uint64_t *system);
+
+#endif /* HS_STATS_H */

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The life of a VM: what survives a reboot (struct hs_host), one power-on
+ * (struct hs_vm), its vCPUs, and the exit status of the process.
+ */
+#ifndef HS_VM_H
+#define HS_VM_H
+
+#include <linux/kvm.h>
+#include <stdatomic.h>
+
+#include "boot/boot.h"
+#include "hs.h"
+
+/* Exit statuses; docs/man/pvkit-vm.1 lists them. */
+enum hs_exit {
+	HS_EXIT_OK = 0,			/* power-off, or reboot with --no-reboot */
+	HS_EXIT_USAGE = 2,
+	HS_EXIT_KERNEL = 3,		/* unreadable, no kernel, truncated, too old */
+	HS_EXIT_INITRD = 4,		/* unreadable, empty, too large */
+	HS_EXIT_MEMORY = 5,		/* too little or too much */
+	HS_EXIT_KVM = 6,		/* no /dev/kvm, no permission, lacks something */
+	HS_EXIT_NO_HARDWARE = 7,	/* /dev/kvm with nothing behind it */
+	HS_EXIT_DISK = 8,
+	HS_EXIT_HOST = 9,		/* a file, a limit or a right of this machine */
+	HS_EXIT_CRASH = 20,		/* triple fault with --no-reboot */
+	HS_EXIT_ERROR = 21,		/* KVM or the stub gave up on the guest */
+	HS_EXIT_TIMEOUT = 124,
+	HS_EXIT_SIGNAL = 128,		/* + the signal's number */
+};
+
+/* What outlives a power-on. main.c owns it. */
+struct hs_host {
+	const struct hs_config *config;
+	int kvm_fd;
+	struct hs_kernel kernel;
+	struct hs_blk *blk[HS_MAX_DISKS];
+	int stop_fd;			/* eventfd: hs_vm_stop() wakes the main thread */
+};
+
+/* hs_vm.run: the request to end */
+struct hs_run {
+	atomic_int stop;		/* enum hs_stop */
+	int stop_fd;			/* the host's */
+	atomic_ullong entered;		/* hs_now() when the first vCPU entered, 0 before */
+};
+
+/* Checks /dev/kvm's version and capabilities. 0 or -ENOTSUP, with the line printed. */
+int hs_kvm_check(int kvm_fd);
+
+/* Builds memory, interrupts, chips, vCPUs and boot state; nothing runs yet. */
+int hs_vm_create(struct hs_vm **out, struct hs_host *host);
+
+/* Starts the vCPU threads. -errno: none is left running. */
+int hs_vm_start(struct hs_vm *vm);
+
+/* After a stop: kicks the vCPUs and joins their threads. Safe when none was started. */
+void hs_vm_join(struct hs_vm *vm);
+
+void hs_vm_destroy(struct hs_vm *vm);
+
+enum hs_stop hs_vm_stopped(const struct hs_vm *vm);
+
+/* vCPUs (vcpu.c) */
+#define HS_VCPU_EXITS	40u	/* KVM_EXIT_* up to this are counted by reason */
+
+struct hs_vcpu {
+	struct hs_vm *vm;
+	unsigned int id;	/* also the APIC id */
+	int fd;
+	struct kvm_run *run;
+	size_t run_bytes;
+	pthread_t thread;
+	bool started;
+	atomic_ullong cpu_ns;	/* of the thread, at its end */
+	/* accounts: written by the thread, read by any */
+	uint64_t exits[HS_VCPU_EXITS + 1];	/* [HS_VCPU_EXITS]: any other reason */
+	uint64_t interrupted;			/* KVM_RUN ended by a signal */
+	uint64_t pv_calls;			/* of the KVM_EXIT_IO ones */
+};
+
+int hs_vcpu_create(struct hs_vcpu **out, struct hs_vm *vm, unsigned int id);
+void hs_vcpu_destroy(struct hs_vcpu *vcpu);
+int hs_vcpu_start(struct hs_vcpu *vcpu);
+/* Makes the vCPU leave guest mode and look at the VM's stop request. Any thread. */
+void hs_vcpu_kick(struct hs_vcpu *vcpu);
+/* Once per process: the handler of the kick's signal. */
+void hs_vcpu_init_signal(void);
+/* Name of a KVM_EXIT_* for the accounts, or NULL. */
+const char *hs_vcpu_exit_name(unsigned int reason);
+
+/* CPUID of a vCPU (cpuid.c): asks KVM, adapts, sets. 0 or -errno, with the line printed. */
+int hs_cpuid_set(struct hs_vm *vm, int vcpu_fd, unsigned int id);
+
+#endif /* HS_VM_H */
