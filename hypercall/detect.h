@@ -32,7 +32,7 @@ enum pvk_detect_result {
 	PVK_DETECT_LIMITS,	/* limits that no use could be made of */
 };
 
-#define PVK_CPUID_HYPERVISOR	(1u << 31)	/* CPUID.1:ECX */
+#define PVK_CPUID_HYPERVISOR	0x80000000u	/* CPUID.1:ECX[31] */
 
 /* What the host offers, as it said it; checked where a value is wrong by itself. */
 struct pvk_offer {
@@ -114,7 +114,7 @@ static inline enum pvk_detect_result pvk_detect(pvk_cpuid_fn cpuid, void *contex
 	offer->version = r.eax;
 	offer->oldest = r.ebx;
 	if (PVK_VERSION_MAJOR(r.eax) != PVK_VERSION_MAJOR(PVK_ABI_VERSION) ||
-	    PVK_ABI_VERSION < r.ebx)
+	    r.ebx > PVK_ABI_VERSION)
 		return PVK_DETECT_VERSION;
 
 	cpuid(context, base + PVK_CPUID_FEATURES, &r);

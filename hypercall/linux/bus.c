@@ -8,6 +8,7 @@
  * It runs on the freezable workqueue, so never during suspend.
  */
 #include <linux/interrupt.h>
+#include <linux/mutex.h>
 #include <linux/pm.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
@@ -18,6 +19,7 @@
 
 static void rescan(struct work_struct *work);
 static DECLARE_WORK(rescan_work, rescan);
+static DEFINE_MUTEX(rescan_lock);	/* the work against the first enumeration */
 static struct pvk_irq notify_irq = { .channel = PVK_CHANNEL_NONE };
 static u32 known_generation;
 static u32 known_devices;	/* indexes that were looked at */
@@ -109,14 +111,16 @@ static void rescan(struct work_struct *work)
 	struct pvk_bus_info info;
 	unsigned int i;
 
+	mutex_lock(&rescan_lock);
 	/* The generation is read before the devices: no change gets lost. */
 	for (i = 0; i < RESCANS && !read_bus_info(&info); i++) {
 		if (i && info.generation == known_generation)
-			return;
+			break;
 		WRITE_ONCE(known_generation, info.generation);
 		bus_for_each_dev(&pvk_bus, NULL, NULL, look_again);
 		add_devices(info.devices);
 	}
+	mutex_unlock(&rescan_lock);
 }
 
 static irqreturn_t notified(int irq, void *unused)
@@ -181,7 +185,7 @@ int pvk_bus_start(void)
 			dev_warn(pvk_host.dev,
 				 "no notification of changes on the bus: error %d\n", -ret);
 	}
-	/* Once for all by the work's own code: a change meanwhile raises it again. */
+	/* by the work's own code; a change from now on queues the work */
 	rescan(NULL);
 	return 0;
 }

@@ -12,33 +12,35 @@
 #include <linux/platform_device.h>
 #include <linux/version.h>
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 10, 0)
+#define PVK_KERNEL_FROM(major, minor) (KERNEL_VERSION(major, minor, 0) <= LINUX_VERSION_CODE)
+
+#if !PVK_KERNEL_FROM(5, 10)
 #error "pvkit needs Linux 5.10 or later"
 #endif
 
 /* 6.11: bus_type.match takes a const driver */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
+#if PVK_KERNEL_FROM(6, 11)
 #define PVK_CONST_DRIVER	const
 #else
 #define PVK_CONST_DRIVER
 #endif
 
 /* 6.3: bus_type.uevent takes a const device */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+#if PVK_KERNEL_FROM(6, 3)
 #define PVK_CONST_UEVENT	const
 #else
 #define PVK_CONST_UEVENT
 #endif
 
 /* 6.4: attributes of a bus are shown with a const bus_type */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+#if PVK_KERNEL_FROM(6, 4)
 #define PVK_CONST_BUS		const
 #else
 #define PVK_CONST_BUS
 #endif
 
 /* 5.15: bus_type.remove returns nothing */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 15, 0)
+#if PVK_KERNEL_FROM(5, 15)
 #define PVK_BUS_REMOVE_TYPE	void
 #define PVK_BUS_REMOVED
 #else
@@ -47,7 +49,7 @@
 #endif
 
 /* 6.11: platform_driver.remove returns nothing; 6.3 had .remove_new for that */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
+#if PVK_KERNEL_FROM(6, 11)
 #define PVK_PLATFORM_REMOVE_TYPE	void
 #define PVK_PLATFORM_REMOVED
 #else
@@ -56,7 +58,7 @@
 #endif
 
 /* 5.16: cc_platform_has(); before, only AMD's encryption could be asked about */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 16, 0)
+#if PVK_KERNEL_FROM(5, 16)
 #include <linux/cc_platform.h>
 static inline bool pvk_memory_encrypted(void)
 {
@@ -76,7 +78,7 @@ static inline bool pvk_memory_encrypted(void)
  */
 static inline void pvk_irq_moves_at_once(unsigned int virq)
 {
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0)
+#if !PVK_KERNEL_FROM(6, 14)
 	irq_set_status_flags(virq, IRQ_MOVE_PCNTXT);
 #endif
 }

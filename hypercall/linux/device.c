@@ -18,6 +18,7 @@ int pvk_dev_read_info(u32 index, struct pvk_dev_info *info)
 	ret = pvk_call_buffer(PVK_CALL_DEV_INFO, index, info, sizeof(*info));
 	if (ret < 0)
 		return ret;
+	info->max_entries = min(info->max_entries, pvk_host.offer.ring_entries);
 	ret = pvk_check_dev_info(info);
 	if (ret)
 		atomic64_inc(&pvk_host.malformed);

@@ -194,7 +194,7 @@ int pvk_queues_setup(struct pvk_device *pdev)
 	int ret = -ENOMEM;
 	u32 i;
 
-	/* linear memory: the host gets its physical address; 64 bytes apart */
+	/* linear memory: the host gets the physical address of each */
 	setup = kcalloc(nr, sizeof(*setup), GFP_KERNEL);
 	batch = kvcalloc(nr, sizeof(*batch), GFP_KERNEL);
 	if (!setup || !batch)
