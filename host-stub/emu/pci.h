@@ -14,6 +14,7 @@ struct hs_pci_function {
 	uint8_t config[256];	/* power-on values, then current */
 	uint8_t writable[256];	/* bit mask; BARs are handled apart */
 	struct hs_region *bar[6];	/* I/O BARs: region moved as programmed, or NULL */
+	bool mapped[6];			/* pci.c's: the region is there now */
 	/* after a write to configuration space; may be NULL; vm->lock held */
 	void (*written)(struct hs_pci_function *f, uint8_t offset, unsigned int size);
 	struct hs_pci_function *next;
