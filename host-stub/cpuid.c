@@ -79,7 +79,6 @@ static struct kvm_cpuid_entry2 *append(struct kvm_cpuid2 *cpuid, uint32_t functi
  * Whether leaf 0xD contradicts itself, or the features that depend on it: the
  * largest area must be where the last component ends, each component must
  * have a size and lie behind the legacy area and header, and no two overlap.
- * QEMU's TCG as the host of a KVM host gives such answers.
  */
 static bool xsave_inconsistent(struct kvm_cpuid2 *cpuid)
 {
@@ -251,9 +250,11 @@ int hs_cpuid_set(struct hs_vm *vm, int vcpu_fd, unsigned int id)
 		goto free_table;
 	}
 	e = find(cpuid, 0x1, 0);
-	if (e && e->ecx & BIT(26) && xsave_inconsistent(cpuid)) {
+	if (e && e->ecx & BIT(26) && (!vm->run->xsave || xsave_inconsistent(cpuid))) {
 		if (!said)
-			hs_note("this host's CPUID leaf 0xD contradicts itself: the guest gets no XSAVE, AVX, PKU");
+			hs_note("%s: the guest gets no XSAVE, AVX, PKU", vm->run->xsave ?
+				"this host's CPUID leaf 0xD contradicts itself" :
+				"this host's KVM does not follow XSETBV");
 		said = true;
 		mask_xsave(cpuid);
 		e = find(cpuid, 0x1, 0);

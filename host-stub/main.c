@@ -85,7 +85,7 @@ static int open_kvm(struct host *host)
 		hs_error("/dev/kvm: no VMX or SVM behind it (no CPU flag, no kvm_intel or kvm_amd): run under tests/rig/box, or --force to try");
 		return HS_EXIT_NO_HARDWARE;
 	}
-	return 0;
+	return hs_probe_xsetbv(fd, &host->hs.xsave) < 0 ? HS_EXIT_KVM : 0;
 }
 
 /* Eventfd, signalfd, timer, accounts. 0 or the exit status, said. */
@@ -95,6 +95,7 @@ static int open_own(struct host *host)
 	struct itimerspec limit = { .it_value = { .tv_sec = config->seconds } };
 	sigset_t set;
 
+	tzset();	/* reads a file: later that would end the process (sandbox.c) */
 	host->hs.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
@@ -349,6 +350,9 @@ int main(int argc, char **argv)
 	if (!status)
 		status = open_disks(&host);
 	if (!status && config.sandbox && hs_sandbox_drop(&host.hs) < 0)
+		status = HS_EXIT_HOST;
+	/* After the drop, so that its thread begins without rights. */
+	if (!status && hs_console_open(config.console) < 0)
 		status = HS_EXIT_HOST;
 	if (!status)
 		status = run(&host);

@@ -33,6 +33,7 @@ enum hs_exit {
 struct hs_host {
 	const struct hs_config *config;
 	int kvm_fd;
+	bool xsave;			/* hs_probe_xsetbv() */
 	struct hs_kernel kernel;
 	struct hs_blk *blk[HS_MAX_DISKS];
 	int stop_fd;			/* eventfd: hs_vm_stop() wakes the main thread */
@@ -42,11 +43,18 @@ struct hs_host {
 struct hs_run {
 	atomic_int stop;		/* enum hs_stop */
 	int stop_fd;			/* the host's */
+	bool xsave;			/* the host's */
 	atomic_ullong entered;		/* hs_now() when the first vCPU entered, 0 before */
 };
 
 /* Checks /dev/kvm's version and capabilities. 0 or -ENOTSUP, with the line printed. */
 int hs_kvm_check(int kvm_fd);
+
+/*
+ * Whether KVM follows the guest's XSETBV (probe.c): if not, a guest must not be
+ * shown XSAVE. 0 or -errno, with the line printed.
+ */
+int hs_probe_xsetbv(int kvm_fd, bool *works);
 
 /* Builds memory, interrupts, chips, vCPUs and boot state; nothing runs yet. */
 int hs_vm_create(struct hs_vm **out, struct hs_host *host);

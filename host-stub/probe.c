@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A look at the host before the first power-on: does KVM see what XSETBV
+ * does? KVM has to know the guest's XCR0, to save the right state and to
+ * answer CPUID leaf 0xD. Under QEMU's TCG (7.2), which does not intercept
+ * XSETBV for a nested guest, KVM never hears of it: Linux 6.1 warns then, other
+ * versions crash. Nothing in CPUID tells, so a guest of 8 instructions tries it.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "vm.h"
+
+#define PAGE		4096u
+#define CODE		0x1000u		/* the one page of RAM */
+#define PORT		0x10u
+#define TSS_ADDRESS	0xfffbd000ull
+#define MOST_EXITS	16
+#define MAX_ENTRIES	256u
+#define XCR0_X87_SSE	3ull
+
+static const uint8_t code[] = {
+	0x0f, 0x20, 0xe0,			/* mov %cr4, %eax */
+	0x66, 0x0d, 0x00, 0x00, 0x04, 0x00,	/* or $CR4.OSXSAVE, %eax */
+	0x0f, 0x22, 0xe0,			/* mov %eax, %cr4 */
+	0x66, 0x31, 0xc9,			/* xor %ecx, %ecx */
+	0x66, 0x31, 0xd2,			/* xor %edx, %edx */
+	0x66, 0xb8, 0x03, 0x00, 0x00, 0x00,	/* mov $3, %eax */
+	0x0f, 0x01, 0xd1,			/* xsetbv */
+	0xe6, PORT,				/* out %al, $PORT */
+};
+
+/* CPUID as KVM offers it: XSAVE has to be there to be tried. */
+static int set_cpuid(int kvm_fd, int vcpu_fd)
+{
+	struct kvm_cpuid2 *cpuid;
+	int ret = 0;
+
+	cpuid = calloc(1, sizeof(*cpuid) + MAX_ENTRIES * sizeof(cpuid->entries[0]));
+	if (!cpuid)
+		return -ENOMEM;
+	cpuid->nent = MAX_ENTRIES;
+	if (ioctl(kvm_fd, KVM_GET_SUPPORTED_CPUID, cpuid) < 0 ||
+	    ioctl(vcpu_fd, KVM_SET_CPUID2, cpuid) < 0)
+		ret = -errno;
+	free(cpuid);
+	return ret;
+}
+
+/* Real mode at CODE. */
+static int set_state(int vcpu_fd)
+{
+	struct kvm_regs regs = { .rip = CODE, .rflags = 2 };
+	struct kvm_sregs sregs;
+
+	if (ioctl(vcpu_fd, KVM_GET_SREGS, &sregs) < 0)
+		return -errno;
+	sregs.cs.base = 0;
+	sregs.cs.selector = 0;
+	if (ioctl(vcpu_fd, KVM_SET_SREGS, &sregs) < 0 || ioctl(vcpu_fd, KVM_SET_REGS, &regs) < 0)
+		return -errno;
+	return 0;
+}
+
+/* Whether the guest came through and KVM knows the XCR0 that it set. */
+static bool try_it(int vcpu_fd, const struct kvm_run *run)
+{
+	struct kvm_xcrs xcrs;
+
+	for (int i = 0; i < MOST_EXITS; i++) {
+		if (ioctl(vcpu_fd, KVM_RUN, 0) < 0) {
+			if (errno == EINTR || errno == EAGAIN)
+				continue;
+			return false;
+		}
+		if (run->exit_reason == KVM_EXIT_INTR)
+			continue;
+		if (run->exit_reason != KVM_EXIT_IO || run->io.port != PORT)
+			return false;
+		if (ioctl(vcpu_fd, KVM_GET_XCRS, &xcrs) < 0)
+			return false;
+		for (uint32_t x = 0; x < xcrs.nr_xcrs; x++)
+			if (xcrs.xcrs[x].xcr == 0)
+				return xcrs.xcrs[x].value == XCR0_X87_SSE;
+		return false;
+	}
+	return false;
+}
+
+int hs_probe_xsetbv(int kvm_fd, bool *works)
+{
+	struct kvm_userspace_memory_region region = {
+		.guest_phys_addr = CODE, .memory_size = PAGE,
+	};
+	struct kvm_run *run = MAP_FAILED;
+	void *ram = MAP_FAILED;
+	int vm_fd, vcpu_fd = -1, bytes = 0, ret = -EINVAL;
+
+	*works = false;
+	vm_fd = ioctl(kvm_fd, KVM_CREATE_VM, 0);
+	if (vm_fd < 0)
+		goto failed;
+	if (ioctl(vm_fd, KVM_SET_TSS_ADDR, TSS_ADDRESS) < 0)
+		goto failed;
+	ram = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (ram == MAP_FAILED)
+		goto failed;
+	memcpy(ram, code, sizeof(code));
+	region.userspace_addr = (uintptr_t)ram;
+	if (ioctl(vm_fd, KVM_SET_USER_MEMORY_REGION, &region) < 0)
+		goto failed;
+	vcpu_fd = ioctl(vm_fd, KVM_CREATE_VCPU, 0);
+	bytes = ioctl(kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+	if (vcpu_fd < 0 || bytes < (int)sizeof(*run))
+		goto failed;
+	run = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu_fd, 0);
+	if (run == MAP_FAILED)
+		goto failed;
+	ret = set_cpuid(kvm_fd, vcpu_fd);
+	if (!ret)
+		ret = set_state(vcpu_fd);
+	if (!ret)
+		*works = try_it(vcpu_fd, run);
+	goto unmap;
+failed:
+	ret = -errno;
+unmap:
+	if (ret < 0)
+		hs_error("/dev/kvm: cannot run a guest of one page: %s", strerror(-ret));
+	if (run != MAP_FAILED)
+		munmap(run, (size_t)bytes);
+	if (vcpu_fd >= 0)
+		close(vcpu_fd);
+	if (ram != MAP_FAILED)
+		munmap(ram, PAGE);
+	if (vm_fd >= 0)
+		close(vm_fd);
+	return ret;
+}
