@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * PCI configuration mechanism 1 (PCI Local Bus 3.0, 3.2.2.3.2) for bus 0, with
- * an i440FX host bridge and a PIIX3 ISA bridge that only identify themselves.
+ * an i440FX host bridge and a PIIX4 ISA bridge that only identify themselves.
  *
  * The guest writes the address register and, through it, the writable bits of
  * each function. I/O BARs move their region when the guest moves them, and
@@ -94,7 +94,7 @@ static uint64_t ones(unsigned int size)
 }
 
 /*
- * Reset control register (PIIX3 data sheet, RC at 0xcf9): a byte in the middle
+ * Reset control register (PIIX4 data sheet, RC at 0xcf9): a byte in the middle
  * of CONFIG_ADDRESS. Bit 2 going up resets the machine.
  */
 static void reset_control(struct hs_pci *pci, uint8_t value)
@@ -225,9 +225,9 @@ int hs_pci_create(struct hs_vm *vm)
 		return ret;
 	}
 	vm->pci = pci;
-	/* Intel 440FX and PIIX3 data sheets: identification only */
+	/* Intel 440FX and PIIX4 data sheets: identification only */
 	identify(&pci->host, HS_PCI_HOST_BRIDGE, 0x12378086u, 0x06000002u, 0x00);
-	identify(&pci->isa, HS_PCI_ISA_BRIDGE, 0x70008086u, 0x06010000u, 0x80);
+	identify(&pci->isa, HS_PCI_ISA_BRIDGE, 0x71108086u, 0x06010000u, 0x80);
 	hs_pci_add(vm, &pci->host);
 	hs_pci_add(vm, &pci->isa);
 	hs_chip_add(vm, &pci->chip);
