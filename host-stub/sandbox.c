@@ -25,11 +25,14 @@
 #include "sandbox.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
+#define SANITIZED true
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
+#define SANITIZED true
 #endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED false
 #endif
 
 static const struct {
@@ -128,8 +131,9 @@ static const struct {
 static int drop_capabilities(void)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[2] = { { 0 }, { 0 } };
+	struct __user_cap_data_struct none[2];
 
+	memset(none, 0, sizeof(none));
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 && errno != EINVAL)
 		return -errno;
 	return syscall(SYS_capset, &head, none) < 0 ? -errno : 0;
@@ -169,20 +173,24 @@ int hs_sandbox_drop(const struct hs_host *host)
 
 int hs_sandbox_enter(void)
 {
-#ifdef SANITIZED
-	hs_note("built with a sanitizer: no system call filter (its runtime needs many more)");
-	return 0;
-#else
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-	int ret = filter ? 0 : -ENOMEM;
+	struct scmp_arg_cmp request = { .arg = 1, .op = SCMP_CMP_EQ };
+	scmp_filter_ctx filter;
+	int ret;
 
+	if (SANITIZED) {
+		hs_note("built with a sanitizer: no system call filter (its runtime needs many more)");
+		return 0;
+	}
+	filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	ret = filter ? 0 : -ENOMEM;
 	if (!ret)
 		ret = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
 	for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]) && !ret; i++)
-		ret = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i].call, 0);
-	for (size_t i = 0; i < sizeof(ioctls) / sizeof(ioctls[0]) && !ret; i++)
-		ret = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-				       SCMP_A1_32(SCMP_CMP_EQ, ioctls[i].request));
+		ret = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, allowed[i].call, 0, NULL);
+	for (size_t i = 0; i < sizeof(ioctls) / sizeof(ioctls[0]) && !ret; i++) {
+		request.datum_a = ioctls[i].request;
+		ret = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, &request);
+	}
 	if (!ret)
 		ret = seccomp_load(filter);
 	if (ret < 0)
@@ -190,5 +198,4 @@ int hs_sandbox_enter(void)
 	if (filter)
 		seccomp_release(filter);
 	return ret;
-#endif
 }

@@ -89,8 +89,8 @@ static void exit_mmio(struct hs_vcpu *vcpu)
 
 static void exit_shutdown(struct hs_vcpu *vcpu)
 {
-	hs_guest_error("vCPU %u: triple fault at rip 0x%llx", vcpu->id,
-		       (unsigned long long)vcpu->run->s.regs.regs.rip);
+	/* Where is not known: KVM on AMD has reset the registers by now. */
+	hs_guest_error("vCPU %u: triple fault", vcpu->id);
 	hs_vm_stop(vcpu->vm, HS_STOP_CRASH);
 }
 

@@ -6,6 +6,7 @@
  * its local APIC and MSRs.
  */
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -63,20 +64,18 @@ int hs_boot_tables(struct hs_mem *mem)
 
 static int firmware_state(int fd)
 {
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry[2];
-	} msrs = {
-		.head.nmsrs = 2,
-		.entry = {
-			{ .index = MSR_MISC_ENABLE, .data = MISC_FAST_STRING },
-			{ .index = MSR_MTRR_DEF_TYPE, .data = MTRR_ENABLE_WB },
-		},
+	static const struct kvm_msr_entry entry[2] = {
+		{ .index = MSR_MISC_ENABLE, .data = MISC_FAST_STRING },
+		{ .index = MSR_MTRR_DEF_TYPE, .data = MTRR_ENABLE_WB },
 	};
+	_Alignas(struct kvm_msrs) uint8_t buffer[sizeof(struct kvm_msrs) + sizeof(entry)] = { 0 };
+	struct kvm_msrs *msrs = (void *)buffer;
 	struct kvm_lapic_state lapic;
 	uint32_t lvt;
 
-	if (ioctl(fd, KVM_SET_MSRS, &msrs) < 0)
+	msrs->nmsrs = 2;
+	memcpy(buffer + offsetof(struct kvm_msrs, entries), entry, sizeof(entry));
+	if (ioctl(fd, KVM_SET_MSRS, msrs) < 0)
 		return -errno;
 	/* Virtual wire mode: the 8259s reach the CPU through LINT0. */
 	if (ioctl(fd, KVM_GET_LAPIC, &lapic) < 0)
