@@ -173,8 +173,10 @@ static void read_done(struct hs_worker_io *io, int res)
 {
 	struct slot *slot = (struct slot *)io;
 
-	(void)res;
 	slot->reading = false;
+	if (slot->source && res == (int)sizeof(slot->count))
+		__atomic_store_n(&slot->source->rings, slot->source->rings + slot->count,
+				 __ATOMIC_RELAXED);
 }
 
 /* Has the eventfd of a slot read by io_uring. False: no room in the queue. */

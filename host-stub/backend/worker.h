@@ -23,7 +23,7 @@ struct hs_source {
 	/* asks the guest to ring; true when work arrived meanwhile (then disarmed again) */
 	bool (*arm)(struct hs_source *source);
 	void (*disarm)(struct hs_source *source);
-	struct hs_source *next;	/* private to the worker */
+	uint64_t rings;		/* written by the worker: what the eventfd counted so far */
 	void *slot;		/* private to the worker */
 };
 

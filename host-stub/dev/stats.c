@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The accounts of the PV devices as JSON (docs/MEASURE.md). Counters have one
+ * writer each and are read with relaxed loads: a figure may be a moment old.
+ */
+#include "pv_priv.h"
+
+static void queue_json(FILE *out, struct hs_pv_counters *c, unsigned int index)
+{
+	fprintf(out,
+		"{\"queue\": %u, \"reads\": %llu, \"writes\": %llu, \"flushes\": %llu, \"discards\": %llu, \"write_zeroes\": %llu, \"unknown\": %llu, ",
+		index, hs_pv_get(&c->requests[PVK_BLK_READ]),
+		hs_pv_get(&c->requests[PVK_BLK_WRITE]), hs_pv_get(&c->requests[PVK_BLK_FLUSH]),
+		hs_pv_get(&c->requests[PVK_BLK_DISCARD]),
+		hs_pv_get(&c->requests[PVK_BLK_WRITE_ZEROES]), hs_pv_get(&c->requests[0]));
+	fprintf(out,
+		"\"bytes_read\": %llu, \"bytes_written\": %llu, \"segments\": %llu, \"errors\": %llu, \"doorbells\": %llu, \"events_raised\": %llu, \"events_suppressed\": %llu, \"polls_found\": %llu}",
+		hs_pv_get(&c->bytes_read), hs_pv_get(&c->bytes_written), hs_pv_get(&c->segments),
+		hs_pv_get(&c->errors), hs_pv_get(&c->doorbells), hs_pv_get(&c->events_raised),
+		hs_pv_get(&c->events_suppressed), hs_pv_get(&c->polls_found));
+}
+
+static void worker_json(FILE *out, struct hs_worker *worker)
+{
+	struct hs_worker_stats s;
+
+	hs_worker_stats(worker, &s);
+	fprintf(out,
+		"{\"rounds_busy\": %llu, \"polls_paid\": %llu, \"sleeps\": %llu, \"wakes_empty\": %llu, \"submits\": %llu, \"window_ns\": %llu}",
+		(unsigned long long)s.rounds_busy, (unsigned long long)s.polls_paid,
+		(unsigned long long)s.sleeps, (unsigned long long)s.wakes_empty,
+		(unsigned long long)s.submits, (unsigned long long)s.window_ns);
+}
+
+void hs_pv_json(struct hs_pv *pv, FILE *out)
+{
+	pthread_mutex_lock(&pv->lock);
+	fprintf(out,
+		"{\"calls\": %llu, \"calls_refused\": %llu, \"sessions\": %llu, \"features\": %llu, \"doorbells_unmatched\": %llu, \"devices\": [",
+		(unsigned long long)pv->calls, (unsigned long long)pv->calls_refused,
+		(unsigned long long)pv->sessions, (unsigned long long)pv->active,
+		hs_pv_get(&pv->doorbells_unmatched));
+	for (unsigned int i = 0; i < pv->devices; i++) {
+		struct hs_pv_dev *dev = pv->dev[i];
+
+		fprintf(out,
+			"%s{\"id\": %u, \"disk\": %u, \"face\": \"%s\", \"state\": %u, \"resets\": %llu, \"worker\": ",
+			i ? ", " : "", dev->id, dev->disk,
+			dev->face == PVK_FACE_PVKIT ? "pvkit" : "emulated",
+			(unsigned int)atomic_load(&dev->state), (unsigned long long)dev->resets);
+		worker_json(out, hs_blk_worker(dev->blk));
+		fprintf(out, ", \"queues\": [");
+		for (unsigned int k = 0; k < pv->max_queues; k++) {
+			fprintf(out, "%s", k ? ", " : "");
+			queue_json(out, &dev->counters[k], k);
+		}
+		fprintf(out, "]}");
+	}
+	fprintf(out, "]}");
+	pthread_mutex_unlock(&pv->lock);
+}
