@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""memory - does the guest get the memory it was given, 64 MiB to past the 4 GiB hole?"""
+"""memory - does the guest get the memory it was given, 96 MiB to past the 4 GiB hole?"""
 
 import sys
 
@@ -9,7 +9,7 @@ from vm import Checks, Vm	# noqa: E402
 
 HOLE = 3 << 30	# RAM below the PCI hole ends here at the latest
 t = Checks()
-for text, mib in (("64M", 64), ("1G", 1024), ("5G", 5120)):
+for text, mib in (("96M", 96), ("1G", 1024), ("5G", 5120)):
     with Vm(t, "small", "memory.sh", memory=text, name=f"memory-{text}") as vm:
         vm.run(150)
         ranges = [tuple(int(x, 16) for x in r.split("-"))
