@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""pvkit measure: one guest, unmodified and paravirtualized, side by side.
+
+    plan    what is measured; builds what the guests need (this machine)
+    worker  runs the guests one after the other (where KVM is)
+    guests  the command line of a guest under each VMM; one run of one
+    trace   counts exits through tracefs (where KVM is, as root)
+    parse   console and account of a run -> figures of that run
+    stats   figures of all runs -> medians and spread
+    table   the comparison on a terminal
+    chart   drawings in SVG
+    page    the comparison as one HTML page
+    cli     the command line; ties the others together
+
+docs/MEASURE.md says what each figure means and describes the JSON.
+"""
+
+
+class MeasureError(Exception):
+    """Something the user has to put right; the text is the one line to print."""

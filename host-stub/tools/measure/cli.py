@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The command line of pvkit measure."""
+
+import argparse
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+
+from . import MeasureError, guests, page, parse, plan, stats, table, worker
+
+EPILOG = """\
+examples:
+  pvkit measure                          5 runs each, about 15 minutes in the box
+  pvkit measure --quick                  one run each, fewer jobs
+  pvkit measure --reference qemu         also QEMU with virtio-blk, same KVM
+  pvkit measure --only boot --runs 10 --json boot.json
+  pvkit measure --show result.json       render an earlier result again
+
+exit status: 0 all runs worked; 1 at least one did not (shown), or nothing could be
+run; 2 wrong use; 130 interrupted. docs/MEASURE.md says what each figure means.
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        print(f"pvkit measure: {message} (see --help)", file=sys.stderr)
+        sys.exit(2)
+
+
+def number(low, high, kind=int):
+    def check(text):
+        try:
+            value = kind(text)
+        except ValueError:
+            value = low - 1
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"'{text}': want a number from {low} to {high}")
+        return value
+    return check
+
+
+def reference(text):
+    vmm, _, machine = text.partition(":")
+    machine = machine or "q35"
+    if vmm != "qemu" or machine not in guests.MACHINES:
+        raise argparse.ArgumentTypeError(
+            f"'{text}': want qemu, or qemu:MACHINE with {', '.join(guests.MACHINES)}")
+    return f"qemu:{machine}"
+
+
+def parse_args(argv):
+    p = Parser(prog="pvkit measure", epilog=EPILOG, allow_abbrev=False,
+               formatter_class=argparse.RawDescriptionHelpFormatter,
+               description="Boot one stock guest unmodified and paravirtualized, and compare.")
+    p.add_argument("--quick", action="store_true", help="one run each, short jobs: a look")
+    p.add_argument("--runs", metavar="N", type=number(1, 100),
+                   help="runs of each guest, interleaved (default 5; with --quick 1)")
+    p.add_argument("--only", choices=("boot", "io"),
+                   help="boot: no I/O jobs; io: leave the boot out of the report")
+    p.add_argument("--seconds", metavar="SEC", type=number(1, 600, float),
+                   help="length of each I/O job (default 10; with --quick 2)")
+    p.add_argument("--reference", metavar="VMM", action="append", type=reference, default=[],
+                   help="also qemu or qemu:pc, qemu:q35, qemu:microvm (virtio-blk), qemu:ide; "
+                        "may be given more than once")
+    p.add_argument("--cpus", metavar="N", type=number(1, 4), default=1,
+                   help="virtual CPUs of each guest (default 1)")
+    p.add_argument("--memory", metavar="MIB", type=number(256, 3072), default=512,
+                   help="memory of each guest (default 512)")
+    p.add_argument("--disk", metavar="MIB", type=number(96, 65536), default=256,
+                   help="size of the disk image, in memory (default 256)")
+    p.add_argument("--poll-us", metavar="N", type=number(0, 1000000), default=50,
+                   help="how long a disk worker of pvkit-vm polls before it sleeps (default 50)")
+    p.add_argument("--guest-limit", metavar="SEC", type=number(10, 36000), default=0,
+                   help="time limit of one guest (default 120 plus ten times its jobs)")
+    p.add_argument("--json", metavar="FILE", help="write figures, conditions and all runs")
+    p.add_argument("--html", metavar="FILE", default=os.path.join(plan.TOP, "build/report.html"),
+                   help="the page (default build/report.html)")
+    p.add_argument("--show", metavar="FILE", help="run nothing: render this --json again")
+    p.add_argument("--worker", metavar="PLAN", help=argparse.SUPPRESS)
+    opts = p.parse_args(argv)
+    opts.runs = opts.runs or (1 if opts.quick else 5)
+    opts.seconds = opts.seconds or (2.0 if opts.quick else 10.0)
+    opts.kinds = ["unmodified", "pv"] + list(dict.fromkeys(opts.reference))
+    opts.guest_limit = opts.guest_limit or int(120 + 10 * opts.seconds * len(plan.JOBS))
+    opts.progress = True
+    return opts
+
+
+def reproduce(argv):
+    return "host-stub/tools/pvkit measure " + " ".join(shlex.quote(a) for a in argv)
+
+
+def measure(opts, argv):
+    """Runs everything; the result as docs/MEASURE.md describes it."""
+    the_plan = plan.prepare(opts)
+    build = os.path.join(plan.TOP, "build/measure")
+    with tempfile.TemporaryDirectory(prefix="run-", dir=build) as out:
+        path = os.path.join(build, "plan.json")
+        with open(path, "w", encoding="utf-8") as f:
+            json.dump(the_plan, f, indent=1)
+        limit = 300 + the_plan["guest_limit"] * len(the_plan["kinds"]) * the_plan["runs"]
+        box = [os.path.join(plan.RIG, "box"), "--out", out, "--timeout", str(limit), "--",
+               sys.executable, "-S", "-B", os.path.join(plan.TOP, "host-stub/tools/pvkit-measure"),
+               "--worker", path]
+        try:
+            status = subprocess.run(box, stdin=subprocess.DEVNULL, check=False).returncode
+        except OSError as e:
+            raise MeasureError(f"{box[0]}: {e.strerror}") from e
+        try:
+            with open(os.path.join(out, "raw.json"), encoding="utf-8") as f:
+                raw = json.load(f)
+        except (OSError, ValueError) as e:
+            raise MeasureError(f"no result from the box (its status: {status})") from e
+    result = parse.result(the_plan, raw)
+    result["reproduce"] = reproduce(argv)
+    result["only"] = opts.only or ""
+    done = len(the_plan["kinds"]) * the_plan["runs"]
+    if status or len(result["runs"]) != done:
+        result["note"] = f"{len(result['runs'])} of {done} runs took place: the box ended " \
+                         f"with status {status}"
+    return result
+
+
+def write(path, text):
+    try:
+        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+    except OSError as e:
+        raise MeasureError(f"cannot write {path}: {e.strerror}") from e
+
+
+def show(opts, result):
+    result["summary"] = stats.summary(result)
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    print(table.render(result, colour))
+    if opts.json:
+        write(opts.json, json.dumps(result, indent=1) + "\n")
+    write(opts.html, page.render(result))
+    print(f"page: {os.path.relpath(opts.html)}" + (f"   JSON: {opts.json}" if opts.json else ""))
+    failed = [r for r in result["runs"] if r["problem"]]
+    return 1 if failed or result.get("note") else 0
+
+
+def main(argv):
+    opts = parse_args(argv)
+    try:
+        if opts.worker:
+            return worker.main(opts.worker)
+        if opts.show:
+            result = parse.load(opts.show)
+        else:
+            result = measure(opts, argv)
+        return show(opts, result)
+    except MeasureError as e:
+        print(f"pvkit measure: {e}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("pvkit measure: interrupted", file=sys.stderr)
+        return 130

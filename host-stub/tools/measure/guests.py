@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The guests: the command line under each VMM, and one run of one.
+
+Kinds:
+    unmodified	pvkit-vm --offer none: emulated devices only
+    pv		pvkit-vm --offer all: the same machine, and pvkit offered
+    qemu:M	QEMU, machine M: pc, q35 (virtio-pci), microvm (virtio-mmio), or
+		ide (machine pc with its emulated IDE disk)
+
+All have the same kernel, initrd, command line, memory, CPUs and disk image; the
+image is written through the page cache by all of them.
+"""
+
+import os
+import selectors
+import signal
+import subprocess
+import time
+
+from . import trace
+
+MACHINES = ("pc", "q35", "microvm", "ide")
+TAIL = 12	# lines of the console kept of a run that failed
+
+
+def cmdline(plan):
+    kib = (os.path.getsize(plan["archive"]) + 1023) // 1024 if plan["archive"] else 0
+    return f"{plan['cmdline']} PVM_IO={kib}"
+
+
+def argv(kind, plan, image, stats):
+    """The VMM's command line. stats: where pvkit-vm shall write its account."""
+    if kind in ("unmodified", "pv"):
+        return [plan["vm"], "--kernel", plan["kernel"], "--initrd", plan["initrd"],
+                "--append", cmdline(plan), "--memory", f"{plan['memory']}M",
+                "--cpus", str(plan["cpus"]), "--disk", image,
+                "--offer", "all" if kind == "pv" else "none",
+                "--poll-us", str(plan["poll_us"]), "--console", "stdio", "--stats", stats,
+                "--time-limit", str(plan["guest_limit"]), "--no-reboot"]
+    machine = kind.partition(":")[2]
+    options = {"microvm": "microvm,rtc=on,acpi=on", "ide": "pc"}.get(machine, machine)
+    base = ["qemu-system-x86_64", "-machine", options, "-accel", "kvm", "-cpu", "host",
+            "-m", str(plan["memory"]), "-smp", str(plan["cpus"]), "-nodefaults",
+            "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio",
+            "-kernel", plan["kernel"], "-initrd", plan["initrd"], "-append", cmdline(plan),
+            "-drive", f"if=none,id=d0,file={image},format=raw,cache=writeback,aio=io_uring"]
+    if machine == "ide":
+        return base + ["-device", "ide-hd,drive=d0,bus=ide.0"]
+    device = "virtio-blk-device" if machine == "microvm" else "virtio-blk-pci"
+    return base + ["-object", "iothread,id=io0", "-device",
+                   f"{device},drive=d0,iothread=io0,num-queues={plan['cpus'] + 1}"]
+
+
+def make_image(path, plan):
+    """A disk full of data (no holes), with the archive where the guest looks for it."""
+    block = bytes(range(256)) * 4096
+    with open(path, "wb") as f:
+        for _ in range(plan["disk_mib"]):
+            f.write(block)
+        if plan["archive"]:
+            f.seek(1 << 20)
+            with open(plan["archive"], "rb") as a:
+                f.write(a.read())
+
+
+def run(kind, plan, image, stats, tracing, on_line):
+    """
+    One run. Returns a dict: kind, started (monotonic s), status of the VMM,
+    seconds, console (text), trace (or None), problem ('' or why it is void).
+    on_line(text) is called with each line of the console as it comes.
+    """
+    tracer = trace.Trace() if tracing else None
+    if tracer:
+        tracer.start()
+    problem, console, rest = "", bytearray(), b""
+    started = time.monotonic()
+    deadline = started + plan["guest_limit"] + 10
+    try:
+        proc = subprocess.Popen(argv(kind, plan, image, stats), stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    except OSError as e:
+        if tracer:
+            tracer.stop()
+        return {"kind": kind, "started": started, "status": 127, "seconds": 0, "console": "",
+                "trace": None, "problem": f"cannot start: {e.strerror}"}
+    try:
+        if tracer:
+            tracer.attach(proc.pid)
+        sel = selectors.DefaultSelector()
+        sel.register(proc.stdout, selectors.EVENT_READ)
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                problem = f"no end within {plan['guest_limit']} s"
+                break
+            if not sel.select(min(left, 1)):
+                continue
+            data = os.read(proc.stdout.fileno(), 65536)
+            if not data:
+                break
+            console += data
+            *lines, rest = (rest + data).split(b"\n")
+            for line in lines:
+                on_line(line.decode("utf-8", "replace").strip())
+        if not problem:
+            try:
+                proc.wait(max(1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                problem = "closed its console but did not end"
+    finally:
+        if proc.poll() is None:
+            proc.send_signal(signal.SIGKILL)
+            proc.wait()
+        proc.stdout.close()
+        counted = tracer.stop() if tracer else None
+    status = proc.returncode
+    if not problem and status:
+        problem = f"the VMM ended with status {status}"
+    return {"kind": kind, "started": started, "status": status,
+            "seconds": round(time.monotonic() - started, 3),
+            "console": console.decode("utf-8", "replace"), "trace": counted, "problem": problem}
+
+
+def tail(console):
+    """The last lines of a console that say something, without fio's results."""
+    lines, inside = [], False
+    for line in console.replace("\r", "").splitlines():
+        if line.startswith("PVM-FIO"):
+            inside = True
+        if not inside and line.strip():
+            lines.append(line)
+        if line.startswith("PVM-END"):
+            inside = False
+    return lines[-TAIL:]

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The comparison as text: one table for the boot, one for each question of the I/O.
+
+Columns are the kinds of guest, in the order of the result; then the ratio of
+the pv guest to the unmodified one. Under a median stands its lowest and highest
+run, when there was more than one.
+"""
+
+from . import stats
+
+LABELS = {"unmodified": "unmodified", "pv": "pvkit"}
+BAR = " ▏▎▍▌▋▊▉█"
+
+BOOT_ROWS = (
+    ("init_s", "power-on to /init", "s"),
+    ("disk_s", "power-on to a usable disk", "s"),
+    ("cpu_s", "host CPU time", "s"),
+    ("exits", "exits, all", ""),
+    ("exits_user", "exits to user space", ""),
+)
+IO_ROWS = (
+    ("iops", "IOPS", ""),
+    ("mb_s", "throughput", "MB/s"),
+    ("exits_per_io", "exits per I/O", ""),
+    ("user_per_io", "to user space per I/O", ""),
+    ("cpu_us_per_io", "host CPU per I/O", "µs"),
+    ("lat_p50_us", "latency, median", "µs"),
+    ("lat_p99_us", "latency, 99 %", "µs"),
+)
+
+
+def label(kind):
+    if kind.startswith("qemu:"):
+        machine = kind.partition(":")[2]
+        return "QEMU pc IDE" if machine == "ide" else f"QEMU {machine} virtio"
+    return LABELS.get(kind, kind)
+
+
+def number(value):
+    """Three figures or so, thousands apart."""
+    if value is None:
+        return "-"
+    if value == 0:
+        return "0"
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    if abs(value) >= 10:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.3f}"
+
+
+def times(r):
+    """A ratio as text; '~' in front when the runs' spreads overlap or there is one run only."""
+    if r is None:
+        return "-"
+    value, apart = r
+    return ("" if apart else "~") + f"{value:.3g}×"
+
+
+def bar(value, most, width):
+    if not most or value is None:
+        return ""
+    eighths = max(1, round(value / most * width * 8))
+    return "█" * (eighths // 8) + (BAR[eighths % 8] if eighths % 8 else "")
+
+
+class Text:
+    """Lines of a page of text; colour only where it was asked for."""
+
+    def __init__(self, colour):
+        self.colour, self.lines = colour, []
+
+    def dye(self, text, code):
+        return f"\x1b[{code}m{text}\x1b[0m" if self.colour else text
+
+    def head(self, text):
+        self.lines += ["", self.dye(text, "1")]
+
+    def row(self, first, cells, width, code=None):
+        text = f"  {first:<30}" + "".join(f"{c:>{width}}" for c in cells)
+        text = text.rstrip()
+        self.lines.append(self.dye(text, code) if code else text)
+
+
+def compare(text, rows, found, kinds, width):
+    """The rows of a table: found[kind] is {metric: spread}."""
+    for key, title, unit in rows:
+        cells = [(found.get(k) or {}).get(key) for k in kinds]
+        if not any(cells):
+            continue
+        r = stats.ratio(cells[kinds.index("pv")], cells[kinds.index("unmodified")]) \
+            if "pv" in kinds and "unmodified" in kinds else None
+        text.row(title + (f" [{unit}]" if unit else ""),
+                 [number(c and c["median"]) for c in cells] + [times(r)], width)
+        if any(c and c["n"] > 1 for c in cells):
+            text.row("", [f"{number(c['min'])}…{number(c['max'])}" if c else "" for c in cells],
+                     width, "2")
+
+
+def reasons(text, found, kinds, width, limit=8):
+    """Exits by reason: the most frequent ones, the rest as one row."""
+    maps = {k: (found.get(k) or {}).get("by_reason") or {} for k in kinds}
+    names = sorted({n for m in maps.values() for n in m},
+                   key=lambda n: -max(m[n]["median"] if n in m else 0 for m in maps.values()))
+    for name in names[:limit]:
+        text.row(f"  {name}", [number(maps[k][name]["median"] if name in maps[k] else 0)
+                               if maps[k] else "-" for k in kinds], width)
+    if len(names) > limit:
+        text.row("  others", [number(sum(maps[k][n]["median"] for n in names[limit:]
+                                         if n in maps[k])) if maps[k] else "-" for k in kinds],
+                 width)
+
+
+def render(result, colour=False):
+    text = Text(colour)
+    found, kinds = result["summary"], result["kinds"]
+    width = max([18] + [len(label(k)) + 2 for k in kinds])
+    columns = [label(k) for k in kinds] + ["pvkit/unmod."]
+    c = result["conditions"]
+    text.head("pvkit measure: one stock guest, Linux " + c.get("guest kernel", "?"))
+    text.lines.append(f"  {c.get('KVM', '?')}")
+    text.lines.append(f"  {c.get('guest', '')}; {result['repetitions']} run(s) each, interleaved; "
+                      "median, below it the lowest and highest run")
+    if result.get("only") != "io":
+        text.head("Boot")
+        text.row("", columns, width, "4")
+        boots = {k: found[k]["boot"] for k in kinds}
+        compare(text, BOOT_ROWS, boots, kinds, width)
+        if any((b or {}).get("by_reason") for b in boots.values()):
+            text.row("exits by reason", [], width)
+            reasons(text, boots, kinds, width)
+    for job in result["jobs"]:
+        name = job["name"]
+        here = {k: found[k]["jobs"].get(name) for k in kinds}
+        if not any(here.values()):
+            continue
+        text.head(job["title"])
+        text.row("", columns, width, "4")
+        compare(text, IO_ROWS, here, kinds, width)
+    if result["jobs"]:
+        text.head("IOPS")
+        for job in result["jobs"]:
+            cells = {k: found[k]["jobs"].get(job["name"]) for k in kinds}
+            most = max([s["iops"]["median"] for s in cells.values() if s] or [0])
+            for k in kinds:
+                if cells[k]:
+                    value = cells[k]["iops"]["median"]
+                    text.lines.append(f"  {job['name']:<18} {label(k):<20} "
+                                      f"{number(value):>9} {bar(value, most, 40)}")
+    failed = [r for r in result["runs"] if r["problem"]]
+    if failed:
+        text.head(f"FAILED: {len(failed)} of {len(result['runs'])} runs; they are in no figure")
+        for r in failed:
+            text.lines.append(f"  {label(r['kind'])}, run {r['number'] + 1}: {r['problem']}")
+            text.lines += [f"    | {line}" for line in r["console_tail"]]
+    if result.get("note"):
+        text.lines += ["", result["note"]]
+    text.lines += ["", "  ~ the runs' spreads overlap, or there is one run: a hint, no result."]
+    if "box" in c.get("KVM", ""):
+        text.lines.append("  Times in the box exaggerate exits about tenfold; counts do not.")
+    return "\n".join(text.lines) + "\n"
