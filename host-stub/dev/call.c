@@ -293,7 +293,10 @@ int hs_pv_create(struct hs_vm *vm)
 	pv->chip.destroy = pv_destroy;
 	pv->vm = vm;
 	pv->notify = PVK_CHANNEL_NONE;
-	pv->max_queues = vm->config->vcpus < HS_PV_QUEUES ? vm->config->vcpus : HS_PV_QUEUES;
+	/* For each vCPU one with an interrupt and one that is polled. */
+	pv->max_queues = 2 * vm->config->vcpus;
+	if (pv->max_queues > HS_PV_QUEUES)
+		pv->max_queues = HS_PV_QUEUES;
 	pthread_mutex_init(&pv->lock, NULL);
 	pv->doorbell = (struct hs_region){
 		.device = "doorbell", .space = HS_PIO, .base = HS_PORT_PVK_DOORBELL, .len = 4,

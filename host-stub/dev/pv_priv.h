@@ -27,7 +27,7 @@
 #define HS_PV_BATCH_COUNT	65536u	/* longest batch at all */
 #define HS_PV_STRUCT		4096u	/* largest structure, bytes */
 #define HS_PV_OLDEST		PVK_VERSION(1, 0)	/* guest's version accepted */
-#define HS_PV_QUEUES		HS_MAX_VCPUS	/* of a device */
+#define HS_PV_QUEUES		(2 * HS_MAX_VCPUS)	/* of a device */
 #define HS_PV_BUDGET		64u	/* requests taken from a queue per poll */
 
 struct hs_pv_dev;
