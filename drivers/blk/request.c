@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Requests: from blk-mq into the ring and back. The tag of a request is its id
+ * on the ring; blk-mq gives out as many tags as the ring has entries, which is
+ * all the flow control that the ring asks for.
+ *
+ * Nothing that the host writes is trusted: an id must name a request that is
+ * in flight with that operation, else the queue is broken and the device is
+ * reset. A request leaves its slot exactly once, by xchg(), so that no two of
+ * completion, time-out and reset end it.
+ */
+#include <linux/blkdev.h>
+#include <linux/nospec.h>
+
+#include "blk.h"
+
+static u8 op_of(struct request *rq)
+{
+	switch (req_op(rq)) {
+	case REQ_OP_READ:
+		return PVK_BLK_READ;
+	case REQ_OP_WRITE:
+		return PVK_BLK_WRITE;
+	case REQ_OP_FLUSH:
+		return PVK_BLK_FLUSH;
+	case REQ_OP_DISCARD:
+		return PVK_BLK_DISCARD;
+	case REQ_OP_WRITE_ZEROES:
+		return PVK_BLK_WRITE_ZEROES;
+	default:
+		return 0;
+	}
+}
+
+/* The list's page: never crosses one, never fails for good (a reserve of the pool). */
+static struct pvk_seg *list_get(struct pvk_blk *blk)
+{
+	struct page *page = mempool_alloc(blk->lists, GFP_ATOMIC | __GFP_NOWARN);
+
+	return page ? page_address(page) : NULL;
+}
+
+static void list_put(struct pvk_blk *blk, struct pvk_blk_cmd *cmd)
+{
+	if (cmd->list)
+		mempool_free(virt_to_page(cmd->list), blk->lists);
+	cmd->list = NULL;
+}
+
+/* Writes the segments of a READ or WRITE into the entry. */
+static blk_status_t map_data(struct pvk_blk *blk, struct request *rq, struct pvk_blk_sqe *e)
+{
+	struct pvk_blk_cmd *cmd = blk_mq_rq_to_pdu(rq);
+	u32 most = PVK_BLK_INLINE_SEGS;
+	struct pvk_seg *list = e->seg;
+	struct req_iterator iter;
+	struct bio_vec bv;
+	u32 n = 0;
+
+	if (blk_rq_nr_phys_segments(rq) > PVK_BLK_INLINE_SEGS) {
+		cmd->list = list_get(blk);
+		if (!cmd->list)
+			return BLK_STS_RESOURCE;
+		list = cmd->list;
+		most = blk->config.max_segs;
+	}
+	rq_for_each_bvec(bv, rq, iter) {
+		u64 gpa = page_to_phys(bv.bv_page) + bv.bv_offset;
+
+		n = pvk_blk_add_seg(list, n, most, gpa, bv.bv_len);
+		if (WARN_ON_ONCE(!n)) {
+			list_put(blk, cmd);
+			return BLK_STS_IOERR;
+		}
+	}
+	/* What looked like many may have joined into few. */
+	if (cmd->list && n <= PVK_BLK_INLINE_SEGS) {
+		memcpy(e->seg, list, n * sizeof(*list));
+		list_put(blk, cmd);
+	}
+	e->nsegs = n;
+	e->list_gpa = cmd->list ? virt_to_phys(cmd->list) : 0;
+	return BLK_STS_OK;
+}
+
+static blk_status_t encode(struct pvk_blk *blk, struct request *rq, struct pvk_blk_sqe *e)
+{
+	memset(e, 0, sizeof(*e));
+	e->id = rq->tag;
+	e->op = op_of(rq);
+	if (!e->op)
+		return BLK_STS_NOTSUPP;
+	if (e->op == PVK_BLK_FLUSH)
+		return BLK_STS_OK;
+	e->sector = blk_rq_pos(rq);
+	e->length = blk_rq_bytes(rq);
+	if (rq->cmd_flags & REQ_FUA && e->op != PVK_BLK_READ && e->op != PVK_BLK_DISCARD)
+		e->flags |= PVK_BLK_FUA;
+	if (e->op == PVK_BLK_WRITE_ZEROES && rq->cmd_flags & REQ_NOUNMAP)
+		e->flags |= PVK_BLK_NOUNMAP;
+	return e->op <= PVK_BLK_WRITE ? map_data(blk, rq, e) : BLK_STS_OK;
+}
+
+/* Under sq_lock. */
+static void kick(struct pvk_blk_queue *bq)
+{
+	if (bq->kicked == bq->q->sq.next)
+		return;
+	pvk_queue_kick(bq->q, bq->kicked);
+	bq->kicked = bq->q->sq.next;
+}
+
+static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_queue_data *bd)
+{
+	struct pvk_blk_queue *bq = hctx->driver_data;
+	struct pvk_blk_cmd *cmd = blk_mq_rq_to_pdu(bd->rq);
+	struct pvk_blk_slot *slot = &bq->slot[bd->rq->tag];
+	struct pvk_blk *blk = bq->blk;
+	union pvk_sqe_words words;
+	struct pvk_blk_sqe e;
+	blk_status_t ret;
+
+	if (READ_ONCE(blk->state) == PVK_BLK_DEAD)
+		return BLK_STS_IOERR;
+	cmd->list = NULL;
+	cmd->late = false;
+	ret = encode(blk, bd->rq, &e);
+	if (ret == BLK_STS_OK) {
+		BUILD_BUG_ON(sizeof(e) != sizeof(words));
+		memcpy(&words, &e, sizeof(words));
+		blk_mq_start_request(bd->rq);
+	}
+
+	spin_lock(&bq->sq_lock);
+	if (ret == BLK_STS_OK) {
+		slot->op = e.op;
+		/* before the entry: the answer may come at once */
+		WRITE_ONCE(slot->rq, bd->rq);
+		pvk_sq_put(&bq->q->sq, &words);
+	}
+	/* Also when this one was refused: those before it wait for the bell. */
+	if (bd->last || ret != BLK_STS_OK)
+		kick(bq);
+	spin_unlock(&bq->sq_lock);
+	return ret;
+}
+
+static void commit_rqs(struct blk_mq_hw_ctx *hctx)
+{
+	struct pvk_blk_queue *bq = hctx->driver_data;
+
+	spin_lock(&bq->sq_lock);
+	kick(bq);
+	spin_unlock(&bq->sq_lock);
+}
+
+static void complete_rq(struct request *rq)
+{
+	struct pvk_blk_cmd *cmd = blk_mq_rq_to_pdu(rq);
+
+	blk_mq_end_request(rq, cmd->status);
+}
+
+/* One completion, under cq_lock. 0; -EIO: it broke the ABI. */
+static int take_one(struct pvk_blk_queue *bq, const struct pvk_cqe *e, struct io_comp_batch *iob)
+{
+	struct pvk_blk_slot *slot;
+	struct pvk_blk_cmd *cmd;
+	struct request *rq;
+	int err;
+
+	if (e->id >= bq->q->entries)
+		return -EIO;
+	slot = &bq->slot[array_index_nospec(e->id, bq->q->entries)];
+	if (!READ_ONCE(slot->rq) || pvk_blk_check_completion(e, slot->op))
+		return -EIO;
+	rq = xchg(&slot->rq, NULL);
+	if (!rq)
+		return -EIO;
+	cmd = blk_mq_rq_to_pdu(rq);
+	list_put(bq->blk, cmd);
+	err = pvk_blk_errno(e->status);
+	cmd->status = errno_to_blk_status(err);
+	if (!blk_mq_complete_request_remote(rq) &&
+	    !blk_mq_add_to_batch(rq, iob, err, blk_mq_end_request_batch))
+		complete_rq(rq);
+	return 0;
+}
+
+int pvk_blk_reap(struct pvk_blk_queue *bq, struct io_comp_batch *iob)
+{
+	union pvk_cqe_words words;
+	int n = 0;
+
+	while (!bq->broken && pvk_cq_get(&bq->q->cq, &words)) {
+		if (take_one(bq, &words.cqe, iob)) {
+			bq->broken = true;
+			bq->blk->malformed++;
+			dev_err_ratelimited(&bq->blk->pdev->dev,
+				"queue %u: the host answered what was not asked (id %u, op %u, status %d): resetting the device\n",
+				bq->q->index, words.cqe.id, words.cqe.op, words.cqe.status);
+			pvk_blk_fault(bq->blk);
+			break;
+		}
+		n++;
+	}
+	if (n && READ_ONCE(bq->blk->faults))
+		WRITE_ONCE(bq->blk->faults, 0);
+	return n;
+}
+
+irqreturn_t pvk_blk_interrupt(int irq, void *data)
+{
+	struct pvk_queue *q = data;
+	struct pvk_blk_queue *bq = q->priv;
+	DEFINE_IO_COMP_BATCH(iob);
+
+	spin_lock(&bq->cq_lock);
+	do {
+		pvk_blk_reap(bq, &iob);
+		pvk_ring_arm(&q->cq, 0);
+	} while (!bq->broken && pvk_cq_pending(&q->cq));
+	spin_unlock(&bq->cq_lock);
+	if (iob.complete)
+		iob.complete(&iob);
+	/* Also when another look had found all before: the event was ours. */
+	return IRQ_HANDLED;
+}
+
+static int poll(struct blk_mq_hw_ctx *hctx, struct io_comp_batch *iob)
+{
+	struct pvk_blk_queue *bq = hctx->driver_data;
+	unsigned long flags;
+	int n;
+
+	if (!pvk_cq_pending(&bq->q->cq))
+		return 0;
+	spin_lock_irqsave(&bq->cq_lock, flags);
+	n = pvk_blk_reap(bq, iob);
+	spin_unlock_irqrestore(&bq->cq_lock, flags);
+	return n;
+}
+
+/*
+ * A request took long. The first time a lost event or doorbell is made up for:
+ * look, and ring again. The second time the device is reset.
+ */
+static enum blk_eh_timer_return timeout(struct request *rq)
+{
+	struct pvk_blk_queue *bq = rq->mq_hctx->driver_data;
+	struct pvk_blk_slot *slot = &bq->slot[rq->tag];
+	struct pvk_blk_cmd *cmd = blk_mq_rq_to_pdu(rq);
+	struct pvk_blk *blk = bq->blk;
+	DEFINE_IO_COMP_BATCH(iob);
+	unsigned long flags;
+
+	if (READ_ONCE(blk->state) != PVK_BLK_RUNNING)
+		return BLK_EH_RESET_TIMER;
+	spin_lock_irqsave(&bq->cq_lock, flags);
+	pvk_blk_reap(bq, &iob);
+	spin_unlock_irqrestore(&bq->cq_lock, flags);
+	if (iob.complete)
+		iob.complete(&iob);
+	if (READ_ONCE(slot->rq) != rq)
+		return BLK_EH_DONE;
+	if (!cmd->late) {
+		dev_warn(&blk->pdev->dev, "queue %u: request %d (op %u) takes long\n",
+			 bq->q->index, rq->tag, slot->op);
+		cmd->late = true;
+		spin_lock(&bq->sq_lock);
+		pvk_queue_ring(bq->q);
+		spin_unlock(&bq->sq_lock);
+		return BLK_EH_RESET_TIMER;
+	}
+	dev_err(&blk->pdev->dev, "queue %u: request %d (op %u) timed out: resetting the device\n",
+		bq->q->index, rq->tag, slot->op);
+	pvk_blk_fault(blk);
+	return BLK_EH_RESET_TIMER;
+}
+
+void pvk_blk_requeue_all(struct pvk_blk *blk)
+{
+	u32 i, k;
+
+	for (i = 0; i < blk->nr_irq + blk->nr_poll; i++) {
+		struct pvk_blk_queue *bq = &blk->queues[i];
+
+		for (k = 0; k < bq->q->entries; k++) {
+			struct request *rq = xchg(&bq->slot[k].rq, NULL);
+
+			if (!rq)
+				continue;
+			list_put(blk, blk_mq_rq_to_pdu(rq));
+			blk_mq_requeue_request(rq, false);
+		}
+	}
+}
+
+static int init_hctx(struct blk_mq_hw_ctx *hctx, void *data, unsigned int index)
+{
+	struct pvk_blk *blk = data;
+
+	hctx->driver_data = &blk->queues[index];
+	return 0;
+}
+
+static void map_kind(struct pvk_blk *blk, struct blk_mq_queue_map *map, u32 first, u32 nr)
+{
+	u32 cpu, i;
+
+	map->nr_queues = nr;
+	map->queue_offset = first;
+	for (i = 0; i < nr; i++)
+		for_each_cpu(cpu, blk->queues[first + i].q->affinity)
+			map->mq_map[cpu] = first + i;
+}
+
+static void map_queues(struct blk_mq_tag_set *set)
+{
+	struct pvk_blk *blk = set->driver_data;
+
+	map_kind(blk, &set->map[HCTX_TYPE_DEFAULT], 0, blk->nr_irq);
+	if (set->nr_maps <= HCTX_TYPE_POLL)
+		return;
+	map_kind(blk, &set->map[HCTX_TYPE_READ], 0, 0);
+	map_kind(blk, &set->map[HCTX_TYPE_POLL], blk->nr_irq, blk->nr_poll);
+}
+
+const struct blk_mq_ops pvk_blk_mq_ops = {
+	.queue_rq	= queue_rq,
+	.commit_rqs	= commit_rqs,
+	.complete	= complete_rq,
+	.poll		= poll,
+	.timeout	= timeout,
+	.init_hctx	= init_hctx,
+	.map_queues	= map_queues,
+};

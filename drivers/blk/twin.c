@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The emulated twin of a disk: an IDE drive at a PCI function, channel and
+ * drive number, which libata shows as a SCSI device
+ *
+ *	PCI function / ata port / SCSI host / target (0, drive) / lun 0
+ *
+ * It is taken over only when nobody uses it: it must be open nowhere (neither
+ * mounted, nor part of an array, nor read by a program), which is made sure by
+ * opening it exclusively. Then the SCSI device is removed, and only after that
+ * the host is asked to take the drive away; so the disk is never there twice.
+ *
+ * The PCI function's device lock is held meanwhile, so that no driver starts
+ * or stops driving it halfway.
+ */
+#include <linux/async.h>
+#include <linux/blkdev.h>
+#include <linux/delay.h>
+#include <linux/libata.h>
+#include <linux/pci.h>
+#include <scsi/scsi_device.h>
+#include <scsi/scsi_host.h>
+#include <scsi/scsi_transport.h>
+
+#include "blk.h"
+
+#define SETTLE_MS	3000	/* for those who look at a new disk in passing (udev) */
+#define STEP_MS		50
+
+static struct pci_dev *twin_function(struct pvk_device *pdev)
+{
+	u32 bdf = PVK_TWIN_BDF(pdev->info.twin_location);
+
+	return pci_get_domain_bus_and_slot(0, bdf >> 8, bdf & 0xff);
+}
+
+struct port_search {
+	u32 channel;
+	struct Scsi_Host *shost;	/* with a reference */
+};
+
+/* A child of an ata port: is it the SCSI host of the channel? */
+static int match_host(struct device *dev, void *data)
+{
+	struct port_search *search = data;
+	struct Scsi_Host *shost;
+	struct ata_port *ap;
+
+	if (!scsi_is_host_device(dev))
+		return 0;
+	shost = dev_to_shost(dev);
+	ap = ata_shost_to_port(shost);
+	if (!ap || ap->scsi_host != shost || ap->port_no != search->channel)
+		return 0;
+	search->shost = scsi_host_get(shost);
+	return 1;
+}
+
+/* A child of the PCI function: is it an ata port with that host? */
+static int match_port(struct device *dev, void *data)
+{
+	if (strncmp(dev_name(dev), "ata", 3))
+		return 0;
+	return device_for_each_child(dev, data, match_host);
+}
+
+/* The SCSI host of the twin's channel, with a reference, or NULL. */
+static struct Scsi_Host *twin_host(struct pvk_device *pdev, struct pci_dev *function)
+{
+	struct port_search search = {
+		.channel = PVK_TWIN_IDE_CHANNEL(pdev->info.twin_location),
+	};
+
+	device_for_each_child(&function->dev, &search, match_port);
+	return search.shost;
+}
+
+struct twin_disk {
+	dev_t number;		/* 0: there is none */
+	char name[DISK_NAME_LEN];
+};
+
+static int match_disk(struct device *dev, void *data)
+{
+	struct twin_disk *disk = data;
+
+	if (!dev->class || strcmp(dev->class->name, "block"))
+		return 0;
+	disk->number = dev->devt;
+	strscpy(disk->name, dev_name(dev), sizeof(disk->name));
+	return 1;
+}
+
+/*
+ * Opens the disk when nobody else has it open. -EBUSY: somebody has, still
+ * after SETTLE_MS; others of the open (it has just gone).
+ */
+static pvk_bdev_t claim(dev_t number, void *holder)
+{
+	pvk_bdev_t bdev = ERR_PTR(-EBUSY);
+	unsigned int waited;
+
+	for (waited = 0; waited < SETTLE_MS; waited += STEP_MS) {
+		bdev = pvk_bdev_open(number, holder);
+		if (!IS_ERR(bdev)) {
+			if (disk_openers(pvk_bdev(bdev)->bd_disk) <= 1)
+				return bdev;
+			pvk_bdev_close(bdev, holder);
+			bdev = ERR_PTR(-EBUSY);
+		} else if (PTR_ERR(bdev) != -EBUSY) {
+			return bdev;
+		}
+		msleep(STEP_MS);
+	}
+	return bdev;
+}
+
+/* Removes the SCSI device if it is idle. 0 or -errno. */
+static int remove_device(struct pvk_device *pdev, struct scsi_device *sdev)
+{
+	struct twin_disk disk = { 0 };
+	pvk_bdev_t bdev;
+
+	device_for_each_child(&sdev->sdev_gendev, &disk, match_disk);
+	/* No disk of it: no driver for disks is loaded yet. */
+	if (!disk.number) {
+		scsi_remove_device(sdev);
+		return 0;
+	}
+	bdev = claim(disk.number, pdev);
+	if (IS_ERR(bdev)) {
+		dev_warn(&pdev->dev,
+			 "the disk is in use as %s (mounted or open): left on its emulated face; when it is idle: echo %s >/sys/bus/pvk/drivers/pvk_blk/bind\n",
+			 disk.name, dev_name(&pdev->dev));
+		return PTR_ERR(bdev);
+	}
+	sync_blockdev(pvk_bdev(bdev));
+	scsi_remove_device(sdev);
+	pvk_bdev_close(bdev, pdev);
+	return 0;
+}
+
+/* Has libata look for the drive; it comes by itself, a moment later. */
+static void rescan(struct pvk_device *pdev, struct Scsi_Host *shost)
+{
+	u32 drive = PVK_TWIN_IDE_DRIVE(pdev->info.twin_location);
+
+	if (shost->transportt && shost->transportt->user_scan)
+		shost->transportt->user_scan(shost, 0, drive, 0);
+}
+
+/* The face, after the system let go: a command of libata's may be under way. */
+static int take_face(struct pvk_device *pdev)
+{
+	unsigned int waited;
+	int ret = -EBUSY;
+
+	for (waited = 0; ret == -EBUSY && waited < SETTLE_MS; waited += STEP_MS) {
+		if (waited)
+			msleep(STEP_MS);
+		ret = pvk_face_take(pdev);
+	}
+	return ret;
+}
+
+/* With the lock of the PCI function. */
+static int release_from(struct pvk_device *pdev, struct pci_dev *function)
+{
+	u32 drive = PVK_TWIN_IDE_DRIVE(pdev->info.twin_location);
+	struct scsi_device *sdev;
+	struct Scsi_Host *shost;
+	int ret = 0;
+
+	if (!function->driver)
+		return take_face(pdev);
+	/* What was found is scanned by work that runs behind the driver's probe. */
+	async_synchronize_full();
+	shost = twin_host(pdev, function);
+	if (!shost) {
+		dev_warn(&pdev->dev,
+			 "the twin's controller %s belongs to '%s', which cannot be asked to let go: left on its emulated face\n",
+			 pci_name(function), function->driver->name);
+		return -EBUSY;
+	}
+	sdev = scsi_device_lookup(shost, 0, drive, 0);
+	if (sdev) {
+		ret = remove_device(pdev, sdev);
+		scsi_device_put(sdev);
+	}
+	if (!ret) {
+		ret = take_face(pdev);
+		if (ret && sdev) {
+			dev_warn(&pdev->dev, "the host keeps the emulated face on: error %d\n",
+				 -ret);
+			rescan(pdev, shost);
+		}
+	}
+	scsi_host_put(shost);
+	return ret;
+}
+
+int pvk_twin_release(struct pvk_device *pdev)
+{
+	struct pci_dev *function;
+	int ret;
+
+	if (pdev->info.twin == PVK_TWIN_NONE || pdev->info.face == PVK_FACE_PVKIT)
+		return 0;
+	if (!(pvk_features() & PVK_FEAT_HANDOVER)) {
+		dev_info(&pdev->dev, "left on its emulated face: hand-over is not in force\n");
+		return -EOPNOTSUPP;
+	}
+	function = pdev->info.twin == PVK_TWIN_PCI_IDE ? twin_function(pdev) : NULL;
+	if (!function)
+		return take_face(pdev);
+	device_lock(&function->dev);
+	ret = release_from(pdev, function);
+	device_unlock(&function->dev);
+	pci_dev_put(function);
+	return ret;
+}
+
+void pvk_twin_adopt(struct pvk_device *pdev)
+{
+	struct pci_dev *function = twin_function(pdev);
+	struct Scsi_Host *shost = NULL;
+
+	if (!function)
+		return;
+	device_lock(&function->dev);
+	if (function->driver)
+		shost = twin_host(pdev, function);
+	if (shost) {
+		rescan(pdev, shost);
+		scsi_host_put(shost);
+	}
+	device_unlock(&function->dev);
+	pci_dev_put(function);
+}
