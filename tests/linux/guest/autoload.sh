@@ -18,9 +18,9 @@ check "offered" is $bus/features_offered "$all"
 check "accepted" is $bus/features_accepted "$all"
 check "active" is $bus/features_active "$all"
 check "the leaves are behind KVM's" is $bus/cpuid_base 0x40000100
-check "device state" is $bus/devices/pvk0/state running
-check "device face" is $bus/devices/pvk0/face pvkit
-check "its twin is named" is $bus/devices/pvk0/twin "ide 0000:00:01.1 channel 0 drive 0"
+check "device state" is $bus/devices/pvk1/state running
+check "device face" is $bus/devices/pvk1/face pvkit
+check "its twin is named" is $bus/devices/pvk1/twin "ide 0000:00:01.1 channel 0 drive 0"
 check "no answer was malformed" is /sys/bus/platform/drivers/pvkit/PVKT0001:00/answers_malformed 0
 
 check "the modules unload" rmmod pvk_blk pvk_core

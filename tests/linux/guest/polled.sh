@@ -5,10 +5,10 @@ amount=$1
 check "the driver loads with a polled queue" modprobe pvk_blk poll_queues=1
 disk=$(wait_disk PVTEST01 30)
 check "the disk is there" is_pv "$disk"
-check "a queue has no interrupt" grep -q 'irq=0 ' /sys/bus/pvk/devices/pvk0/queues
+check "a queue has no interrupt" grep -q 'irq=0 ' /sys/bus/pvk/devices/pvk1/queues
 check "a pattern" tool write "/dev/$disk" 0 512 3
 check "polled reads give it back" tool poll "/dev/$disk" 300 3
-check "by the polled queue" awk '/irq=0 / { for (i = 1; i <= NF; i++) if ($i ~ /^completed=/) { sub(/.*=/, "", $i); if ($i >= 300) found = 1 } } END { exit !found }' /sys/bus/pvk/devices/pvk0/queues
+check "by the polled queue" awk '/irq=0 / { for (i = 1; i <= NF; i++) if ($i ~ /^completed=/) { sub(/.*=/, "", $i); if ($i >= 300) found = 1 } } END { exit !found }' /sys/bus/pvk/devices/pvk1/queues
 job="--filename=/dev/$disk --direct=1 --verify=crc32c --verify_fatal=1 --do_verify=1 --size=$amount --io_size=$amount --offset=0 --output-format=terse"
 [ "$amount" = 24m ] || job="$job --loops=4"
 check "fio: random writes of 4k, verified, depth 32" fio --name=a $job --rw=randwrite --bs=4k --ioengine=io_uring --iodepth=32

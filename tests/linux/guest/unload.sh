@@ -15,7 +15,7 @@ wait $writer 2>/dev/null
 check "the pattern again" tool write "/dev/$disk" 0 2048 4
 sleep 1
 refuse "the module in use is not unloaded" rmmod pvk_blk
-check "unbinding works in the middle of I/O" sh -c 'echo pvk0 >/sys/bus/pvk/drivers/pvk_blk/unbind'
+check "unbinding works in the middle of I/O" sh -c 'echo pvk1 >/sys/bus/pvk/drivers/pvk_blk/unbind'
 n=50
 while kill -0 $readers 2>/dev/null && [ $n -gt 0 ]; do
 	sleep 0.2
@@ -26,7 +26,7 @@ back=$(wait_disk PVTEST01 30)
 check "the disk is back on the emulated face" [ "${back#sd}" != "$back" ]
 check "once" once PVTEST01
 check "with its data" tool verify "/dev/$back" 0 2048 4
-check "the driver binds again" sh -c 'echo pvk0 >/sys/bus/pvk/drivers/pvk_blk/bind'
+check "the driver binds again" sh -c 'echo pvk1 >/sys/bus/pvk/drivers/pvk_blk/bind'
 disk=$(wait_disk PVTEST01 30)
 check "and takes the disk" is_pv "$disk"
 check "with its data, again" tool verify "/dev/$disk" 0 2048 4
