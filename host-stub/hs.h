@@ -25,6 +25,7 @@
 
 #include "../hypercall/abi/pvk.h"
 
+#define HS_TIME_AUTO	UINT64_MAX	/* main.c chooses by what an exit costs */
 #define HS_MAX_VCPUS	4
 #define HS_MAX_DISKS	4
 
@@ -66,7 +67,8 @@ struct hs_config {
 	unsigned int disks;
 	uint64_t pv_offer;	/* PVK_FEAT_*; 0: no pvkit leaves, no ACPI device */
 	uint64_t kvm_mask;	/* KVM PV feature bits withheld (0x40000001 EAX) */
-	uint64_t poll_ns;	/* longest a worker polls before it sleeps */
+	uint64_t poll_ns;	/* longest a worker polls before it sleeps, or HS_TIME_AUTO */
+	uint64_t gather_ns;	/* longest answers are gathered before the guest is told */
 	const char *console;	/* "stdio", "none" or a file path */
 	const char *stats;	/* where to write the accounts as JSON, or NULL */
 	unsigned int seconds;	/* time limit of the run, 0: none */

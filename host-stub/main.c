@@ -32,6 +32,12 @@
 
 #define BOOTS_KEPT	16u	/* power-ons whose accounts are kept: the last ones */
 
+/* A worker polls for as long as 40 exits take, and gathers answers for 8 */
+#define POLL_EXITS	40u
+#define POLL_MOST	5000000u	/* ns */
+#define GATHER_EXITS	8u
+#define GATHER_MOST	500000u		/* ns */
+
 struct host {
 	struct hs_host hs;
 	int signal_fd;
@@ -85,7 +91,7 @@ static int open_kvm(struct host *host)
 		hs_error("/dev/kvm: no VMX or SVM behind it (no CPU flag, no kvm_intel or kvm_amd): run under tests/rig/box, or --force to try");
 		return HS_EXIT_NO_HARDWARE;
 	}
-	return hs_probe_xsetbv(fd, &host->hs.xsave) < 0 ? HS_EXIT_KVM : 0;
+	return hs_probe(fd, &host->hs.probe) < 0 ? HS_EXIT_KVM : 0;
 }
 
 /* Eventfd, signalfd, timer, accounts. 0 or the exit status, said. */
@@ -125,6 +131,21 @@ static int open_own(struct host *host)
 		}
 	}
 	return 0;
+}
+
+/*
+ * How long to poll and to gather where nobody said: in proportion to an exit,
+ * within what is sane anywhere.
+ */
+static void choose_times(struct hs_config *config, uint64_t exit_ns)
+{
+	if (!exit_ns)
+		exit_ns = 2000;
+	if (config->poll_ns == HS_TIME_AUTO)
+		config->poll_ns = exit_ns * POLL_EXITS < POLL_MOST ? exit_ns * POLL_EXITS : POLL_MOST;
+	if (config->gather_ns == HS_TIME_AUTO)
+		config->gather_ns = exit_ns * GATHER_EXITS < GATHER_MOST ?
+				    exit_ns * GATHER_EXITS : GATHER_MOST;
 }
 
 static int open_disks(struct host *host)
@@ -266,9 +287,11 @@ static int write_accounts(struct host *host)
 	hs_stats_cpu(&user, &system);
 	fprintf(f, "{\n\t\"format\": 1,\n\t\"program\": \"pvkit-vm %s\",\n", HS_VERSION);
 	fprintf(f, "\t\"config\": {\"memory\": %llu, \"vcpus\": %u, \"disks\": %u, \"offer\": %llu, "
-		"\"kvm_mask\": %llu, \"poll_ns\": %llu},\n", (unsigned long long)config->memory,
+		"\"kvm_mask\": %llu, \"poll_ns\": %llu, \"gather_ns\": %llu, \"exit_ns\": %llu},\n", (unsigned long long)config->memory,
 		config->vcpus, config->disks, (unsigned long long)config->pv_offer,
-		(unsigned long long)config->kvm_mask, (unsigned long long)config->poll_ns);
+		(unsigned long long)config->kvm_mask, (unsigned long long)config->poll_ns,
+		(unsigned long long)config->gather_ns,
+		(unsigned long long)host->hs.probe.exit_ns);
 	fprintf(f, "\t\"cpu_user_ns\": %llu,\n\t\"cpu_system_ns\": %llu,\n", (unsigned long long)user,
 		(unsigned long long)system);
 	fprintf(f, "\t\"threads\": [{\"name\": \"main\", \"cpu_ns\": %llu}",
@@ -347,6 +370,8 @@ int main(int argc, char **argv)
 		status = open_kvm(&host);
 	if (!status)
 		status = open_own(&host);
+	if (!status)
+		choose_times(&config, host.hs.probe.exit_ns);
 	if (!status)
 		status = open_disks(&host);
 	if (!status && config.sandbox && hs_sandbox_drop(&host.hs) < 0)

@@ -65,7 +65,8 @@ static void help(void)
 	     "  --offer WHAT        none, all (default), or a list of event,bus,batch,handover\n"
 	     "  --kvm-mask WHAT     KVM's own features to withhold: a list of names, all, or a\n"
 	     "                      number; --kvm-mask help lists the names\n"
-	     "  --poll-us N         longest that a disk's worker polls before it sleeps (default 50)\n"
+	     "  --poll-us N         longest that a disk's worker polls before it sleeps (default: 40 exits' time)\n"
+	     "  --gather-us N       longest that answers are gathered for one interrupt (default: 8 exits' time)\n"
 	     "  --console WHERE     stdio (default; Ctrl-A x ends), none, or a file\n"
 	     "  --stats FILE        write the accounts there at the end (JSON)\n"
 	     "  --time-limit SEC    end with status 124 after that\n"
@@ -304,7 +305,7 @@ static int check(const struct hs_config *config)
 }
 
 enum { OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_MEMORY, OPT_CPUS, OPT_DISK, OPT_OFFER,
-       OPT_KVM_MASK, OPT_POLL, OPT_CONSOLE, OPT_STATS, OPT_TIME, OPT_NO_REBOOT, OPT_NO_SANDBOX,
+       OPT_KVM_MASK, OPT_POLL, OPT_GATHER, OPT_CONSOLE, OPT_STATS, OPT_TIME, OPT_NO_REBOOT, OPT_NO_SANDBOX,
        OPT_FORCE, OPT_HELP, OPT_VERSION };
 
 static const struct option options[] = {
@@ -317,6 +318,7 @@ static const struct option options[] = {
 	{ "offer", required_argument, NULL, OPT_OFFER },
 	{ "kvm-mask", required_argument, NULL, OPT_KVM_MASK },
 	{ "poll-us", required_argument, NULL, OPT_POLL },
+	{ "gather-us", required_argument, NULL, OPT_GATHER },
 	{ "console", required_argument, NULL, OPT_CONSOLE },
 	{ "stats", required_argument, NULL, OPT_STATS },
 	{ "time-limit", required_argument, NULL, OPT_TIME },
@@ -353,6 +355,13 @@ static int parse_value(struct hs_config *config, int opt, char *arg)
 		}
 		hs_error("--poll-us: '%s': 0 to 1000000", arg);
 		return -EINVAL;
+	case OPT_GATHER:
+		if (parse_number(arg, 10, 10000, &n)) {
+			config->gather_ns = n * 1000;
+			return 0;
+		}
+		hs_error("--gather-us: '%s': 0 to 10000", arg);
+		return -EINVAL;
 	case OPT_TIME:
 		if (parse_number(arg, 10, 1000000, &n) && n) {
 			config->seconds = (unsigned int)n;
@@ -378,7 +387,8 @@ int hs_options(struct hs_config *config, int argc, char **argv)
 	config->memory = HS_MEM_DEFAULT;
 	config->vcpus = 1;
 	config->pv_offer = PVK_FEAT_EVENT | PVK_FEAT_BUS | PVK_FEAT_BATCH | PVK_FEAT_HANDOVER;
-	config->poll_ns = 50000;
+	config->poll_ns = HS_TIME_AUTO;
+	config->gather_ns = HS_TIME_AUTO;
 	config->console = "stdio";
 	config->sandbox = true;
 

@@ -154,7 +154,7 @@ int hs_vm_create(struct hs_vm **out, struct hs_host *host)
 	if (!vm->run)
 		goto destroy;
 	vm->run->stop_fd = host->stop_fd;
-	vm->run->xsave = host->xsave;
+	vm->run->xsave = host->probe.xsetbv;
 
 	ret = create_kvm(vm);
 	if (ret < 0)

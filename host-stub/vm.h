@@ -29,11 +29,17 @@ enum hs_exit {
 	HS_EXIT_SIGNAL = 128,		/* + the signal's number */
 };
 
+/* What probe.c found out about the host. */
+struct hs_probe {
+	bool xsetbv;		/* KVM follows XSETBV: if not, a guest must not be shown XSAVE */
+	uint64_t exit_ns;	/* an exit to user space and back; 0: unknown */
+};
+
 /* What outlives a power-on. main.c owns it. */
 struct hs_host {
 	const struct hs_config *config;
 	int kvm_fd;
-	bool xsave;			/* hs_probe_xsetbv() */
+	struct hs_probe probe;
 	struct hs_kernel kernel;
 	struct hs_blk *blk[HS_MAX_DISKS];
 	int stop_fd;			/* eventfd: hs_vm_stop() wakes the main thread */
@@ -51,10 +57,9 @@ struct hs_run {
 int hs_kvm_check(int kvm_fd);
 
 /*
- * Whether KVM follows the guest's XSETBV (probe.c): if not, a guest must not be
- * shown XSAVE. 0 or -errno, with the line printed.
+ * Runs a guest of one page. 0 or -errno, with the line printed.
  */
-int hs_probe_xsetbv(int kvm_fd, bool *works);
+int hs_probe(int kvm_fd, struct hs_probe *probe);
 
 /* Builds memory, interrupts, chips, vCPUs and boot state; nothing runs yet. */
 int hs_vm_create(struct hs_vm **out, struct hs_host *host);

@@ -155,6 +155,15 @@ static inline int pvk_ring_must_wake(const struct pvk_ring *r, __u32 old)
 }
 
 /*
+ * Producer: 1 when the consumer asked to be told of an entry that is still to
+ * come, 0 when it polls or was told.
+ */
+static inline int pvk_ring_wakes_later(const struct pvk_ring *r)
+{
+	return (__u32)(pvk_load(r->wake) - r->next) <= r->mask;
+}
+
+/*
  * Consumer, before it sleeps: asks to be told of the entry after `more`
  * further ones (0: the next). The caller then looks with pvk_*_pending() once
  * more, and sleeps only when nothing is there.

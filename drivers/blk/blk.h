@@ -54,7 +54,8 @@ struct pvk_blk_queue {
 	struct pvk_queue *q;
 	spinlock_t sq_lock;	/* submission ring, kicked */
 	u32 kicked;		/* q->sq.next when the host was last told */
-	spinlock_t cq_lock;	/* completion ring, broken */
+	spinlock_t cq_lock;	/* completion ring, broken, ahead */
+	u32 ahead;		/* completions to let pass before the next interrupt */
 	bool broken;		/* the host broke the ABI here; no more is taken */
 	struct pvk_blk_slot *slot;	/* by id, q->entries of them */
 };
@@ -83,7 +84,10 @@ extern struct workqueue_struct *pvk_blk_wq;
 /* request.c */
 extern const struct blk_mq_ops pvk_blk_mq_ops;
 irqreturn_t pvk_blk_interrupt(int irq, void *data);
-/* Takes what completions there are; hard interrupt or process context. Their number. */
+/*
+ * Takes what completions there are; with cq_lock and interrupts off. Their
+ * number. The caller then calls iob->complete(), if set, without the lock.
+ */
 int pvk_blk_reap(struct pvk_blk_queue *bq, struct io_comp_batch *iob);
 /* Requests in flight go back to blk-mq; the host is out of the game. */
 void pvk_blk_requeue_all(struct pvk_blk *blk);

@@ -110,50 +110,6 @@ static void kick(struct pvk_blk_queue *bq)
 	bq->kicked = bq->q->sq.next;
 }
 
-static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_queue_data *bd)
-{
-	struct pvk_blk_queue *bq = hctx->driver_data;
-	struct pvk_blk_cmd *cmd = blk_mq_rq_to_pdu(bd->rq);
-	struct pvk_blk_slot *slot = &bq->slot[bd->rq->tag];
-	struct pvk_blk *blk = bq->blk;
-	union pvk_sqe_words words;
-	struct pvk_blk_sqe e;
-	blk_status_t ret;
-
-	if (READ_ONCE(blk->state) == PVK_BLK_DEAD)
-		return BLK_STS_IOERR;
-	cmd->list = NULL;
-	cmd->late = false;
-	ret = encode(blk, bd->rq, &e);
-	if (ret == BLK_STS_OK) {
-		BUILD_BUG_ON(sizeof(e) != sizeof(words));
-		memcpy(&words, &e, sizeof(words));
-		blk_mq_start_request(bd->rq);
-	}
-
-	spin_lock(&bq->sq_lock);
-	if (ret == BLK_STS_OK) {
-		slot->op = e.op;
-		/* before the entry: the answer may come at once */
-		WRITE_ONCE(slot->rq, bd->rq);
-		pvk_sq_put(&bq->q->sq, &words);
-	}
-	/* Also when this one was refused: those before it wait for the bell. */
-	if (bd->last || ret != BLK_STS_OK)
-		kick(bq);
-	spin_unlock(&bq->sq_lock);
-	return ret;
-}
-
-static void commit_rqs(struct blk_mq_hw_ctx *hctx)
-{
-	struct pvk_blk_queue *bq = hctx->driver_data;
-
-	spin_lock(&bq->sq_lock);
-	kick(bq);
-	spin_unlock(&bq->sq_lock);
-}
-
 static void complete_rq(struct request *rq)
 {
 	struct pvk_blk_cmd *cmd = blk_mq_rq_to_pdu(rq);
@@ -209,6 +165,95 @@ int pvk_blk_reap(struct pvk_blk_queue *bq, struct io_comp_batch *iob)
 	return n;
 }
 
+/*
+ * With cq_lock: takes completions until there are none, and asks for an
+ * interrupt by the one after `ahead` further ones. Their number.
+ */
+static u32 reap_and_arm(struct pvk_blk_queue *bq, struct io_comp_batch *iob, bool interrupt)
+{
+	struct pvk_ring *cq = &bq->q->cq;
+	u32 n = 0;
+
+	do {
+		n += pvk_blk_reap(bq, iob);
+		/*
+		 * An interrupt that found many came late, or many come at a
+		 * time: half as many may pass before the next. Completions
+		 * found in passing need no interrupt as long as that goes on.
+		 * A host that has no more to come does not wait (abi/ring.h).
+		 */
+		if (interrupt)
+			bq->ahead = min(n / 2, cq->mask / 2);
+		else if (n)
+			bq->ahead = min(bq->ahead * 2 + 1, cq->mask / 2);
+		pvk_ring_arm(cq, bq->ahead);
+	} while (!bq->broken && pvk_cq_pending(cq));
+	return n;
+}
+
+/* After a submission: what has been completed meanwhile needs no interrupt. */
+static void reap_in_passing(struct pvk_blk_queue *bq)
+{
+	DEFINE_IO_COMP_BATCH(iob);
+	unsigned long flags;
+
+	if (!bq->q->irq || !pvk_cq_pending(&bq->q->cq))
+		return;
+	if (!spin_trylock_irqsave(&bq->cq_lock, flags))
+		return;		/* somebody is at it */
+	reap_and_arm(bq, &iob, false);
+	spin_unlock_irqrestore(&bq->cq_lock, flags);
+	if (iob.complete)
+		iob.complete(&iob);
+}
+
+static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_queue_data *bd)
+{
+	struct pvk_blk_queue *bq = hctx->driver_data;
+	struct pvk_blk_cmd *cmd = blk_mq_rq_to_pdu(bd->rq);
+	struct pvk_blk_slot *slot = &bq->slot[bd->rq->tag];
+	struct pvk_blk *blk = bq->blk;
+	union pvk_sqe_words words;
+	struct pvk_blk_sqe e;
+	blk_status_t ret;
+
+	if (READ_ONCE(blk->state) == PVK_BLK_DEAD)
+		return BLK_STS_IOERR;
+	cmd->list = NULL;
+	cmd->late = false;
+	ret = encode(blk, bd->rq, &e);
+	if (ret == BLK_STS_OK) {
+		BUILD_BUG_ON(sizeof(e) != sizeof(words));
+		memcpy(&words, &e, sizeof(words));
+		blk_mq_start_request(bd->rq);
+	}
+
+	spin_lock(&bq->sq_lock);
+	if (ret == BLK_STS_OK) {
+		slot->op = e.op;
+		/* before the entry: the answer may come at once */
+		WRITE_ONCE(slot->rq, bd->rq);
+		pvk_sq_put(&bq->q->sq, &words);
+	}
+	/* Also when this one was refused: those before it wait for the bell. */
+	if (bd->last || ret != BLK_STS_OK)
+		kick(bq);
+	spin_unlock(&bq->sq_lock);
+	if (bd->last)
+		reap_in_passing(bq);
+	return ret;
+}
+
+static void commit_rqs(struct blk_mq_hw_ctx *hctx)
+{
+	struct pvk_blk_queue *bq = hctx->driver_data;
+
+	spin_lock(&bq->sq_lock);
+	kick(bq);
+	spin_unlock(&bq->sq_lock);
+	reap_in_passing(bq);
+}
+
 irqreturn_t pvk_blk_interrupt(int irq, void *data)
 {
 	struct pvk_queue *q = data;
@@ -216,10 +261,7 @@ irqreturn_t pvk_blk_interrupt(int irq, void *data)
 	DEFINE_IO_COMP_BATCH(iob);
 
 	spin_lock(&bq->cq_lock);
-	do {
-		pvk_blk_reap(bq, &iob);
-		pvk_ring_arm(&q->cq, 0);
-	} while (!bq->broken && pvk_cq_pending(&q->cq));
+	reap_and_arm(bq, &iob, true);
 	spin_unlock(&bq->cq_lock);
 	if (iob.complete)
 		iob.complete(&iob);

@@ -44,6 +44,7 @@ int pvk_blk_start(struct pvk_blk *blk)
 	for (i = 0; i < blk->nr_irq + blk->nr_poll; i++) {
 		blk->queues[i].kicked = 0;
 		blk->queues[i].broken = false;
+		blk->queues[i].ahead = 0;
 	}
 	ret = pvk_queues_setup(blk->pdev);
 	if (!ret)

@@ -10,6 +10,8 @@
  *
  * Telling the guest: answers are put as they come, and the wake word is looked
  * at once per round of the worker, for all of them. So one event serves many.
+ * A guest that asked for a later answer is told of those there are when none
+ * was added for config->gather_ns, and before the worker sleeps (abi/ring.h).
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -69,18 +71,38 @@ static void answer(struct hs_pv_queue *q, uint16_t id, uint8_t op, int status)
 		pvk_cq_put(&q->cq, &e);
 }
 
-/* Tells the guest of the answers put since last time, if it wants to hear of one. */
+static void raise_event(struct hs_pv_queue *q)
+{
+	hs_irq_message_raise(q->dev->pv->vm->irq, q->channel);
+	hs_pv_add(&q->counters->events_raised, 1);
+	q->told = q->cq.next;
+}
+
+/* Tells the guest of the answers put since last time, if it asked for one of them. */
 static void tell(struct hs_pv_queue *q)
 {
-	if (q->cq.next == q->told)
+	if (q->cq.next == q->looked)
 		return;
-	if (pvk_ring_must_wake(&q->cq, q->told) && q->channel != PVK_CHANNEL_NONE) {
-		hs_irq_message_raise(q->dev->pv->vm->irq, q->channel);
-		hs_pv_add(&q->counters->events_raised, 1);
+	if (q->channel == PVK_CHANNEL_NONE) {
+		q->told = q->cq.next;
+	} else if (pvk_ring_must_wake(&q->cq, q->looked)) {
+		raise_event(q);
 	} else {
+		q->put_at = hs_now();
 		hs_pv_add(&q->counters->events_suppressed, 1);
 	}
-	q->told = q->cq.next;
+	q->looked = q->cq.next;
+}
+
+/* Tells it of answers that wait for more to come, when that took long enough. */
+static void tell_late(struct hs_pv_queue *q, uint64_t patience)
+{
+	if (q->cq.next == q->told || (patience && hs_now() - q->put_at < patience))
+		return;
+	if (pvk_ring_wakes_later(&q->cq))
+		raise_event(q);
+	else
+		q->told = q->cq.next;	/* it polls, and needs no telling */
 }
 
 /* The back end's status in the ABI's words. */
@@ -296,8 +318,10 @@ static bool poll(struct hs_source *source)
 			break;
 		serve(q, &words);
 	}
-	if (!n)
+	if (!n) {
+		tell_late(q, q->dev->pv->vm->config->gather_ns);
 		return false;
+	}
 	hs_pv_add(&q->counters->polls_found, 1);
 	tell(q);
 	return true;
@@ -309,6 +333,7 @@ static bool arm(struct hs_source *source)
 
 	if (!running(q))
 		return false;
+	tell_late(q, 0);
 	pvk_ring_arm(&q->sq, 0);
 	return pvk_sq_pending(&q->sq);
 }
@@ -325,6 +350,7 @@ int hs_pv_blk_queue_start(struct hs_pv_queue *q)
 {
 	pvk_ring_init(&q->sq, q->sq_slots, &q->ctl->sq_wake, q->entries);
 	pvk_ring_init(&q->cq, q->cq_slots, &q->ctl->cq_wake, q->entries);
+	q->looked = 0;
 	q->told = 0;
 	q->live = true;
 	q->source.poll = poll;

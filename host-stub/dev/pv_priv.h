@@ -66,7 +66,9 @@ struct hs_pv_queue {
 	void *sq_slots, *cq_slots;	/* fixed: guest memory */
 	struct pvk_ring_ctl *ctl;	/* fixed: guest memory */
 	struct pvk_ring sq, cq;
+	uint32_t looked;		/* cq.next when the wake word was last looked at */
 	uint32_t told;			/* cq.next when the guest was last told */
+	uint64_t put_at;		/* hs_now() when an answer was last seen to be untold */
 	bool live;			/* answers go to the guest */
 	struct hs_pv_blk_req *free;
 	struct hs_pv_blk_req *pool;	/* `entries` of them */

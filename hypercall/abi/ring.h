@@ -25,10 +25,14 @@
  * arrival it wants to be told of (doorbell for the host, event for the guest).
  * A producer that published the entries old .. new-1 tells the other side when
  * wake is among them, that is when new - wake - 1 < new - old (unsigned 32-bit).
- * A consumer that polls leaves the word behind and hears nothing. To sleep it
- * stores the number of the next entry it expects, issues a full barrier and
- * looks once more; the producer publishes, issues a full barrier and reads the
- * word. Whatever a peer stores there only changes how often it is woken.
+ * A consumer that polls leaves the word behind and hears nothing. A guest may
+ * ask for a later completion than the next, by less than the number of entries,
+ * to be interrupted once for many: a host that has put some and adds none for a
+ * while (which it chooses; in the order of what some exits cost), or is about to
+ * sleep, tells it of those. The host always asks for the next.
+ * To sleep a consumer stores the number of an entry it expects, issues a full
+ * barrier and looks once more; the producer publishes, issues a full barrier
+ * and reads the word. Whatever a peer stores there only changes how often it is woken.
  */
 #ifndef PVK_ABI_RING_H
 #define PVK_ABI_RING_H
