@@ -3,7 +3,8 @@
 """errors - do errors of the back end become errors of the request, and nothing more?
 
 A full file system below one image (ENOSPC), a device with bad sectors below the
-other (EIO, device-mapper's error target); both faces of each.
+other (EIO, device-mapper's error target; opened direct, since the host's page
+cache would take a write and fail at the next flush); both faces of each.
 """
 
 import os
@@ -39,7 +40,7 @@ try:
     for faces in ("pvkit", "emulated"):
         with Vm(t, "pvk", "errors.sh", name="errors-" + faces,
                 disks=[f"{full},serial=PVTEST01,faces={faces}",
-                       f"/dev/mapper/pvk-bad,serial=PVTEST02,faces={faces}"]) as vm:
+                       f"/dev/mapper/pvk-bad,direct,serial=PVTEST02,faces={faces}"]) as vm:
             vm.run(200)
 finally:
     subprocess.run(["dmsetup", "remove", "-f", "pvk-bad"], check=False)

@@ -222,6 +222,12 @@ int hostile_calls(uint64_t seed, uint64_t count)
 			arg[i] = below(3) ? some_address() : below(2) ? below(8) : some_size();
 		if (below(2))
 			arg[1] = some_size();
+		/* The host writes into each entry of a batch: they must be ours. */
+		if (nr == PVK_CALL_BATCH) {
+			arg[0] = below(4) ? gpa[below(PAGES)] : 1ull << 40;
+			arg[1] = below(4) ? below(PAGE / 64 + 1) : 65537ull + below(64);
+			arg[2] = below(PAGE / 64 + 16);
+		}
 		status = call(nr, arg[0], arg[1], arg[2], arg[3]);
 		if (!known(status)) {
 			fprintf(stderr, "tool: call 0x%x(0x%" PRIx64 ", 0x%" PRIx64 ", 0x%" PRIx64
@@ -239,7 +245,9 @@ int hostile_calls(uint64_t seed, uint64_t count)
 	return negotiate(offered()) ? 1 : 0;
 }
 
-/* The state of device 0, or -1. */
+static uint32_t device;		/* id of the first device, which is what is misused */
+
+/* The state of the first device, or -1. */
 static int device_state(void)
 {
 	struct pvk_dev_info info = { .size = sizeof(info) };
@@ -248,6 +256,7 @@ static int device_state(void)
 	if (call(PVK_CALL_DEV_INFO, 0, gpa[0], sizeof(info), 0))
 		return -1;
 	memcpy(&info, page[0], sizeof(info));
+	device = info.id;
 	return (int)info.state;
 }
 
@@ -256,19 +265,19 @@ static int64_t reset(void)
 	int64_t status;
 
 	do {
-		status = call(PVK_CALL_DEV_RESET, 0, 0, 0, 0);
+		status = call(PVK_CALL_DEV_RESET, device, 0, 0, 0);
 	} while (status == -PVK_EAGAIN);
 	return status;
 }
 
-/* Device 0 with one polled queue of 16 entries: rings in pages 1, 2, control in 3. */
+/* The device with one polled queue of 16 entries: rings in pages 1, 2, control in 3. */
 static int64_t start(uint32_t *bell)
 {
 	struct pvk_queue_setup q = {
-		.size = sizeof(q), .entries = 16, .sq_gpa = gpa[1], .cq_gpa = gpa[2],
+		.size = sizeof(q), .device = device, .entries = 16, .sq_gpa = gpa[1], .cq_gpa = gpa[2],
 		.ctl_gpa = gpa[3], .channel = PVK_CHANNEL_NONE,
 	};
-	int64_t status = call(PVK_CALL_DEV_ACCEPT, 0, 0, 0, 0);
+	int64_t status = call(PVK_CALL_DEV_ACCEPT, device, 0, 0, 0);
 
 	if (status)
 		return status;
@@ -281,7 +290,7 @@ static int64_t start(uint32_t *bell)
 		return status;
 	memcpy(&q, page[0], sizeof(q));
 	*bell = q.doorbell;
-	return call(PVK_CALL_DEV_START, 0, 0, 0, 0);
+	return call(PVK_CALL_DEV_START, device, 0, 0, 0);
 }
 
 int hostile_rings(uint64_t seed, uint64_t count)
@@ -296,7 +305,12 @@ int hostile_rings(uint64_t seed, uint64_t count)
 		fprintf(stderr, "tool: the host refuses to negotiate\n");
 		return 1;
 	}
-	status = call(PVK_CALL_FACE_TAKE, 0, 0, 0, 0);
+	status = device_state();
+	if (status < 0) {
+		fprintf(stderr, "tool: no device\n");
+		return 1;
+	}
+	status = call(PVK_CALL_FACE_TAKE, device, 0, 0, 0);
 	if (status) {
 		fprintf(stderr, "tool: FACE_TAKE: %" PRId64 "\n", status);
 		return 1;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * What test guests need beyond busybox: patterns on a disk, a journal of
- * acknowledged writes, discards, polled reads, and (hostile.h) misuse of the
+ * acknowledged writes, discards, and (hostile.h) misuse of the
  * hypercall interface from user space. Static, so that it runs in any initrd.
  *
  * Every command exits 0 when all went as asked, 1 with one line when not, 2
@@ -161,26 +161,6 @@ static int zero(char **arg)
 	return fd < 0;
 }
 
-/* poll DISK READS SEED: polled reads of the pattern, one after the other */
-static int polled(char **arg)
-{
-	uint64_t reads = strtoull(arg[1], NULL, 0), seed = strtoull(arg[2], NULL, 0), n;
-	struct iovec iov = { .iov_base = chunk, .iov_len = SECTOR };
-	int fd = open_disk(arg[0], O_RDONLY);
-	uint8_t want[SECTOR];
-
-	for (n = 0; fd >= 0 && n < reads; n++) {
-		if (preadv2(fd, &iov, 1, (off_t)(n * SECTOR), RWF_HIPRI) != SECTOR)
-			return fail(arg[0]);
-		fill(want, n, seed);
-		if (memcmp(want, chunk, SECTOR)) {
-			fprintf(stderr, "tool: %s: sector %" PRIu64 " is not as written\n", arg[0], n);
-			return 1;
-		}
-	}
-	return fd < 0;
-}
-
 /* eio DISK SECTOR write|read: the one request must fail, with EIO or ENOSPC */
 static int eio(char **arg)
 {
@@ -206,7 +186,7 @@ static const struct {
 	int args;
 } commands[] = {
 	{ "write", 4 }, { "verify", 4 }, { "journal", 2 }, { "discard", 3 }, { "zeroout", 3 },
-	{ "zero", 3 }, { "poll", 3 }, { "eio", 3 }, { "leaves", 0 }, { "calls", 2 },
+	{ "zero", 3 }, { "eio", 3 }, { "leaves", 0 }, { "calls", 2 },
 	{ "rings", 2 }, { "ports", 2 },
 };
 
@@ -235,16 +215,14 @@ int main(int argc, char **argv)
 	case 5:
 		return zero(arg);
 	case 6:
-		return polled(arg);
-	case 7:
 		return eio(arg);
-	case 8:
+	case 7:
 		return hostile_leaves();
-	case 9:
+	case 8:
 		return hostile_calls(strtoull(arg[0], NULL, 0), strtoull(arg[1], NULL, 0));
-	case 10:
+	case 9:
 		return hostile_rings(strtoull(arg[0], NULL, 0), strtoull(arg[1], NULL, 0));
-	case 11:
+	case 10:
 		return hostile_ports(strtoull(arg[0], NULL, 0), strtoull(arg[1], NULL, 0));
 	}
 	fprintf(stderr, "tool: '%s' with %d arguments is not known\n", name, argc - 2);
