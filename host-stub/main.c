@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -362,6 +363,11 @@ int main(int argc, char **argv)
 	};
 	int status;
 
+	/*
+	 * One heap for all threads: to shrink the heap of a thread, the C
+	 * library opens a file of /proc, which ends the process (sandbox.c).
+	 */
+	mallopt(M_ARENA_MAX, 1);
 	status = hs_options(&config, argc, argv);
 	if (status >= 0)
 		return status;
