@@ -4,6 +4,7 @@
     plan    what is measured; builds what the guests need (this machine)
     worker  runs the guests one after the other (where KVM is)
     guests  the command line of a guest under each VMM; one run of one
+    progress  what the worker does, on the terminal
     trace   counts exits through tracefs (where KVM is, as root)
     parse   console and account of a run -> figures of that run
     stats   figures of all runs -> medians and spread

@@ -2,19 +2,21 @@
 """The command line of pvkit measure."""
 
 import argparse
+import fcntl
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
 
-from . import MeasureError, guests, page, parse, plan, stats, table, worker
+from . import MeasureError, guests, page, parse, plan, progress, stats, table, worker
 
 EPILOG = """\
 examples:
   pvkit measure                          5 runs each, about 15 minutes in the box
-  pvkit measure --quick                  one run each, fewer jobs
+  pvkit measure --quick                  one run each, fewer and shorter jobs: 2 minutes
   pvkit measure --reference qemu         also QEMU with virtio-blk, same KVM
   pvkit measure --only boot --runs 10 --json boot.json
   pvkit measure --show result.json       render an earlier result again
@@ -44,7 +46,7 @@ def number(low, high, kind=int):
 
 def reference(text):
     vmm, _, machine = text.partition(":")
-    machine = machine or "q35"
+    machine = machine or "pc"
     if vmm != "qemu" or machine not in guests.MACHINES:
         raise argparse.ArgumentTypeError(
             f"'{text}': want qemu, or qemu:MACHINE with {', '.join(guests.MACHINES)}")
@@ -58,21 +60,24 @@ def parse_args(argv):
     p.add_argument("--quick", action="store_true", help="one run each, short jobs: a look")
     p.add_argument("--runs", metavar="N", type=number(1, 100),
                    help="runs of each guest, interleaved (default 5; with --quick 1)")
+    p.add_argument("--rounds", metavar="N", type=number(1, 10),
+                   help="times that each I/O job is done in a run (default 1; with --quick 3)")
     p.add_argument("--only", choices=("boot", "io"),
                    help="boot: no I/O jobs; io: leave the boot out of the report")
     p.add_argument("--seconds", metavar="SEC", type=number(1, 600, float),
-                   help="length of each I/O job (default 10; with --quick 2)")
+                   help="length of each I/O job (default 10; with --quick 1)")
     p.add_argument("--reference", metavar="VMM", action="append", type=reference, default=[],
-                   help="also qemu or qemu:pc, qemu:q35, qemu:microvm (virtio-blk), qemu:ide; "
-                        "may be given more than once")
+                   help="also qemu (the same as qemu:pc), qemu:q35, qemu:microvm (virtio-blk), "
+                        "qemu:ide; may be given more than once")
     p.add_argument("--cpus", metavar="N", type=number(1, 4), default=1,
                    help="virtual CPUs of each guest (default 1)")
     p.add_argument("--memory", metavar="MIB", type=number(256, 3072), default=512,
                    help="memory of each guest (default 512)")
     p.add_argument("--disk", metavar="MIB", type=number(96, 65536), default=256,
                    help="size of the disk image, in memory (default 256)")
-    p.add_argument("--poll-us", metavar="N", type=number(0, 1000000), default=50,
-                   help="how long a disk worker of pvkit-vm polls before it sleeps (default 50)")
+    p.add_argument("--poll-us", metavar="N", type=number(0, 1000000),
+                   help="how long a disk's thread of pvkit-vm polls before it sleeps "
+                        "(default: pvkit-vm's own)")
     p.add_argument("--guest-limit", metavar="SEC", type=number(10, 36000), default=0,
                    help="time limit of one guest (default 120 plus ten times its jobs)")
     p.add_argument("--json", metavar="FILE", help="write figures, conditions and all runs")
@@ -82,10 +87,11 @@ def parse_args(argv):
     p.add_argument("--worker", metavar="PLAN", help=argparse.SUPPRESS)
     opts = p.parse_args(argv)
     opts.runs = opts.runs or (1 if opts.quick else 5)
-    opts.seconds = opts.seconds or (2.0 if opts.quick else 10.0)
+    opts.seconds = opts.seconds or (1.0 if opts.quick else 10.0)
+    opts.rounds = opts.rounds or (3 if opts.quick else 1)
     opts.kinds = ["unmodified", "pv"] + list(dict.fromkeys(opts.reference))
-    opts.guest_limit = opts.guest_limit or int(120 + 10 * opts.seconds * len(plan.JOBS))
-    opts.progress = True
+    opts.guest_limit = opts.guest_limit or int(
+        120 + 10 * opts.seconds * opts.rounds * len(plan.JOBS))
     return opts
 
 
@@ -93,27 +99,63 @@ def reproduce(argv):
     return "host-stub/tools/pvkit measure " + " ".join(shlex.quote(a) for a in argv)
 
 
-def measure(opts, argv):
+def run_box(box, shown):
+    """Runs the box; its exit status. Whatever happens, it has ended on return."""
+    try:
+        proc = subprocess.Popen(box, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT)
+    except OSError as e:
+        raise MeasureError(f"{box[0]}: {e.strerror}") from e
+    with proc.stdout:
+        try:
+            return progress.follow(proc, shown)
+        finally:
+            if proc.poll() is None:
+                proc.terminate()	# the box ends all that it started
+                try:
+                    proc.wait(20)
+                except subprocess.TimeoutExpired:
+                    proc.kill()
+                    proc.wait()
+
+
+def alone(build):
+    """A lock on the directory of products, held while the file is open."""
+    try:
+        os.makedirs(build, exist_ok=True)
+        lock = open(os.path.join(build, "lock"), "w", encoding="ascii")
+    except OSError as e:
+        raise MeasureError(f"cannot write to {build}: {e.strerror}") from e
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as e:
+        lock.close()
+        raise MeasureError("another pvkit measure is running in this tree: wait for it, as "
+                           "they would spoil each other's figures") from e
+    return lock
+
+
+def measure(opts, argv, shown):
     """Runs everything; the result as docs/MEASURE.md describes it."""
-    the_plan = plan.prepare(opts)
     build = os.path.join(plan.TOP, "build/measure")
-    with tempfile.TemporaryDirectory(prefix="run-", dir=build) as out:
+    with alone(build), tempfile.TemporaryDirectory(prefix="run-", dir=build) as out:
+        shown.step("makes the guest ready: kernel, initrd, fio")
+        the_plan = plan.prepare(opts)
         path = os.path.join(build, "plan.json")
         with open(path, "w", encoding="utf-8") as f:
             json.dump(the_plan, f, indent=1)
         limit = 300 + the_plan["guest_limit"] * len(the_plan["kinds"]) * the_plan["runs"]
-        box = [os.path.join(plan.RIG, "box"), "--out", out, "--timeout", str(limit), "--",
-               sys.executable, "-S", "-B", os.path.join(plan.TOP, "host-stub/tools/pvkit-measure"),
-               "--worker", path]
-        try:
-            status = subprocess.run(box, stdin=subprocess.DEVNULL, check=False).returncode
-        except OSError as e:
-            raise MeasureError(f"{box[0]}: {e.strerror}") from e
+        shown.step("starts where KVM is (tests/rig/box)")
+        status = run_box(
+            [os.path.join(plan.RIG, "box"), "--out", out, "--timeout", str(limit), "--",
+             sys.executable, "-S", "-B", os.path.join(plan.TOP, "host-stub/tools/pvkit-measure"),
+             "--worker", path], shown)
         try:
             with open(os.path.join(out, "raw.json"), encoding="utf-8") as f:
                 raw = json.load(f)
         except (OSError, ValueError) as e:
-            raise MeasureError(f"no result from the box (its status: {status})") from e
+            raise MeasureError(f"nothing was measured: the box ended with status {status}; "
+                               "its message stands above") from e
     result = parse.result(the_plan, raw)
     result["reproduce"] = reproduce(argv)
     result["only"] = opts.only or ""
@@ -124,9 +166,18 @@ def measure(opts, argv):
     return result
 
 
-def write(path, text):
+def writable(path):
+    """Fails early where a result could not be written at the end."""
     try:
         os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+        with open(path, "a", encoding="utf-8"):
+            pass
+    except OSError as e:
+        raise MeasureError(f"cannot write {path}: {e.strerror}") from e
+
+
+def write(path, text):
+    try:
         with open(path, "w", encoding="utf-8") as f:
             f.write(text)
     except OSError as e:
@@ -134,30 +185,53 @@ def write(path, text):
 
 
 def show(opts, result):
-    result["summary"] = stats.summary(result)
-    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    print(table.render(result, colour))
+    try:
+        result["summary"] = stats.summary(result)
+        colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        text, html = table.render(result, colour), page.render(result)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as e:
+        if not opts.show:
+            raise
+        raise MeasureError(f"{opts.show}: damaged: {type(e).__name__} {e}") from e
+    print(text)
     if opts.json:
         write(opts.json, json.dumps(result, indent=1) + "\n")
-    write(opts.html, page.render(result))
+    write(opts.html, html)
     print(f"page: {os.path.relpath(opts.html)}" + (f"   JSON: {opts.json}" if opts.json else ""))
     failed = [r for r in result["runs"] if r["problem"]]
     return 1 if failed or result.get("note") else 0
 
 
+class Ended(BaseException):
+    """SIGTERM or SIGHUP came."""
+
+
+def on_signal(num, frame):
+    raise Ended(num)
+
+
 def main(argv):
     opts = parse_args(argv)
+    shown = progress.Progress()
+    for num in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(num, on_signal)
     try:
         if opts.worker:
             return worker.main(opts.worker)
-        if opts.show:
-            result = parse.load(opts.show)
-        else:
-            result = measure(opts, argv)
+        for path in (opts.json, opts.html):
+            if path:
+                writable(path)
+        result = parse.load(opts.show) if opts.show else measure(opts, argv, shown)
+        shown.done()
         return show(opts, result)
     except MeasureError as e:
+        shown.done()
         print(f"pvkit measure: {e}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)	# whoever read the table has left
+        return 1
+    except (KeyboardInterrupt, Ended) as e:
+        shown.done()
         print("pvkit measure: interrupted", file=sys.stderr)
-        return 130
+        return 128 + e.args[0] if isinstance(e, Ended) else 130

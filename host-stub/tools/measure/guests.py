@@ -20,6 +20,7 @@ import time
 from . import trace
 
 MACHINES = ("pc", "q35", "microvm", "ide")
+SILENCE = 90	# seconds without a word after which a guest hangs, jobs come on top
 TAIL = 12	# lines of the console kept of a run that failed
 
 
@@ -31,12 +32,13 @@ def cmdline(plan):
 def argv(kind, plan, image, stats):
     """The VMM's command line. stats: where pvkit-vm shall write its account."""
     if kind in ("unmodified", "pv"):
+        polling = ["--poll-us", str(plan["poll_us"])] if plan["poll_us"] is not None else []
         return [plan["vm"], "--kernel", plan["kernel"], "--initrd", plan["initrd"],
                 "--append", cmdline(plan), "--memory", f"{plan['memory']}M",
                 "--cpus", str(plan["cpus"]), "--disk", image,
                 "--offer", "all" if kind == "pv" else "none",
-                "--poll-us", str(plan["poll_us"]), "--console", "stdio", "--stats", stats,
-                "--time-limit", str(plan["guest_limit"]), "--no-reboot"]
+                "--console", "stdio", "--stats", stats,
+                "--time-limit", str(plan["guest_limit"]), "--no-reboot"] + polling
     machine = kind.partition(":")[2]
     options = {"microvm": "microvm,rtc=on,acpi=on", "ide": "pc"}.get(machine, machine)
     base = ["qemu-system-x86_64", "-machine", options, "-accel", "kvm", "-cpu", "host",
@@ -75,6 +77,8 @@ def run(kind, plan, image, stats, tracing, on_line):
     problem, console, rest = "", bytearray(), b""
     started = time.monotonic()
     deadline = started + plan["guest_limit"] + 10
+    silence = SILENCE + 4 * plan["seconds"] * plan["rounds"]
+    heard = started
     try:
         proc = subprocess.Popen(argv(kind, plan, image, stats), stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -89,15 +93,18 @@ def run(kind, plan, image, stats, tracing, on_line):
         sel = selectors.DefaultSelector()
         sel.register(proc.stdout, selectors.EVENT_READ)
         while True:
-            left = deadline - time.monotonic()
+            now = time.monotonic()
+            left = min(deadline, heard + silence) - now
             if left <= 0:
-                problem = f"no end within {plan['guest_limit']} s"
+                problem = f"no end within {plan['guest_limit']} s" if now >= deadline \
+                    else f"it hangs: silent for {silence:.0f} s"
                 break
             if not sel.select(min(left, 1)):
                 continue
             data = os.read(proc.stdout.fileno(), 65536)
             if not data:
                 break
+            heard = time.monotonic()
             console += data
             *lines, rest = (rest + data).split(b"\n")
             for line in lines:
@@ -109,8 +116,13 @@ def run(kind, plan, image, stats, tracing, on_line):
                 problem = "closed its console but did not end"
     finally:
         if proc.poll() is None:
-            proc.send_signal(signal.SIGKILL)
-            proc.wait()
+            # pvkit-vm still writes its account, which shows where it hangs.
+            proc.send_signal(signal.SIGINT)
+            try:
+                proc.wait(5)
+            except subprocess.TimeoutExpired:
+                proc.kill()
+                proc.wait()
         proc.stdout.close()
         counted = tracer.stop() if tracer else None
     status = proc.returncode

@@ -4,8 +4,8 @@
 Everything here is a pure function of recorded input. A run that cannot be
 trusted becomes a problem in words, never a figure.
 
-Phases: "boot" is power-on to mark 2, job j is mark 10+2j to mark 11+2j. For a
-phase there are two sources of counts. pvkit-vm's own account is exact at the
+Phases: "boot" is power-on to mark 2; each round of a job has two marks
+(plan.marks). For a phase there are two sources of counts. pvkit-vm's own account is exact at the
 mark and is preferred; the trace exists for every VMM and knows KVM's reasons.
 """
 
@@ -14,10 +14,10 @@ import binascii
 import json
 import zlib
 
-from . import MeasureError, guests
+from . import MeasureError, guests, plan as plans
 
 FORMAT, VERSION = "pvkit-measure", 1
-MARK_INIT, MARK_DISK, MARK_JOBS = 1, 2, 10
+MARK_INIT, MARK_DISK = 1, 2
 
 
 # --- console --------------------------------------------------------------------
@@ -81,9 +81,9 @@ def unpack_fio(text):
     return document, ""
 
 
-def fio_figures(document):
-    """The figures of fio's one job: ios, iops, mb_s (10^6 bytes), seconds, latency in us."""
-    job = document["jobs"][0]
+def fio_figures(document, which):
+    """The figures of round `which` of fio's job: ios, iops, mb_s (10^6 bytes), seconds, latency in us."""
+    job = document["jobs"][which]
     if job.get("error"):
         raise ValueError(f"fio: error {job['error']}")
     side = max((job[s] for s in ("read", "write")), key=lambda s: s["total_ios"])
@@ -179,6 +179,18 @@ def port_names(document):
     return names
 
 
+def round_figures(figures, own, traced, ends):
+    """figures with what was counted between the two marks, and that for each I/O."""
+    counts = merged(phase(own, *ends), phase(traced, *ends))
+    if counts:
+        figures.update(counts)
+        ios = figures["ios"]
+        figures["exits_per_io"] = None if counts["exits"] is None else counts["exits"] / ios
+        figures["user_per_io"] = counts["exits_user"] / ios
+        figures["cpu_us_per_io"] = counts["cpu_s"] * 1e6 / ios
+    return figures
+
+
 # --- a run -------------------------------------------------------------------------
 
 def run_figures(raw, plan):
@@ -209,17 +221,10 @@ def run_figures(raw, plan):
             if j not in said["fio"]:
                 run["problem"] = run["problem"] or f"no result of {name}"
                 continue
-            figures = fio_figures(said["fio"][j])
-            ends = (MARK_JOBS + 2 * j, MARK_JOBS + 2 * j + 1)
-            counts = merged(phase(own, *ends), phase(traced, *ends))
-            if counts:
-                figures.update(counts)
-                ios = figures["ios"]
-                figures["exits_per_io"] = None if counts["exits"] is None \
-                    else counts["exits"] / ios
-                figures["user_per_io"] = counts["exits_user"] / ios
-                figures["cpu_us_per_io"] = counts["cpu_s"] * 1e6 / ios
-            run["jobs"][name] = figures
+            run["jobs"][name] = [
+                round_figures(fio_figures(said["fio"][j], which), own, traced,
+                              plans.marks(j, which, plan["rounds"]))
+                for which in range(plan["rounds"])]
     except (KeyError, ValueError, TypeError, IndexError) as e:
         run["problem"] = run["problem"] or f"result not understood: {e}"
     if run["problem"]:
@@ -246,7 +251,13 @@ def result(plan, raw):
     conditions["guest"] = f"{plan['cpus']} vCPU, {plan['memory']} MiB, disk image of " \
                           f"{plan['disk_mib']} MiB in memory, host page cache"
     conditions["guest command line"] = plan["cmdline"]
-    conditions["pvkit-vm --poll-us"] = str(plan["poll_us"])
+    for r in raw["runs"]:
+        config = (r.get("stub") or {}).get("config")
+        if config:
+            conditions["pvkit-vm: polling"] = f"{config.get('poll_ns', 0) / 1e3:g} µs at most"
+            conditions["pvkit-vm: gathering"] = f"{config.get('gather_ns', 0) / 1e3:g} µs at most"
+            conditions["exit to user space"] = f"{config.get('exit_ns', 0) / 1e3:g} µs, measured"
+            break
     conditions["exits counted by"] = "pvkit-vm's account; by reason: " + raw["tracing"]
     runs = [run_figures(r, plan) for r in raw["runs"]]
     names = {}
@@ -255,13 +266,14 @@ def result(plan, raw):
             names.update(port_names(r["stub"]))
     seconds = plan["seconds"]
     if plan["jobs"]:
-        conditions["I/O"] = f"fio, io_uring, direct=1, {seconds:g} s a job; scheduler none"
+        conditions["I/O"] = f"fio, io_uring, direct=1, scheduler none; {plan['rounds']} round(s) " \
+                             f"of {seconds:g} s of each job in a run"
     for r in runs:
         for fact in ("clocksource", "queues", "io_poll"):
             if fact in r["facts"]:
                 conditions[f"{r['kind']}: guest {fact}"] = r["facts"][fact]
     return {"format": FORMAT, "version": VERSION, "conditions": conditions,
-            "kinds": plan["kinds"], "jobs": plan["jobs"], "repetitions": plan["runs"],
+            "kinds": plan["kinds"], "jobs": plan["jobs"], "repetitions": plan["runs"], "rounds": plan["rounds"],
             "ports": {f"{p:#x}": n for p, n in sorted(names.items())}, "runs": runs}
 
 

@@ -66,7 +66,7 @@ def summary(result):
         jobs = {}
         for job in result["jobs"]:
             name = job["name"]
-            phases = [r["jobs"][name] for r in good if name in r["jobs"]]
+            phases = [p for r in good for p in r["jobs"].get(name, [])]
             if phases:
                 jobs[name] = of_phase(phases, JOB)
         boots = [r["boot"] for r in good if r["boot"]]

@@ -107,8 +107,7 @@ class Trace:
         self.put("events/kvm/kvm_pio/trigger", "hist:keys=port.hex:size=512")
         self.put("events/kvm/kvm_pio/filter", f"port == {MARK_PORT} && rw == 1")
         self.put("events/kvm/kvm_pio/enable", "1")
-        # The first entry is the power-on; the event switches itself off then.
-        self.put("events/kvm/kvm_entry/trigger", "disable_event:kvm:kvm_entry:1")
+        # The first entry is the power-on; take() switches the event off then.
         self.put("events/kvm/kvm_entry/enable", "1")
         self.pipe = os.open(os.path.join(self.dir, "trace_pipe"), os.O_RDONLY | os.O_NONBLOCK)
         self.stopping = False
@@ -139,6 +138,7 @@ class Trace:
         if name == "kvm_entry":
             if self.power_on is None:
                 self.power_on = when
+                self.put("events/kvm/kvm_entry/enable", "0")
         elif fields.get("port") == MARK_PORT and fields["write"]:
             if fields["val"] not in self.marks:
                 taken = self.snapshot()

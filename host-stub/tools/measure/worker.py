@@ -3,7 +3,7 @@
 
 Started by cli through tests/rig/box with the plan's path; writes raw.json,
 the consoles and pvkit-vm's accounts to $BOX_OUT. Progress goes to standard
-output a line at a time. What is raw here becomes figures in parse.py, so a
+output a line at a time, for progress.py. What is raw here becomes figures in parse.py, so a
 result can be looked at again without running anything.
 """
 
@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 
-from . import MeasureError, guests, trace
+from . import MeasureError, guests, table, trace
 
 
 def first_line(path):
@@ -70,25 +70,24 @@ def conditions(plan):
     return found
 
 
-class Progress:
-    """One line a run that grows while it runs."""
+class Steps:
+    """Tells steps.py what a guest does, from its console."""
 
     def __init__(self, text, jobs):
-        self.text, self.jobs, self.started = text, {str(j["number"]): j for j in jobs}, \
-            time.monotonic()
-        print(f"{text}: ", end="", flush=True)
+        self.jobs = {str(j["number"]): j for j in jobs}
+        self.started = time.monotonic()
+        print(f"@begin {text}", flush=True)
 
     def line(self, line):
         word, _, rest = line.partition(" ")
         if word == "PVM-DISK-AT":
-            print("booted", end="", flush=True)
-        elif word == "PVM-FIO":
-            job = self.jobs.get(str(int(rest))) if rest.strip().isdigit() else None
-            print(f", {job['name'] if job else rest}", end="", flush=True)
+            print("@step has its disk", flush=True)
+        elif word == "PVM-JOB" and rest in self.jobs:
+            print(f"@step {self.jobs[rest]['title']}", flush=True)
 
     def end(self, problem):
-        print(f"{', FAILED: ' + problem if problem else ''} "
-              f"({time.monotonic() - self.started:.1f} s)", flush=True)
+        print(f"@end {'FAILED: ' + problem if problem else 'done'} "
+              f"({time.monotonic() - self.started:.0f} s)", flush=True)
 
 
 def main(path):
@@ -108,11 +107,12 @@ def main(path):
         guests.make_image(image, plan)
         for number in range(plan["runs"]):
             for kind in plan["kinds"]:
-                progress = Progress(f"run {number + 1}/{plan['runs']} {kind}", plan["jobs"])
+                steps = Steps(f"{table.label(kind)}, run {number + 1} of {plan['runs']}",
+                              plan["jobs"])
                 stats = os.path.join(tmp, "stats.json")
                 if os.path.exists(stats):
                     os.unlink(stats)
-                run = guests.run(kind, plan, image, stats, not why, progress.line)
+                run = guests.run(kind, plan, image, stats, not why, steps.line)
                 run["number"] = number
                 run["argv"] = guests.argv(kind, plan, "DISK", "STATS.json")
                 if os.path.exists(stats):
@@ -127,6 +127,6 @@ def main(path):
                 with open(part, "w", encoding="utf-8") as f:
                     json.dump(result, f)
                 os.replace(part, os.path.join(out, "raw.json"))
-                progress.end(run["problem"] or ("" if "PVM-DONE" in run["console"]
+                steps.end(run["problem"] or ("" if "PVM-DONE" in run["console"]
                                                 else "the guest did not finish"))
     return 0
