@@ -34,64 +34,64 @@
  * somebody else holds it so.
  */
 #if PVK_KERNEL_FROM(6, 9)
-typedef struct file *pvk_bdev_t;
+#define pvk_bdev_handle		file
 
-static inline pvk_bdev_t pvk_bdev_open(dev_t dev, void *holder)
+static inline struct pvk_bdev_handle *pvk_bdev_open(dev_t dev, void *holder)
 {
 	return bdev_file_open_by_dev(dev, BLK_OPEN_READ, holder, NULL);
 }
 
-static inline struct block_device *pvk_bdev(pvk_bdev_t bdev)
+static inline struct block_device *pvk_bdev(struct pvk_bdev_handle *bdev)
 {
 	return file_bdev(bdev);
 }
 
-static inline void pvk_bdev_close(pvk_bdev_t bdev, void *holder)
+static inline void pvk_bdev_close(struct pvk_bdev_handle *bdev, void *holder)
 {
 	fput(bdev);
 }
 #elif PVK_KERNEL_FROM(6, 7)
-typedef struct bdev_handle *pvk_bdev_t;
+#define pvk_bdev_handle		bdev_handle
 
-static inline pvk_bdev_t pvk_bdev_open(dev_t dev, void *holder)
+static inline struct pvk_bdev_handle *pvk_bdev_open(dev_t dev, void *holder)
 {
 	return bdev_open_by_dev(dev, BLK_OPEN_READ, holder, NULL);
 }
 
-static inline struct block_device *pvk_bdev(pvk_bdev_t bdev)
+static inline struct block_device *pvk_bdev(struct pvk_bdev_handle *bdev)
 {
 	return bdev->bdev;
 }
 
-static inline void pvk_bdev_close(pvk_bdev_t bdev, void *holder)
+static inline void pvk_bdev_close(struct pvk_bdev_handle *bdev, void *holder)
 {
 	bdev_release(bdev);
 }
 #else
-typedef struct block_device *pvk_bdev_t;
+#define pvk_bdev_handle		block_device
 
-static inline struct block_device *pvk_bdev(pvk_bdev_t bdev)
+static inline struct block_device *pvk_bdev(struct pvk_bdev_handle *bdev)
 {
 	return bdev;
 }
 
 #if PVK_KERNEL_FROM(6, 5)
-static inline pvk_bdev_t pvk_bdev_open(dev_t dev, void *holder)
+static inline struct pvk_bdev_handle *pvk_bdev_open(dev_t dev, void *holder)
 {
 	return blkdev_get_by_dev(dev, BLK_OPEN_READ, holder, NULL);
 }
 
-static inline void pvk_bdev_close(pvk_bdev_t bdev, void *holder)
+static inline void pvk_bdev_close(struct pvk_bdev_handle *bdev, void *holder)
 {
 	blkdev_put(bdev, holder);
 }
 #else
-static inline pvk_bdev_t pvk_bdev_open(dev_t dev, void *holder)
+static inline struct pvk_bdev_handle *pvk_bdev_open(dev_t dev, void *holder)
 {
 	return blkdev_get_by_dev(dev, FMODE_READ | FMODE_EXCL, holder);
 }
 
-static inline void pvk_bdev_close(pvk_bdev_t bdev, void *holder)
+static inline void pvk_bdev_close(struct pvk_bdev_handle *bdev, void *holder)
 {
 	blkdev_put(bdev, FMODE_READ | FMODE_EXCL);
 }

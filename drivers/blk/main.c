@@ -343,7 +343,7 @@ static void changed(struct pvk_device *pdev)
 	if (pvk_blk_read_config(blk, &config))
 		return;
 	if (!pvk_blk_same_geometry(&blk->config, &config)) {
-		dev_err(&pdev->dev, "%s: the host changed the block size: ignored\n",
+		dev_err(&pdev->dev, "%s: the host tells another block size: ignored\n",
 			blk->disk->disk_name);
 		return;
 	}

@@ -153,8 +153,9 @@ int pvk_blk_reap(struct pvk_blk_queue *bq, struct io_comp_batch *iob)
 			bq->broken = true;
 			bq->blk->malformed++;
 			dev_err_ratelimited(&bq->blk->pdev->dev,
-				"queue %u: the host answered what was not asked (id %u, op %u, status %d): resetting the device\n",
-				bq->q->index, words.cqe.id, words.cqe.op, words.cqe.status);
+					    "queue %u: answer to nothing asked (id %u, op %u, status %d): resetting the device\n",
+					    bq->q->index, words.cqe.id, words.cqe.op,
+					    words.cqe.status);
 			pvk_blk_fault(bq->blk);
 			break;
 		}

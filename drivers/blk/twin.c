@@ -95,9 +95,9 @@ static int match_disk(struct device *dev, void *data)
  * Opens the disk when nobody else has it open. -EBUSY: somebody has, still
  * after SETTLE_MS; others of the open (it has just gone).
  */
-static pvk_bdev_t claim(dev_t number, void *holder)
+static struct pvk_bdev_handle *claim(dev_t number, void *holder)
 {
-	pvk_bdev_t bdev = ERR_PTR(-EBUSY);
+	struct pvk_bdev_handle *bdev = ERR_PTR(-EBUSY);
 	unsigned int waited;
 
 	for (waited = 0; waited < SETTLE_MS; waited += STEP_MS) {
@@ -119,7 +119,7 @@ static pvk_bdev_t claim(dev_t number, void *holder)
 static int remove_device(struct pvk_device *pdev, struct scsi_device *sdev)
 {
 	struct twin_disk disk = { 0 };
-	pvk_bdev_t bdev;
+	struct pvk_bdev_handle *bdev;
 
 	device_for_each_child(&sdev->sdev_gendev, &disk, match_disk);
 	/* No disk of it: no driver for disks is loaded yet. */

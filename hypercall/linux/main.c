@@ -19,8 +19,7 @@
 #include <linux/module.h>
 #include <linux/platform_device.h>
 #include <linux/pm.h>
-
-#include <asm/processor.h>
+#include <linux/processor.h>
 
 #include "core.h"
 
