@@ -22,8 +22,9 @@ for text, mib in (("96M", 96), ("1G", 1024), ("5G", 5120)):
                 all(e < 0xfec00000 or s >= 1 << 32 for s, e in ranges), ranges)
         high = any(s >= 1 << 32 for s, e in ranges)
         t.equal(f"{text}: RAM beyond 4 GiB only when there is too much", high, mib << 20 > HOLE)
+        # A stock 6.1 kernel keeps about 49 MB of 96 MiB for itself.
         total_kb = int(vm.values.get("total", "0"))
-        t.check(f"{text}: the kernel can use it", total_kb << 10 > (mib << 20) * 0.75 - (24 << 20),
+        t.check(f"{text}: the kernel can use it", total_kb << 10 > (mib << 20) * 0.75 - (32 << 20),
                 f"MemTotal {total_kb} kB")
         t.check(f"{text}: it holds what is written", vm.values.get("held") == "yes", vm.tail())
 sys.exit(t.end())

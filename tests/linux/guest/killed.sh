@@ -13,15 +13,14 @@ files)
 	n=0
 	while :; do
 		n=$((n + 1))
-		echo "line $n" >>/mnt/lines
-		dd if=/dev/urandom of="/mnt/file$n" bs=4k count=4 conv=fsync 2>/dev/null
-		fsync /mnt/lines /mnt || exit 1
+		dd if=/dev/urandom of="/mnt/file$n" bs=4k count=4 conv=fsync 2>/dev/null || exit 1
+		echo "line $n" | dd of=/mnt/lines bs=64 seek=$n conv=notrunc,fsync,sync 2>/dev/null || exit 1
 		echo "ACK $n"
 	done
 	;;
 look)
 	check "mounts" mount -t ext4 "/dev/$disk" /mnt
-	check "line $2 is there" grep -qx "line $2" /mnt/lines
+	check "line $2 is there" sh -c 'dd if=/mnt/lines bs=64 skip=$1 count=1 2>/dev/null | grep -q "^line $1$"' sh "$2"
 	check "file $2 has its size" [ "$(wc -c <"/mnt/file$2")" = 16384 ]
 	check "unmounts" umount /mnt
 	finish
