@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* KUnit suites of the guest core: the module runs them when it is loaded. */
+/* KUnit suites of the guest core and the block driver: the module runs them when it is loaded. */
 #include <linux/module.h>
 
 #include "suites.h"
 
-kunit_test_suites(&pvk_detect_suite, &pvk_check_suite, &pvk_ring_suite);
+kunit_test_suites(&pvk_detect_suite, &pvk_check_suite, &pvk_ring_suite, &pvk_blk_suite);
 
 MODULE_DESCRIPTION("KUnit suites of pvkit's guest core");
 MODULE_LICENSE("GPL");
