@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The machine of the tests of calls and devices: two vCPUs, three disks, one
+ * with both faces, one emulated, one pvkit and read-only. Each test has a new one.
+ */
+#ifndef TESTS_PV_MACHINE_H
+#define TESTS_PV_MACHINE_H
+
+#define FAKE_IDE
+#include "fake_vm.h"
+#include "hold_blk.h"
+#include "pv_guest.h"
+
+#define BOTH	1u	/* ids of the devices: a disk with two faces, */
+#define ALONE	2u	/* and one that has no twin, read-only */
+
+static int power_on(void **state)
+{
+	(void)state;
+	fake.config.pv_offer = PV_ALL;
+	fake.config.vcpus = 2;
+	if (!fake_disk(0, 1 << 20, HS_FACES_BOTH) || !fake_disk(1, 1 << 20, HS_FACES_EMULATED) ||
+	    !fake_disk(2, 1 << 20, HS_FACES_PVKIT))
+		return -1;
+	fake.config.disk[2].read_only = true;
+	if (fake_create() || hs_pv_create(&fake.vm))
+		return -1;
+	return 0;
+}
+
+static int power_off(void **state)
+{
+	(void)state;
+	hold_release();
+	fake_destroy();
+	return 0;
+}
+
+#define CASE(f)	cmocka_unit_test_setup_teardown(f, power_on, power_off)
+
+#endif /* TESTS_PV_MACHINE_H */
