@@ -212,6 +212,27 @@ static void batch_that_contains_the_number_wakes(void **state)
 	}
 }
 
+/* A consumer that asked for a later entry is known to wait, until it is told; one that polls is not. */
+static void waiting_for_a_later_entry_shows(void **state)
+{
+	struct fixture f;
+	union pvk_sqe_words e = request(1);
+
+	(void)state;
+	for (__u32 more = 0; more < ENTRIES; more++) {
+		fresh(&f);
+		f.put.next = 0u - 3;	/* across the wrap of numbers */
+		f.get.next = 0u - 3;
+		pvk_ring_arm(&f.get, more);
+		for (__u32 put = 0; put < ENTRIES; put++) {
+			assert_int_equal(pvk_ring_wakes_later(&f.put), put <= more);
+			pvk_sq_put(&f.put, &e);
+		}
+		pvk_ring_disarm(&f.get);
+		assert_int_equal(pvk_ring_wakes_later(&f.put), 0);
+	}
+}
+
 static void hostile_wake_word_changes_no_cursor(void **state)
 {
 	struct fixture f;
@@ -362,6 +383,7 @@ int main(void)
 		cmocka_unit_test(polling_consumer_is_not_woken),
 		cmocka_unit_test(armed_consumer_is_woken_once),
 		cmocka_unit_test(batch_that_contains_the_number_wakes),
+		cmocka_unit_test(waiting_for_a_later_entry_shows),
 		cmocka_unit_test(hostile_wake_word_changes_no_cursor),
 		cmocka_unit_test(hostile_entry_change_after_copy_is_unseen),
 		cmocka_unit_test(two_threads_lose_nothing),
