@@ -285,6 +285,8 @@ def prepare(opts):
     if any(k.startswith("qemu") for k in opts.kinds) and not shutil.which("qemu-system-x86_64"):
         raise MeasureError("qemu-system-x86_64 is not installed: run tests/rig/setup, or leave "
                            "--reference out")
+    if stub:	# a copy, as a make while the guests run must not change what is measured
+        vm = shutil.copy(vm, os.path.join(build, "pvkit-vm"))
     initrd = build_initrd(build, directory, build_mark(build), modules(release) if stub else [])
     chosen = jobs(opts.quick, opts.only != "boot")
     archive = build_archive(build, chosen, opts.seconds, opts.rounds) if chosen else None
