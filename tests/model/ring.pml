@@ -5,6 +5,10 @@
  * time, as on x86. Checked: entries arrive whole and in order, a slot is never
  * overwritten before it was read, and nobody sleeps for ever.
  *
+ * With -DLATER the consumer may ask for a later entry than the next, as a guest
+ * does for completions; the producer then tells it of what there is when it adds
+ * nothing (-DNO_TELL_LATE leaves that out, and must fail).
+ *
  * The same model without one of the two barriers (-DNO_BARRIER_PUT, _ARM) or
  * without the second look (-DNO_SECOND_LOOK) must fail: the tests see to it.
  */
@@ -20,7 +24,7 @@ byte mem[2 * SIZE + 1];		/* zeroed, as the ABI demands */
 byte answered;			/* what the producer knows to be free again */
 chan put_stores = [4] of { byte, byte };
 chan arm_stores = [2] of { byte, byte };
-chan bell = [TOTAL] of { bit };
+chan bell = [2 * TOTAL] of { bit };
 
 proctype drain(chan stores)
 {
@@ -32,10 +36,21 @@ end:	do
 
 proctype producer()
 {
-	byte n = 0, w;
+	byte n = 0, told = 0, w;
 
 	do
+#if defined(LATER) && !defined(NO_TELL_LATE)
+	:: n == TOTAL && told == n -> break
+	:: told != n ->		/* nothing was added for a while */
+		w = mem[WAKE];
+		if
+		:: w >= n && w - n < SIZE -> bell!1
+		:: else
+		fi;
+		told = n
+#else
 	:: n == TOTAL -> break
+#endif
 	:: n < TOTAL && n - answered < SIZE ->
 		put_stores!DATA(n), n;
 		put_stores!WORD0(n), PHASE(n);
@@ -45,7 +60,7 @@ proctype producer()
 #endif
 		w = mem[WAKE];
 		if
-		:: w == n - 1 -> bell!1	/* new - wake - 1 < new - old, old = new - 1 */
+		:: w == n - 1 -> bell!1; told = n	/* new - wake - 1 < new - old, old = new - 1 */
 		:: else
 		fi
 	od
@@ -63,7 +78,14 @@ proctype consumer()
 		n++;
 		answered++
 	:: n < TOTAL && mem[WORD0(n)] != PHASE(n) ->
+#ifdef LATER
+		if
+		:: arm_stores!WAKE, n
+		:: arm_stores!WAKE, n + 1
+		fi;
+#else
 		arm_stores!WAKE, n;
+#endif
 #ifndef NO_BARRIER_ARM
 		empty(arm_stores);
 #endif
