@@ -1,0 +1,421 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""test_measure - does pvkit measure make the right figures of what runs leave?
+
+Small recorded-style inputs made here by hand (a console, an account, a trace),
+so that each figure can be computed in the head. About half of the checks are of
+input that must be refused. No guest runs. Speaks TAP.
+"""
+
+import base64
+import copy
+import gzip
+import html.parser
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+sys.dont_write_bytecode = True
+TOP = os.path.realpath(os.path.join(os.path.dirname(os.path.realpath(__file__)), "../.."))
+sys.path.insert(0, os.path.join(TOP, "host-stub/tools"))
+
+from measure import guests, page, parse, plan, progress, stats, table, trace  # noqa: E402
+
+TOOL = os.path.join(TOP, "host-stub/tools/pvkit")
+IDE = "/sys/devices/pci0000:00/0000:00:01.1/ata1/host0/target0:0:0/0:0:0:0/block/sda"
+PVKIT = "/sys/devices/platform/PVKT0001:00/pvk1/block/pvka"
+VIRTIO = "/sys/devices/pci0000:00/0000:00:02.0/virtio0/block/vda"
+
+JOB = {"name": "randread-qd1", "title": "4 KiB random read, depth 1", "rw": "randread",
+       "bs": "4k", "depth": 1, "poll": False, "quick": True, "number": 0}
+PLAN = {"kinds": ["unmodified", "pv", "qemu:pc"], "runs": 1, "rounds": 2, "seconds": 1.0,
+        "jobs": [JOB], "cpus": 1, "memory": 256, "disk_mib": 96, "cmdline": "quiet",
+        "conditions": {"guest kernel": "6.1.0-test", "commit": "<&>"}, "guest_limit": 60}
+
+count = failed = 0
+
+
+def check(name, good, why=""):
+    global count, failed
+    count += 1
+    if good:
+        print(f"ok {count} - {name}")
+    else:
+        failed += 1
+        print(f"not ok {count} - {name}")
+        for line in str(why).splitlines():
+            print(f"# {line}")
+
+
+def equal(name, have, want):
+    check(name, have == want, f"have {have!r}\nwant {want!r}")
+
+
+def raises(name, kind, call, *args):
+    try:
+        have = call(*args)
+    except kind as e:
+        return str(e)
+    check(name, False, f"no {kind.__name__} but {have!r}")
+    return ""
+
+
+# --- made input -----------------------------------------------------------------
+
+def fio_round(ios, **more):
+    side = {"total_ios": ios, "iops": float(ios), "bw_bytes": ios * 4096, "runtime": 1000,
+            "lat_ns": {"mean": 5000.0},
+            "clat_ns": {"percentile": {"50.000000": 2000, "90.000000": 3000, "99.000000": 4000,
+                                       "99.900000": 9000}}}
+    return dict({"error": 0, "read": side, "write": dict(side, total_ios=0)}, **more)
+
+
+def packed(document, before=b""):
+    raw = gzip.compress(before + json.dumps(document).encode())
+    return base64.encodebytes(raw).decode().rstrip("\n")
+
+
+def console_of(where, ios=(100, 200), end="PVM-DONE"):
+    fio = packed({"jobs": [fio_round(n) for n in ios]})
+    return "\r\n".join(["[    0.1] noise", "PVM-INIT 3.50", f"PVM-DISK sda {where}",
+                        "PVM-DISK-AT 5.25", "PVM-FACT io_poll 0", "PVM-JOB 0", "PVM-FIO 00"]
+                       + fio.splitlines() + ["PVM-END", end, ""])
+
+
+def mark(number, ns, exits_user, exits_all, cpu):
+    return {"mark": number, "ns": ns, "cpu_user_ns": cpu, "cpu_system_ns": cpu,
+            "exits_user": exits_user, "exits_all": exits_all,
+            "vcpus": [{"id": 0, "exits": {"io": exits_user - 1, "mmio": 1}}]}
+
+
+def account(per_io):
+    """Rounds of 100 and 200 I/Os with per_io exits for each, all to user space."""
+    marks = [mark(1, 2_000_000_000, 500, 900, 10), mark(2, 3_000_000_000, 600, 1000, 20),
+             mark(10, 4_000_000_000, 1000, 2000, 10**8),
+             mark(11, 5_000_000_000, 1000 + 100 * per_io, 2000 + 100 * per_io, 2 * 10**8),
+             mark(12, 6_000_000_000, 9000, 9500, 3 * 10**8),
+             mark(13, 7_000_000_000, 9000 + 200 * per_io, 9500 + 200 * per_io, 5 * 10**8)]
+    marks.append(mark(2, 99, 1, 1, 1))	# a guest that marks twice: the first counts
+    return {"config": {"poll_ns": 1000, "gather_ns": 2000, "exit_ns": 3000},
+            "boots": [{"marks": marks, "pv": None, "registers": [
+                {"device": "uart", "register": "RBR/THR", "space": "pio", "address": 0x3f8,
+                 "reads": 3, "writes": 4}]}]}
+
+
+def traced():
+    marks = {}
+    for number, t, io_exits in ((1, 12.0, 50), (2, 13.5, 80), (10, 14.0, 100), (11, 15.0, 400),
+                                (12, 16.0, 500), (13, 17.0, 900)):
+        marks[str(number)] = {"t": t, "cpu_ns": int(t * 1e9), "exits": {"io": io_exits, "hlt": 5},
+                              "user": {"io": io_exits}, "ports": {"0x3f8": io_exits // 2}}
+    return {"power_on": 10.0, "marks": marks, "end": None}
+
+
+def raw_of(kind, where, **more):
+    raw = {"kind": kind, "number": 0, "seconds": 9.0, "status": 0, "problem": "", "trace": None,
+           "console": console_of(where), "argv": ["vmm", "--kernel", "a b"]}
+    return dict(raw, **more)
+
+
+def result_of(runs):
+    made = parse.result(PLAN, {"conditions": {"KVM": "kvm_test in the box"}, "tracing": "yes",
+                               "runs": runs})
+    made.update({"reproduce": "pvkit measure --quick", "only": ""})
+    made["summary"] = stats.summary(made)
+    return made
+
+
+def three():
+    return [raw_of("unmodified", IDE, stub=account(30)), raw_of("pv", PVKIT, stub=account(3)),
+            raw_of("qemu:pc", VIRTIO, trace=traced())]
+
+
+# --- the tests --------------------------------------------------------------------
+
+def test_console():
+    said = parse.console(console_of(IDE))
+    equal("console: times", (said["init"], said["disk_at"]), (3.5, 5.25))
+    equal("console: the disk and its place", (said["disk"], said["where"]), ("sda", IDE))
+    equal("console: a complete one has no problem", said["problem"], "")
+    equal("console: fio's rounds", len(said["fio"][0]["jobs"]), 2)
+    equal("console: a guest without an end is said",
+          parse.console(console_of(IDE, end=""))["problem"], "the guest did not finish")
+    equal("console: a guest that gives up is said",
+          parse.console("PVM-FAIL no disk\n")["problem"], "the guest gave up: no disk")
+    cut = console_of(IDE).replace("PVM-END", "Zz!\nPVM-END")
+    check("console: a damaged result of fio is said",
+          "did not come through" in parse.console(cut)["problem"], parse.console(cut)["problem"])
+    check("console: a time that is none is said",
+          "has no time" in parse.console("PVM-INIT soon\nPVM-DONE\n")["problem"])
+    check("console: a job that has no number is said",
+          "no job number" in parse.console("PVM-FIO x\nPVM-DONE\n")["problem"])
+    equal("console: a job that does not apply",
+          parse.console("PVM-SKIP 06 no poll queue\nPVM-DONE")["skipped"], {6: "no poll queue"})
+    equal("fio: warnings before the JSON",
+          parse.unpack_fio(packed({"jobs": [1]}, b"fio: note\n")), ({"jobs": [1]}, ""))
+    check("fio: a document without jobs is refused", parse.unpack_fio(packed({"a": 1}))[1])
+    check("fio: no JSON is refused", parse.unpack_fio(packed([1]))[0] is None)
+    figures = parse.fio_figures({"jobs": [fio_round(7), fio_round(100)]}, 1)
+    equal("fio: figures of a round", [figures[k] for k in (
+        "ios", "iops", "mb_s", "seconds", "lat_mean_us", "lat_p50_us", "lat_p99_us")],
+        [100, 100.0, 0.4096, 1.0, 5.0, 2.0, 4.0])
+    check("fio: an error is refused", "error 5" in raises(
+        "fio: an error", ValueError, parse.fio_figures, {"jobs": [fio_round(1, error=5)]}, 0))
+    check("fio: no I/O is refused", "no I/O" in raises(
+        "fio: no I/O", ValueError, parse.fio_figures, {"jobs": [fio_round(0)]}, 0))
+
+
+def test_counts():
+    points = parse.stub_points(account(30))
+    equal("account: the first mark of a number counts", points[2]["t"], 3.0)
+    boot = parse.phase(points, None, 2)
+    equal("account: the boot counts from power-on",
+          (boot["seconds"], boot["exits"], boot["exits_user"]), (3.0, 1000, 600))
+    job = parse.phase(points, 10, 11)
+    equal("account: a job counts between its marks",
+          (job["seconds"], job["cpu_s"], job["exits"], job["user_by_reason"]),
+          (1.0, 0.2, 3000, {"io": 3000}))
+    equal("account: a phase without its end is none", parse.phase(points, 12, 77), None)
+    check("account: no power-on is refused", "no power-on" in raises(
+        "account: no power-on", ValueError, parse.stub_points, {"boots": []}))
+    points = parse.trace_points(traced())
+    boot = parse.phase(points, None, 2)
+    equal("trace: time since the first entry, exits by reason",
+          (boot["seconds"], boot["by_reason"], boot["by_port"]),
+          (3.5, {"io": 80, "hlt": 5}, {"0x3f8": 40}))
+    equal("trace: no trace has no points", parse.trace_points(None), {})
+    both = parse.merged({"exits": 10, "exits_user": 1}, {"exits": 11, "by_reason": {"io": 11},
+                                                        "by_port": {}})
+    equal("counts: the account wins, the trace adds reasons",
+          (both["exits"], both["trace_exits"], both["by_reason"]), (10, 11, {"io": 11}))
+    text = "{ exit_reason:         64 } hitcount:       1074\n{ exit_reason: 7 } hitcount: 2\n"
+    equal("trace: histograms, names where there are", trace.parse_hist(text, {64: "x"}),
+          {"x": 1074, "0x7": 2})
+    equal("trace: hexadecimal keys", trace.parse_hist("{ port: 0x3f8 } hitcount: 3", {}, 16),
+          {"0x3f8": 3})
+    line = " qemu-1 [000] d.. 34.598210: kvm_pio: pio_write at 0x708 size 1 count 1 val 0x2"
+    equal("trace: a mark", trace.parse_event(line),
+          (34.59821, "kvm_pio", {"write": True, "port": 0x708, "val": 2}))
+    equal("trace: another line is none", trace.parse_event("# tracer: nop"), None)
+
+
+def test_runs():
+    run = parse.run_figures(raw_of("pv", PVKIT, stub=account(3)), PLAN)
+    equal("run: no problem", run["problem"], "")
+    equal("run: each round has its figures",
+          [(r["ios"], r["exits_per_io"], r["user_per_io"], r["cpu_us_per_io"])
+           for r in run["jobs"]["randread-qd1"]],
+          [(100, 3.0, 3.0, 2000.0), (200, 3.0, 3.0, 2000.0)])
+    equal("run: boot times are the account's", (run["boot"]["init_s"], run["boot"]["disk_s"]),
+          (2.0, 3.0))
+    run = parse.run_figures(raw_of("qemu:pc", VIRTIO, trace=traced()), PLAN)
+    equal("run: QEMU's figures are the trace's",
+          (run["boot"]["init_s"], run["jobs"]["randread-qd1"][0]["exits_per_io"]), (2.0, 3.0))
+    for kind, where in (("unmodified", PVKIT), ("unmodified", VIRTIO), ("pv", IDE),
+                        ("pv", VIRTIO)):
+        run = parse.run_figures(raw_of(kind, where, stub=account(3)), PLAN)
+        check(f"run: {kind} with the disk {where[-4:]} is void", where in run["problem"],
+              run["problem"])
+    run = parse.run_figures(raw_of("pv", PVKIT, stub={"boots": [{"marks": [{}]}]}), PLAN)
+    check("run: a damaged account is void", "not understood" in run["problem"], run["problem"])
+    run = parse.run_figures(raw_of("pv", PVKIT, stub=account(3), problem="status 124"), PLAN)
+    equal("run: the VMM's failure is the problem, with the console's end",
+          (run["problem"], run["console_tail"][-1]), ("status 124", "PVM-DONE"))
+    raw = raw_of("pv", PVKIT, stub=account(3), console="PVM-DISK pvka " + PVKIT + "\nPVM-DONE\n")
+    equal("run: a job without a result is void", parse.run_figures(raw, PLAN)["problem"],
+          "no result of randread-qd1")
+
+
+def test_statistics():
+    equal("spread: median, lowest, highest", stats.spread([3, 1, None, 10, True]),
+          {"median": 3, "min": 1, "max": 10, "n": 3})
+    equal("spread: nothing", stats.spread([None]), None)
+    equal("spread: a name that a run lacks is 0 there",
+          stats.spread_of_maps([{"a": 4}, {}])["a"]["min"], 0)
+    a, b = stats.spread([2, 3]), stats.spread([4, 6])
+    equal("ratio: apart", stats.ratio(a, b), (0.5, True))
+    equal("ratio: overlapping", stats.ratio(a, stats.spread([3, 7]))[1], False)
+    equal("ratio: one value is never a result", stats.ratio(stats.spread([1]),
+                                                            stats.spread([9]))[1], False)
+    equal("ratio: to zero or nothing is none",
+          (stats.ratio(a, stats.spread([0])), stats.ratio(a, None)), (None, None))
+    found = result_of(three())["summary"]
+    equal("summary: rounds are values", found["pv"]["jobs"]["randread-qd1"]["iops"],
+          {"median": 150.0, "min": 100.0, "max": 200.0, "n": 2})
+    equal("summary: registers", found["pv"]["registers"]["uart RBR/THR"]["median"], 7)
+    bad = three()
+    bad[1]["problem"] = "status 21"
+    found = result_of(bad)["summary"]
+    equal("summary: a failed run is in no figure",
+          (found["pv"]["failed"], found["pv"]["boot"], found["pv"]["jobs"]), (1, None, {}))
+
+
+class Balance(html.parser.HTMLParser):
+    """Whether every element is closed in order, and what text there is."""
+
+    VOID = ("meta", "br", "hr", "rect", "path", "line", "circle")
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.bad, self.text, self.fetches = [], [], "", []
+
+    def handle_starttag(self, tag, attrs):
+        for name, value in attrs:
+            if name in ("src", "href"):
+                self.fetches.append(value)
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        pass
+
+    def handle_endtag(self, tag):
+        if tag in self.VOID:
+            return
+        if not self.open or self.open.pop() != tag:
+            self.bad.append(tag)
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def look(text):
+    seen = Balance()
+    seen.feed(text)
+    return seen
+
+
+def test_output():
+    result = result_of(three())
+    text = table.render(result)
+    row = next((r for r in text.splitlines() if "exits per I/O" in r), "")
+    equal("table: exits per I/O of all columns and their ratio", row.split()[-4:],
+          ["30.0", "3.00", "2.50", "0.1×"])
+    check("table: no colours unless asked for", "\x1b" not in text and "\x1b" in
+          table.render(result, True))
+    text = page.render(result)
+    seen = look(text)
+    equal("page: every element is closed", (seen.bad, seen.open), ([], []))
+    equal("page: nothing is fetched, no script",
+          (seen.fetches, "<script" in text, "@import" in text, "url(" in text),
+          ([], False, False, False))
+    check("page: conditions are there, as text", "commit" in seen.text and "<&>" in seen.text)
+    check("page: commands are there, quoted", "vmm --kernel 'a b'" in seen.text)
+    check("page: no figure is broken", not re.search(r"\b(nan|inf|None)\b", seen.text), seen.text)
+    bad = three()
+    bad[1] = dict(bad[1], problem="status 21 <b>")
+    result = result_of(bad)
+    text = table.render(result)
+    check("table: a failed run is shown with its words",
+          "FAILED: 1 of 3" in text and "status 21" in text, text)
+    seen = look(page.render(result))
+    check("page: a failed run is shown, as text", "status 21 <b>" in seen.text
+          and not seen.bad and not seen.open)
+    result = result_of([dict(r, problem="x") for r in three()])
+    check("table and page: all runs failed", "FAILED: 3 of 3" in table.render(result)
+          and page.render(result))
+    equal("number: three figures", [table.number(v) for v in (None, 0, 0.0123, 1.234, 12.34, 12345)],
+          ["-", "0", "0.012", "1.23", "12.3", "12,345"])
+
+
+def test_plan():
+    seen = set()
+    jobs = plan.jobs(False, True)
+    for job in jobs:
+        for which in range(10):
+            seen.update(plan.marks(job["number"], which, 10))
+    check("plan: marks of all rounds differ and fit in a byte",
+          len(seen) == 2 * 10 * len(jobs) and max(seen) < 256 and min(seen) >= plan.FIRST_MARK,
+          sorted(seen))
+    text = plan.job_file(JOB, 1.5, 2)
+    check("plan: a job has a section with its marks for each round",
+          text.count("stonewall") == 2 and "exec_prerun=mark 12" in text
+          and "exec_postrun=mark 13" in text and "runtime=1.5" in text, text)
+    equal("plan: no jobs for the boot alone", plan.jobs(True, False), [])
+    its = dict(PLAN, vm="VM", kernel="K", initrd="I", archive=None, poll_us=None)
+    a, b = (guests.argv(k, its, "D", "S") for k in ("unmodified", "pv"))
+    equal("plan: unmodified and pv differ in one word",
+          [(x, y) for x, y in zip(a, b) if x != y] + [len(a) - len(b)], [("none", "all"), 0])
+
+
+def test_progress():
+    out, now = io.StringIO(), [0.0]
+    shown = progress.Progress(out, lambda: now[0])
+    for at, line in ((1, "@begin pvkit, run 1 of 1"), (5, "@step 4 KiB"), (6, "box: word"),
+                     (9, "@end done (8 s)"), (9, "")):
+        now[0] = at
+        shown.line(line)
+    equal("progress: lines with the time", out.getvalue().splitlines(),
+          ["[   1 s] pvkit, run 1 of 1: boots", "[   5 s] pvkit, run 1 of 1: 4 KiB",
+           "[   6 s] box: word", "[   9 s] pvkit, run 1 of 1: done (8 s)"])
+
+
+def tool(*args):
+    p = subprocess.run([TOOL, "measure", *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                       text=True, check=False, timeout=60, stdin=subprocess.DEVNULL)
+    return p.returncode, p.stdout, p.stderr
+
+
+def refused(name, status, word, *args):
+    code, _, err = tool(*args)
+    check(f"refused: {name}", code == status and len(err.splitlines()) == 1 and word in err,
+          f"status {code}, want {status} and '{word}' in one line\n{err}")
+
+
+def test_command():
+    with tempfile.TemporaryDirectory() as tmp:
+        def at(name, text=None):
+            path = os.path.join(tmp, name)
+            if text is not None:
+                with open(path, "w", encoding="utf-8") as f:
+                    f.write(text)
+            return path
+
+        result = result_of(three())
+        good, out = at("good.json", json.dumps(result)), at("new/page.html")
+        code, text, err = tool("--show", good, "--html", out)
+        check("--show renders an earlier result", code == 0 and os.path.getsize(out) > 4000
+              and "exits per I/O" in text, err)
+        bad = copy.deepcopy(result)
+        bad["runs"][0]["problem"] = "hung"
+        code, _, _ = tool("--show", at("failed.json", json.dumps(bad)), "--html", out)
+        equal("--show of a result with a failed run has its status", code, 1)
+        refused("an unknown option", 2, "--fast", "--fast")
+        refused("an argument", 2, "quick", "quick")
+        for option, value in (("--runs", "0"), ("--runs", "x"), ("--rounds", "11"),
+                              ("--cpus", "5"), ("--memory", "1"), ("--seconds", "nan"),
+                              ("--only", "net"), ("--reference", "xen"),
+                              ("--reference", "qemu:z")):
+            refused(f"{option} {value}", 2, option, option, value)
+        refused("a result that is not there", 1, "No such file", "--show", at("none"),
+                "--html", out)
+        refused("a result that is no JSON", 1, "not JSON", "--show", at("a", "{"), "--html", out)
+        refused("another JSON", 1, "not a result", "--show", at("b", "{}"), "--html", out)
+        refused("another version", 1, "version 9", "--html", out, "--show",
+                at("c", json.dumps(dict(result, version=9))))
+        del bad["runs"]
+        refused("a result without runs", 1, "'runs'", "--html", out, "--show",
+                at("d", json.dumps(bad)))
+        refused("a result with damage inside", 1, "damaged", "--html", out, "--show",
+                at("e", json.dumps(dict(result, runs=[{"kind": "pv"}]))))
+        refused("a page that cannot be written", 1, "cannot write", "--show", good,
+                "--html", "/proc/no/page.html")
+        refused("a page that is a directory", 1, "cannot write", "--show", good, "--html", tmp)
+        refused("JSON that cannot be written, before anything runs", 1, "cannot write",
+                "--html", out, "--json", "/proc/no/a.json")
+
+
+def main():
+    for test in (test_console, test_counts, test_runs, test_statistics, test_output, test_plan,
+                 test_progress, test_command):
+        test()
+    print(f"1..{count}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
