@@ -34,7 +34,7 @@ JOB = {"name": "randread-qd1", "title": "4 KiB random read, depth 1", "rw": "ran
        "bs": "4k", "depth": 1, "poll": False, "quick": True, "number": 0}
 PLAN = {"kinds": ["unmodified", "pv", "qemu:pc"], "runs": 1, "rounds": 2, "seconds": 1.0,
         "jobs": [JOB], "cpus": 1, "memory": 256, "disk_mib": 96, "cmdline": "quiet",
-        "conditions": {"guest kernel": "6.1.0-test", "commit": "<&>"}, "guest_limit": 60}
+        "conditions": {"guest kernel": "6.1.0-test", "commit": "<b>&amp;"}, "guest_limit": 60}
 
 count = failed = 0
 
@@ -238,6 +238,7 @@ def test_statistics():
           stats.spread_of_maps([{"a": 4}, {}])["a"]["min"], 0)
     a, b = stats.spread([2, 3]), stats.spread([4, 6])
     equal("ratio: apart", stats.ratio(a, b), (0.5, True))
+    equal("ratio: apart, the other way", stats.ratio(b, a), (2.0, True))
     equal("ratio: overlapping", stats.ratio(a, stats.spread([3, 7]))[1], False)
     equal("ratio: one value is never a result", stats.ratio(stats.spread([1]),
                                                             stats.spread([9]))[1], False)
@@ -303,7 +304,7 @@ def test_output():
     equal("page: nothing is fetched, no script",
           (seen.fetches, "<script" in text, "@import" in text, "url(" in text),
           ([], False, False, False))
-    check("page: conditions are there, as text", "commit" in seen.text and "<&>" in seen.text)
+    check("page: conditions are there, as text", "commit" in seen.text and "<b>&amp;" in seen.text)
     check("page: commands are there, quoted", "vmm --kernel 'a b'" in seen.text)
     check("page: no figure is broken", not re.search(r"\b(nan|inf|None)\b", seen.text), seen.text)
     bad = three()
