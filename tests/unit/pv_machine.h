@@ -17,6 +17,8 @@
 static int power_on(void **state)
 {
 	(void)state;
+	atomic_store(&hold.seen, 0);
+	atomic_store(&hold.status, 0);
 	fake.config.pv_offer = PV_ALL;
 	fake.config.vcpus = 2;
 	if (!fake_disk(0, 1 << 20, HS_FACES_BOTH) || !fake_disk(1, 1 << 20, HS_FACES_EMULATED) ||
