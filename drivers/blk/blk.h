@@ -77,6 +77,7 @@ struct pvk_blk {
 	unsigned long faults;		/* since a request last completed */
 	u64 resets;			/* done because something was wrong */
 	u64 malformed;			/* completions that broke the ABI */
+	u64 untold;			/* times that a time-out found what no event had told */
 };
 
 extern struct workqueue_struct *pvk_blk_wq;

@@ -67,10 +67,17 @@ static ssize_t malformed_show(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(malformed);
 
+static ssize_t untold_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%llu\n", READ_ONCE(blk_of(dev)->untold));
+}
+static DEVICE_ATTR_RO(untold);
+
 static struct attribute *pvk_blk_attrs[] = {
 	&dev_attr_serial.attr,
 	&dev_attr_resets.attr,
 	&dev_attr_malformed.attr,
+	&dev_attr_untold.attr,
 	NULL,
 };
 ATTRIBUTE_GROUPS(pvk_blk);

@@ -296,14 +296,20 @@ static enum blk_eh_timer_return timeout(struct request *rq)
 	struct pvk_blk *blk = bq->blk;
 	DEFINE_IO_COMP_BATCH(iob);
 	unsigned long flags;
+	int n;
 
 	if (READ_ONCE(blk->state) != PVK_BLK_RUNNING)
 		return BLK_EH_RESET_TIMER;
 	spin_lock_irqsave(&bq->cq_lock, flags);
-	pvk_blk_reap(bq, &iob);
+	n = pvk_blk_reap(bq, &iob);
 	spin_unlock_irqrestore(&bq->cq_lock, flags);
 	if (iob.complete)
 		iob.complete(&iob);
+	if (n) {
+		blk->untold++;
+		dev_warn_ratelimited(&blk->pdev->dev, "queue %u: %d completions came without an event\n",
+				     bq->q->index, n);
+	}
 	if (READ_ONCE(slot->rq) != rq)
 		return BLK_EH_DONE;
 	if (!cmd->late) {
