@@ -141,6 +141,9 @@ def measure(opts, argv, shown):
     with alone(build), tempfile.TemporaryDirectory(prefix="run-", dir=build) as out:
         shown.step("makes the guest ready: kernel, initrd, fio")
         the_plan = plan.prepare(opts)
+        if os.getloadavg()[0] > 0.5 * (os.cpu_count() or 1):
+            shown.say(f"note: this machine is busy (load {os.getloadavg()[0]:.1f}): "
+                      "its work will show in all times, not in exits")
         path = os.path.join(build, "plan.json")
         with open(path, "w", encoding="utf-8") as f:
             json.dump(the_plan, f, indent=1)
@@ -157,6 +160,7 @@ def measure(opts, argv, shown):
             raise MeasureError(f"nothing was measured: the box ended with status {status}; "
                                "its message stands above") from e
     result = parse.result(the_plan, raw)
+    result["conditions"]["load of the machine after"] = f"{os.getloadavg()[0]:.2f}"
     result["reproduce"] = reproduce(argv)
     result["only"] = opts.only or ""
     done = len(the_plan["kinds"]) * the_plan["runs"]

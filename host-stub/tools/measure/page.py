@@ -25,7 +25,7 @@ h3 { font-size: 15px; margin: 22px 0 6px; } p { margin: 6px 0; }
   margin: 22px 0; }
 .tile { background: var(--card); border: 1px solid var(--line); border-radius: 8px;
   padding: 12px 14px; }
-.tile b { display: block; font-size: 27px; line-height: 1.2; } .tile span { color: var(--dim);
+.tile b { display: block; font-size: 24px; line-height: 1.2; } .tile span { color: var(--dim);
   font-size: 13px; display: block; }
 .better { color: var(--good); } .worse { color: var(--bad); }
 svg { display: block; width: 100%; height: auto; margin: 8px 0; }
@@ -46,7 +46,8 @@ table { border-collapse: collapse; width: 100%; font-size: 14px; margin: 8px 0;
 th, td { text-align: right; padding: 4px 8px; border-bottom: 1px solid var(--line);
   vertical-align: top; }
 th:first-child, td:first-child { text-align: left; } th { font-weight: 600; }
-td small { display: block; white-space: nowrap; }
+td + td small { display: block; white-space: nowrap; }
+.ports td:nth-child(2), .ports th:nth-child(2) { text-align: left; }
 .facts td { text-align: left; overflow-wrap: anywhere; } .facts td:first-child { width: 32%; }
 pre { background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: 10px;
   white-space: pre-wrap; overflow-wrap: anywhere; font-size: 12.5px; }
@@ -61,23 +62,35 @@ def cls(kinds, kind):
     return f"k{min(order.index(kind), 3)}"
 
 
-def tile(title, a, b, fewer, note):
-    """A headline: b against a. fewer: less is better."""
+def tile(title, a, b, word, note=""):
+    """A headline: b against a. word: "fewer" or "shorter" (less is better) or "more"."""
     r = stats.ratio(b, a)
-    if r is None:
+    if r is None or not r[0]:
         return ""
     value, apart = r
-    if fewer and value and value < 1:
-        shown, word = f"{1 / value:.3g}×", "fewer"
-    elif fewer:
-        shown, word = f"{value:.3g}×", "as many"
-    else:
-        shown, word = f"{value:.3g}×", ""
-    good = (value < 1) == fewer
+    less = word != "more"
+    good = (value < 1) == less
+    if not good:
+        word = {"fewer": "more", "shorter": "longer", "more": "fewer"}[word]
+    shown = 1 / value if value < 1 else value
     mark = ("better" if good else "worse") if apart else ""
-    return f'<div class="tile"><b class="{mark}">{"" if apart else "~"}{shown}</b>{title}' \
-           f'{" " + word if word else ""}<span>{table.number(a["median"])} → ' \
+    return f'<div class="tile"><b class="{mark}">{"" if apart else "~"}{shown:.3g}× {word}</b>' \
+           f'{title}<span>{table.number(a["median"])} → ' \
            f'{table.number(b["median"])}{note}</span></div>'
+
+
+def in_words(job, here):
+    """What the two charts of a job show, as a sentence."""
+    a, b = here.get("unmodified"), here.get("pv")
+    key = "mb_s" if job["bs"] == "1m" else "iops"
+    if not a or not b:
+        return ""
+    what = "the throughput" if key == "mb_s" else "the I/O per second"
+    words = f"With pvkit {table.times(stats.ratio(b[key], a[key]))} {what} of the unmodified guest"
+    if a["exits_per_io"] and b["exits_per_io"]:
+        words += f", {table.number(b['exits_per_io']['median'])} instead of " \
+                 f"{table.number(a['exits_per_io']['median'])} exits for an I/O"
+    return f"<p>{words}.</p>"
 
 
 def tiles(result):
@@ -88,16 +101,16 @@ def tiles(result):
     out = ""
     if a["boot"] and b["boot"] and result.get("only") != "io":
         out += tile("exits to user space, boot", a["boot"]["exits_user"],
-                    b["boot"]["exits_user"], True, "")
-        out += tile("time to a usable disk", a["boot"]["disk_s"], b["boot"]["disk_s"], False,
+                    b["boot"]["exits_user"], "fewer")
+        out += tile("time to a usable disk", a["boot"]["disk_s"], b["boot"]["disk_s"], "shorter",
                     " s")
     for job in result["jobs"]:
         x, y = a["jobs"].get(job["name"]), b["jobs"].get(job["name"])
         if not x or not y or job["name"] not in ("randread-qd1", "randread-qd32"):
             continue
         out += tile(f"exits per I/O, read, depth {job['depth']}", x["exits_per_io"],
-                    y["exits_per_io"], True, "")
-        out += tile(f"IOPS, 4 KiB read, depth {job['depth']}", x["iops"], y["iops"], False, "")
+                    y["exits_per_io"], "fewer")
+        out += tile(f"IOPS, 4 KiB read, depth {job['depth']}", x["iops"], y["iops"], "more")
     return f'<div class="tiles">{out}</div>'
 
 
@@ -171,7 +184,7 @@ def ports(result, found, kinds, limit=12):
             f"<td>{table.number(maps[k][n]['median'] if n in maps[k] else 0)}</td>"
             for k in kinds) + "</tr>"
     return "<h3>Port accesses by device register</h3>" \
-           f'<div class="wide"><table>{out}</table></div>'
+           f'<div class="wide"><table class="ports">{out}</table></div>'
 
 
 def boot_section(result):
@@ -198,7 +211,7 @@ def io_section(result):
         key, unit, title = ("mb_s", "MB/s", "Throughput") if job["bs"] == "1m" \
             else ("iops", "", "I/O per second")
         rows = [(table.label(k), cls(kinds, k), here[k] and here[k][key]) for k in kinds]
-        out += f"<h3>{escape(job['title'])}</h3><small>{title}, higher is better</small>"
+        out += f"<h3>{escape(job['title'])}</h3>{in_words(job, here)}<small>{title}, higher is better</small>"
         out += chart.bars(f"{job['title']}: {title}", rows, unit)
         rows = [(table.label(k), cls(kinds, k), here[k] and here[k]["exits_per_io"])
                 for k in kinds]

@@ -297,5 +297,6 @@ def prepare(opts):
         "disk_mib": opts.disk, "poll_us": opts.poll_us, "cmdline": CMDLINE,
         "guest_limit": opts.guest_limit,
         "conditions": {"commit": commit(), "guest kernel": release,
-                       "initrd sha256": digest(initrd)},
+                       "initrd sha256": digest(initrd),
+                       "load of the machine before": f"{os.getloadavg()[0]:.2f}"},
     }
