@@ -176,23 +176,34 @@ static void advance(struct rtc *r)
 	hs_irq_wire(r->vm->irq, HS_IRQ_RTC, !!(r->cmos[REG_C] & C_IRQF));
 }
 
+/* When the next interrupt that is enabled may be due, ns; 0: never, as things are. */
+static uint64_t next_interrupt(const struct rtc *r)
+{
+	uint64_t next = 0, period = period_ns(r);
+	uint8_t b = r->cmos[REG_B];
+
+	if (r->cmos[REG_C] & C_IRQF)	/* one was not read yet */
+		return 0;
+	/* No updates while SET: a second that is over must not be waited for. */
+	if (b & (B_AIE | B_UIE) && !(b & B_SET))
+		next = (r->updated + 1) * SECOND;
+	if (b & B_PIE && period && (!next || r->period_mark + period < next))
+		next = r->period_mark + period;
+	return next;
+}
+
 static void *rtc_thread(void *arg)
 {
 	struct rtc *r = arg;
 
 	pthread_mutex_lock(&r->vm->lock);
 	while (!r->ending) {
-		uint8_t b = r->cmos[REG_B];
-		uint64_t next, period = period_ns(r);
+		uint64_t next = next_interrupt(r);
 
-		/* an interrupt not yet read, or none enabled: nothing to wait for */
-		if (!(b & (B_PIE | B_AIE | B_UIE)) || (r->cmos[REG_C] & C_IRQF)) {
+		if (!next) {
 			pthread_cond_wait(&r->changed, &r->vm->lock);
 			continue;
 		}
-		next = (r->updated + 1) * SECOND;
-		if ((b & B_PIE) && period && r->period_mark + period < next)
-			next = r->period_mark + period;
 		if (next > wall_ns()) {
 			struct timespec ts = { .tv_sec = (time_t)(next / SECOND),
 					       .tv_nsec = (long)(next % SECOND) };
