@@ -125,6 +125,12 @@ static void time_that_was_set_goes_on(void **state)
 	/* one register alone, without SET */
 	set(4, 0x11);
 	assert_time((const uint8_t[8]){ 0x20, 0x00, 0x01, 0x01, 7, 0x11, 0x00, 0x00 });
+	/* in hours of twelve */
+	set(REG_B, 0);
+	set(4, 0x91);
+	assert_int_equal(get(4), 0x91);
+	set(REG_B, B_24);
+	assert_int_equal(get(4), 0x23);
 }
 
 static void nonsense_does_no_harm(void **state)
