@@ -30,7 +30,7 @@ check "and its own" tool verify "/dev/$disk" 0 2048 1
 set_value emulated-sum "$(sum "$disk")"
 
 # The mounted disk, on the neighbouring drive of the same channel, stays busy.
-while :; do
+while [ ! -e /tmp/stop ]; do
 	dd if=/dev/zero of=/mnt/busy bs=64k count=16 conv=fsync 2>/dev/null
 done &
 load=$!
@@ -51,7 +51,7 @@ while [ $n -lt "$rounds" ] && [ -z "$bad" ]; do
 	tool write "/dev/$sd" 8192 512 $n || bad="write, emulated"
 	once PVTEST02 >/dev/null || bad="the other disk"
 done
-kill $load
+touch /tmp/stop
 wait $load
 [ -z "$bad" ] || echo "round $n: $bad"
 check "$rounds times there and back under load" [ -z "$bad" ]
