@@ -78,10 +78,11 @@ static int64_t negotiate(struct hs_pv *pv, const uint64_t arg[4])
 {
 	struct pvk_negotiate n;
 	int64_t ret = hs_pv_struct_in(pv, arg[0], arg[1], &n, sizeof(n));
-	uint32_t version = n.version;
+	uint32_t version;
 
 	if (ret < 0)
-		return ret;
+		return ret;	/* n was not filled */
+	version = n.version;
 	ret = end_session(pv);
 	if (ret < 0)
 		return ret;
