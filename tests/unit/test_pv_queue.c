@@ -241,8 +241,8 @@ static void hostile_wake_words_and_doorbells(void **state)
 	(void)state;
 	start(BOTH, 8, EVENT, 0);
 	for (uint32_t i = 0; i < 300; i++) {
-		q.ctl->cq_wake = i * 0x9e3779b9u;
-		q.ctl->sq_wake = ~i;		/* the host's own word */
+		pvk_store(&q.ctl->cq_wake, i * 0x9e3779b9u);
+		pvk_store(&q.ctl->sq_wake, ~i);	/* the host's own word */
 		for (unsigned int k = 0; k < i % 5; k++)
 			assert_true(fake_ring(q.doorbell));
 		/* the host may have been put to sleep by the lie; ring as the guest must */
