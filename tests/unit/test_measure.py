@@ -312,12 +312,12 @@ def test_output():
     result = result_of(bad)
     text = table.render(result)
     check("table: a failed run is shown with its words",
-          "FAILED: 1 of 3" in text and "status 21" in text, text)
+          "FAILED and repeated: 1 of 3" in text and "status 21" in text, text)
     seen = look(page.render(result))
     check("page: a failed run is shown, as text", "status 21 <b>" in seen.text
           and not seen.bad and not seen.open)
     result = result_of([dict(r, problem="x") for r in three()])
-    check("table and page: all runs failed", "FAILED: 3 of 3" in table.render(result)
+    check("table and page: all runs failed", "FAILED and repeated: 3 of 3" in table.render(result)
           and page.render(result))
     equal("number: three figures", [table.number(v) for v in (None, 0, 0.0123, 1.234, 12.34, 12345)],
           ["-", "0", "0.012", "1.23", "12.3", "12,345"])

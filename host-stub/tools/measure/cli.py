@@ -79,7 +79,7 @@ def parse_args(argv):
                    help="how long a disk's thread of pvkit-vm polls before it sleeps "
                         "(default: pvkit-vm's own)")
     p.add_argument("--guest-limit", metavar="SEC", type=number(10, 36000), default=0,
-                   help="time limit of one guest (default 120 plus ten times its jobs)")
+                   help="time limit of one guest (default 100 plus five times its jobs)")
     p.add_argument("--json", metavar="FILE", help="write figures, conditions and all runs")
     p.add_argument("--html", metavar="FILE", default=os.path.join(plan.TOP, "build/report.html"),
                    help="the page (default build/report.html)")
@@ -91,7 +91,7 @@ def parse_args(argv):
     opts.rounds = opts.rounds or (3 if opts.quick else 1)
     opts.kinds = ["unmodified", "pv"] + list(dict.fromkeys(opts.reference))
     opts.guest_limit = opts.guest_limit or int(
-        120 + 10 * opts.seconds * opts.rounds * len(plan.JOBS))
+        100 + 5 * opts.seconds * opts.rounds * len(plan.JOBS))
     return opts
 
 
@@ -147,7 +147,7 @@ def measure(opts, argv, shown):
         path = os.path.join(build, "plan.json")
         with open(path, "w", encoding="utf-8") as f:
             json.dump(the_plan, f, indent=1)
-        limit = 300 + the_plan["guest_limit"] * len(the_plan["kinds"]) * the_plan["runs"]
+        limit = 300 + the_plan["guest_limit"] * (len(the_plan["kinds"]) * the_plan["runs"] + 2)
         shown.step("starts where KVM is (tests/rig/box)")
         status = run_box(
             [os.path.join(plan.RIG, "box"), "--out", out, "--timeout", str(limit), "--",
@@ -163,9 +163,10 @@ def measure(opts, argv, shown):
     result["conditions"]["load of the machine after"] = f"{os.getloadavg()[0]:.2f}"
     result["reproduce"] = reproduce(argv)
     result["only"] = opts.only or ""
-    done = len(the_plan["kinds"]) * the_plan["runs"]
-    if status or len(result["runs"]) != done:
-        result["note"] = f"{len(result['runs'])} of {done} runs took place: the box ended " \
+    wanted = len(the_plan["kinds"]) * the_plan["runs"]
+    good = sum(1 for r in result["runs"] if not r["problem"])
+    if status or good != wanted:
+        result["note"] = f"{good} of {wanted} runs came to their end: the box ended " \
                          f"with status {status}"
     return result
 
@@ -202,8 +203,7 @@ def show(opts, result):
         write(opts.json, json.dumps(result, indent=1) + "\n")
     write(opts.html, html)
     print(f"page: {os.path.relpath(opts.html)}" + (f"   JSON: {opts.json}" if opts.json else ""))
-    failed = [r for r in result["runs"] if r["problem"]]
-    return 1 if failed or result.get("note") else 0
+    return 1 if result.get("note") else 0
 
 
 class Ended(BaseException):

@@ -149,7 +149,7 @@ def render(result, colour=False):
                                       f"{number(value):>9} {bar(value, most, 40)}")
     failed = [r for r in result["runs"] if r["problem"]]
     if failed:
-        text.head(f"FAILED: {len(failed)} of {len(result['runs'])} runs; they are in no figure")
+        text.head(f"FAILED and repeated: {len(failed)} of {len(result['runs'])} runs; they are in no figure")
         for r in failed:
             text.lines.append(f"  {label(r['kind'])}, run {r['number'] + 1}: {r['problem']}")
             text.lines += [f"    | {line}" for line in r["console_tail"]]

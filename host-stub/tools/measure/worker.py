@@ -17,6 +17,8 @@ import time
 
 from . import MeasureError, guests, table, trace
 
+ATTEMPTS = 3	# of a run whose guest fails
+
 
 def first_line(path):
     try:
@@ -90,6 +92,23 @@ class Steps:
               f"({time.monotonic() - self.started:.0f} s)", flush=True)
 
 
+def one_run(kind, plan, image, stats, why, steps):
+    """One guest from power-on to its end; what it and its VMM left, raw."""
+    if os.path.exists(stats):
+        os.unlink(stats)
+    run = guests.run(kind, plan, image, stats, not why, steps.line)
+    run["argv"] = guests.argv(kind, plan, "DISK", "STATS.json")
+    if os.path.exists(stats):
+        try:
+            with open(stats, encoding="utf-8") as f:
+                run["stub"] = json.load(f)
+        except ValueError as e:
+            run["problem"] = run["problem"] or f"pvkit-vm's account is no JSON: {e}"
+    steps.end(run["problem"] or ("" if "PVM-DONE" in run["console"]
+                                 else "the guest did not finish"))
+    return run
+
+
 def main(path):
     with open(path, encoding="utf-8") as f:
         plan = json.load(f)
@@ -109,26 +128,20 @@ def main(path):
             # Each kind takes each place in turn: a place may be a warm or a quiet one.
             first = number % len(plan["kinds"])
             for kind in plan["kinds"][first:] + plan["kinds"][:first]:
-                steps = Steps(f"{table.label(kind)}, run {number + 1} of {plan['runs']}",
-                              plan["jobs"])
-                stats = os.path.join(tmp, "stats.json")
-                if os.path.exists(stats):
-                    os.unlink(stats)
-                run = guests.run(kind, plan, image, stats, not why, steps.line)
-                run["number"] = number
-                run["argv"] = guests.argv(kind, plan, "DISK", "STATS.json")
-                if os.path.exists(stats):
-                    try:
-                        with open(stats, encoding="utf-8") as f:
-                            run["stub"] = json.load(f)
-                    except ValueError as e:
-                        run["problem"] = run["problem"] or f"pvkit-vm's account is no JSON: {e}"
-                result["runs"].append(run)
-                # After each run: what is done is not lost when a later one hangs.
-                part = os.path.join(out, "raw.part")
-                with open(part, "w", encoding="utf-8") as f:
-                    json.dump(result, f)
-                os.replace(part, os.path.join(out, "raw.json"))
-                steps.end(run["problem"] or ("" if "PVM-DONE" in run["console"]
-                                                else "the guest did not finish"))
+                # A guest that fails is shown as failed, and repeated, so that one
+                # crash of an emulated host does not cost the whole comparison.
+                for attempt in range(ATTEMPTS):
+                    again = f", attempt {attempt + 1}" if attempt else ""
+                    steps = Steps(f"{table.label(kind)}, run {number + 1} of {plan['runs']}"
+                                  + again, plan["jobs"])
+                    run = one_run(kind, plan, image, os.path.join(tmp, "stats.json"), why, steps)
+                    run["number"] = number
+                    result["runs"].append(run)
+                    # After each run: what is done is not lost when a later one hangs.
+                    part = os.path.join(out, "raw.part")
+                    with open(part, "w", encoding="utf-8") as f:
+                        json.dump(result, f)
+                    os.replace(part, os.path.join(out, "raw.json"))
+                    if not run["problem"] and "PVM-DONE" in run["console"]:
+                        break
     return 0
