@@ -203,7 +203,8 @@ def show(opts, result):
         write(opts.json, json.dumps(result, indent=1) + "\n")
     write(opts.html, html)
     print(f"page: {os.path.relpath(opts.html)}" + (f"   JSON: {opts.json}" if opts.json else ""))
-    return 1 if result.get("note") else 0
+    good = sum(1 for r in result["runs"] if not r["problem"])
+    return 1 if result.get("note") or good < len(result["kinds"]) * result["repetitions"] else 0
 
 
 class Ended(BaseException):
