@@ -51,12 +51,14 @@ modules: setup	## Build the Linux modules against KDIR (build/modules/*.ko)
 	@$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR)/$(BUILD)/kmod W=1 modules
 	@find $(BUILD)/kmod -name '*.ko' -exec cp -u {} $(BUILD)/modules/ \;
 
-$(BUILD)/tests/%: tests/unit/%.c $(HDRS)
+# A test is rebuilt when a source that it links changes.
+.SECONDEXPANSION:
+$(BUILD)/tests/%: tests/unit/%.c $(HDRS) $(wildcard tests/unit/*.h) $$(call link,tests/unit/$$*.c)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 		-Itests/unit -I. -o $@ $< $(call link,$<) -lcmocka $(call libs,$<)
 
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(HDRS)
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(HDRS) $(wildcard tests/*/*.h) $$(call link,tests/fuzz/$$*.c)
 	@mkdir -p $(@D)
 	$(CLANG) $(CFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
 		-I. -o $@ $< $(call link,$<) $(call libs,$<)
