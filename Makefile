@@ -67,7 +67,7 @@ unit: setup $(UNIT)	## Build the user-space tests (ASan and UBSan)
 
 fuzz: setup $(FUZZ)	## Build the fuzzers (libFuzzer)
 
-static: setup	## sparse, checkpatch, clang, formatting
+static: setup	## SPDX, sparse, checkpatch, clang
 	@tests/static/run
 
 demo:	## The main job: one guest, unmodified and paravirtualized, measured
@@ -75,7 +75,7 @@ demo:	## The main job: one guest, unmodified and paravirtualized, measured
 	@$(MAKE) --no-print-directory all
 	@host-stub/tools/pvkit measure --quick --reference qemu
 
-check:	## All tests, bounded (about 20 minutes)
+check:	## All tests, bounded (20 to 25 minutes)
 	@tests/rig/setup
 	@$(MAKE) --no-print-directory all unit fuzz
 	@tests/run
