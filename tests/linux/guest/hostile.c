@@ -370,6 +370,17 @@ int hostile_rings(uint64_t seed, uint64_t count)
 	return 0;
 }
 
+int hostile_reset(void)
+{
+	if (begin(1))
+		return 1;
+	if (device_state() != PVK_DEV_RUNNING) {
+		fprintf(stderr, "tool: the device does not run\n");
+		return 1;
+	}
+	return reset() ? 1 : 0;
+}
+
 /*
  * Writes that are the guest's own harm and no test of the host: the RTC's
  * registers (a periodic interrupt at 8 kHz), reset control, PCI configuration

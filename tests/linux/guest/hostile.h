@@ -16,6 +16,8 @@
 int hostile_leaves(void);	/* prints the CPUID signatures and pvkit's leaves */
 int hostile_calls(uint64_t seed, uint64_t count);
 int hostile_rings(uint64_t seed, uint64_t count);
+/* Resets the first device behind the back of its driver. */
+int hostile_reset(void);
 int hostile_ports(uint64_t seed, uint64_t count);
 
 #endif /* HOSTILE_H */
