@@ -3,8 +3,8 @@
  * The host stub, seen whole: what a VM consists of and who may touch what.
  *
  * One process runs one VM. The main thread sets everything up, drops the
- * process's rights, then waits; each vCPU has a thread (vcpu.c), each disk
- * worker has a thread (backend/worker.c). A guest that asks for a reboot gets
+ * process's rights, then waits; each vCPU has a thread (vcpu.c), each back
+ * end has worker threads (backend/worker.c). A guest that asks for a reboot gets
  * a new struct hs_vm in the same process: back ends and workers outlive it.
  *
  * Locking: vm->lock serialises the emulated chips: hs_io_dispatch() holds it
@@ -28,19 +28,24 @@
 #define HS_TIME_AUTO	UINT64_MAX	/* main.c chooses by what an exit costs */
 #define HS_MAX_VCPUS	4
 #define HS_MAX_DISKS	4
+#define HS_MAX_NICS	4
+#define HS_MAX_NIC_QUEUES	HS_MAX_VCPUS	/* of a back end */
+#define HS_MAX_FORWARDS	16
 
 struct hs_io;
 struct hs_mem;
 struct hs_vcpu;
 struct hs_blk;
+struct hs_net;
 struct hs_irq;
 struct hs_pci;
 struct hs_pv;
 struct hs_ide;
+struct hs_e1000;
 struct hs_run;
 struct hs_stats;
 
-/* Which faces a disk has (docs/ABI.md, "Faces"). */
+/* Which faces a disk or NIC has (docs/ABI.md, "Faces"). */
 enum hs_faces {
 	HS_FACES_BOTH,		/* emulated, and pvkit for a guest that asks */
 	HS_FACES_EMULATED,
@@ -56,6 +61,31 @@ struct hs_disk_config {
 	char serial[PVK_BLK_SERIAL_LEN + 1];
 };
 
+/* Where a NIC's frames go (backend/net.h). */
+enum hs_nic_kind {
+	HS_NIC_TAP,		/* interface `name`, or fd */
+	HS_NIC_USER,		/* user-mode network, in a process of its own */
+	HS_NIC_STREAM,		/* Unix stream socket at `name`, or fd; frames with a length in front */
+	HS_NIC_DGRAM,		/* Unix datagram sockets `name` (ours) and `peer`, or fd */
+};
+
+struct hs_nic_config {
+	enum hs_nic_kind kind;
+	const char *name;	/* NULL when fds is set, and for HS_NIC_USER */
+	const char *peer;	/* HS_NIC_DGRAM */
+	int fd[HS_MAX_NIC_QUEUES];	/* open already; more than one for a TAP only */
+	unsigned int fds;
+	unsigned int queues;	/* of a TAP named, 1 .. HS_MAX_NIC_QUEUES; else 1 or fds */
+	bool listen;		/* HS_NIC_STREAM: we are the server */
+	enum hs_faces faces;
+	uint8_t mac[6];		/* unicast; options.c makes one up from the NIC's number */
+	uint32_t mtu;		/* PVK_NET_MIN_MTU .. PVK_NET_MAX_MTU; 1500 unless told */
+	/* HS_NIC_USER: "tcp|udp:[HOSTADDRESS]:PORT-[GUESTADDRESS]:PORT", checked by options.c */
+	const char *forward[HS_MAX_FORWARDS];
+	unsigned int forwards;
+	bool restricted;	/* HS_NIC_USER: the guest reaches nobody but the host's forwards */
+};
+
 /* The command line, parsed and checked (options.c writes it, all others read). */
 struct hs_config {
 	const char *kernel;
@@ -65,6 +95,8 @@ struct hs_config {
 	unsigned int vcpus;
 	struct hs_disk_config disk[HS_MAX_DISKS];
 	unsigned int disks;
+	struct hs_nic_config nic[HS_MAX_NICS];
+	unsigned int nics;
 	uint64_t pv_offer;	/* PVK_FEAT_*; 0: no pvkit leaves, no ACPI device */
 	uint64_t kvm_mask;	/* KVM PV feature bits withheld (0x40000001 EAX) */
 	uint64_t poll_ns;	/* longest a worker polls before it sleeps, or HS_TIME_AUTO */
@@ -97,8 +129,10 @@ struct hs_vm {
 	struct hs_irq *irq;
 	struct hs_pci *pci;
 	struct hs_ide *ide;
+	struct hs_e1000 *e1000[HS_MAX_NICS];	/* those with an emulated face */
 	struct hs_pv *pv;	/* NULL when nothing is offered */
 	struct hs_blk **blk;	/* config->disks of them, owned by main.c */
+	struct hs_net **net;	/* config->nics of them, owned by main.c */
 	struct hs_vcpu *vcpu[HS_MAX_VCPUS];
 	struct hs_chip *chips;	/* in the order of creation */
 	pthread_mutex_t lock;

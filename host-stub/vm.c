@@ -149,6 +149,7 @@ int hs_vm_create(struct hs_vm **out, struct hs_host *host)
 	vm->kvm_fd = host->kvm_fd;
 	vm->vm_fd = -1;
 	vm->blk = host->blk;
+	vm->net = host->net;
 	pthread_mutex_init(&vm->lock, NULL);
 	vm->run = calloc(1, sizeof(*vm->run));
 	if (!vm->run)

@@ -22,6 +22,7 @@ enum hs_exit {
 	HS_EXIT_KVM = 6,		/* no /dev/kvm, no permission, lacks something */
 	HS_EXIT_NO_HARDWARE = 7,	/* /dev/kvm with nothing behind it */
 	HS_EXIT_DISK = 8,
+	HS_EXIT_NIC = 10,		/* a NIC's back end cannot be opened */
 	HS_EXIT_HOST = 9,		/* a file, a limit or a right of this machine */
 	HS_EXIT_CRASH = 20,		/* triple fault with --no-reboot */
 	HS_EXIT_ERROR = 21,		/* KVM or the stub gave up on the guest */
@@ -42,6 +43,7 @@ struct hs_host {
 	struct hs_probe probe;
 	struct hs_kernel kernel;
 	struct hs_blk *blk[HS_MAX_DISKS];
+	struct hs_net *net[HS_MAX_NICS];
 	int stop_fd;			/* eventfd: hs_vm_stop() wakes the main thread */
 };
 

@@ -36,12 +36,19 @@
 #define HS_PCI_HOST_BRIDGE	(0x00 << 3 | 0)
 #define HS_PCI_ISA_BRIDGE	(0x01 << 3 | 0)
 #define HS_PCI_IDE		(0x01 << 3 | 1)
+#define HS_PCI_NIC(n)		((0x02 + (n)) << 3 | 0)
+
+/* INTA of HS_PCI_NIC(n), by boot/dsdt.asl's _PRT: level-triggered, a wire for each */
+#define HS_IRQ_NIC(n)		(20 + (n))
+#define HS_IRQ_NIC_PIC		11	/* shared by all where the guest uses the 8259s */
+#define HS_MMIO_NIC(n)		(0xfea00000u + (n) * 0x20000u)	/* BAR0 at power-on, 128 KiB */
 
 int hs_uart_create(struct hs_vm *vm);		/* console as config->console says */
 int hs_rtc_create(struct hs_vm *vm);
 int hs_i8042_create(struct hs_vm *vm);		/* reset pulse -> hs_vm_stop(REBOOT) */
 int hs_pci_create(struct hs_vm *vm);		/* mechanism 1, host and ISA bridge */
 int hs_ide_create(struct hs_vm *vm);		/* PIIX IDE with the config's disks */
+int hs_e1000_create(struct hs_vm *vm);		/* an 82540EM per NIC with an emulated face */
 int hs_acpi_pm_create(struct hs_vm *vm);	/* PM1, S5, reset register, power button */
 
 /* Presses the power button (SCI); from the main thread on SIGTERM. */
@@ -56,5 +63,14 @@ void hs_acpi_power_button(struct hs_vm *vm);
 int hs_ide_detach(struct hs_vm *vm, unsigned int n);
 void hs_ide_attach(struct hs_vm *vm, unsigned int n);
 uint32_t hs_ide_location(unsigned int n);	/* PVK_TWIN_IDE() */
+
+/*
+ * The emulated face of NIC n (config order). detach: waits for frames that are
+ * being sent; the function is gone from its slot as if it had been pulled, and
+ * its face off the back end. attach: there again, as after power-on.
+ * Called with vm->lock held.
+ */
+void hs_e1000_detach(struct hs_vm *vm, unsigned int n);
+void hs_e1000_attach(struct hs_vm *vm, unsigned int n);
 
 #endif /* HS_EMU_H */

@@ -62,7 +62,7 @@ enum pvk_face {
 enum pvk_twin {
 	PVK_TWIN_NONE = 0,
 	PVK_TWIN_PCI_IDE = 1,	/* location: PVK_TWIN_IDE() */
-	PVK_TWIN_PCI_NIC = 2,	/* location: PCI bus/device/function in bits 31:16 */
+	PVK_TWIN_PCI_NIC = 2,	/* location: bdf << 16 */
 };
 
 /* bdf = bus << 8 | device << 3 | function */

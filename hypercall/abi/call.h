@@ -66,6 +66,7 @@
 #define PVK_CALL_DEV_ACCEPT	0x24u	/* (device, features) */
 #define PVK_CALL_DEV_START	0x25u	/* (device) */
 #define PVK_CALL_DEV_RESET	0x26u	/* (device) -> 0 or -PVK_EAGAIN */
+#define PVK_CALL_DEV_CONTROL	0x27u	/* (device, op, structure, size), by type (net.h) */
 #define PVK_CALL_QUEUE_SETUP	0x28u	/* (struct pvk_queue_setup, size) */
 /* PVK_FEAT_HANDOVER, see bus.h */
 #define PVK_CALL_FACE_TAKE	0x30u	/* (device): emulated face away, pvkit face on */

@@ -13,5 +13,6 @@
 #include "ring.h"
 #include "bus.h"
 #include "blk.h"
+#include "net.h"
 
 #endif /* PVK_ABI_PVK_H */

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * pvkit ABI: network device (PVK_DEV_NET).
+ *
+ * Queues come in pairs: queue 2k receives, queue 2k+1 transmits; a pair is set
+ * up whole or not at all, pair 0 always. Both queues of a pair may name the
+ * same event channel. Frames are Ethernet frames without preamble and FCS,
+ * 802.1Q tags included.
+ *
+ * Transmit: one entry is one frame, or with a GSO type one large packet that
+ * the host or whoever is behind it cuts; one completion each, value 0.
+ *
+ * Receive: one entry is one buffer. Buffers are filled in the order in which
+ * they were put. A frame that needs several takes consecutive ones; all but
+ * the last of its completions carry PVK_NET_MORE, each but the last buffer
+ * is full. PVK_NET_RX_VALUE() says what else is known of a frame, in its first
+ * completion; in the others only the length is set. No buffer is answered
+ * without a frame, but by an error.
+ *
+ * Completion status: PVK_OK, or -PVK_EINVAL (reserved field set, flag, length
+ * or offload wrong), -PVK_EFAULT (segment outside RAM), -PVK_ENOSYS (unknown
+ * op), -PVK_ENOTSUP (feature not accepted), -PVK_EIO (the frame could not be
+ * sent). An error is about its own entry only.
+ */
+#ifndef PVK_ABI_NET_H
+#define PVK_ABI_NET_H
+
+#include "ring.h"
+
+enum pvk_net_op {
+	PVK_NET_RX = 1,		/* receive queues only */
+	PVK_NET_TX = 2,		/* transmit queues only */
+};
+
+/* flags of a transmit entry */
+#define PVK_NET_CSUM		0x02u	/* fill in the checksum; PVK_NET_F_CSUM */
+#define PVK_NET_ECN		0x04u	/* with TCP: CWR is set in the first segment only */
+
+/* flags of a receive completion */
+#define PVK_NET_MORE		0x02u	/* the frame goes on in the next one */
+
+enum pvk_net_gso {
+	PVK_NET_GSO_NONE = 0,
+	PVK_NET_GSO_TCP4 = 1,	/* PVK_NET_F_TSO4, with PVK_NET_CSUM */
+	PVK_NET_GSO_TCP6 = 2,	/* PVK_NET_F_TSO6, with PVK_NET_CSUM */
+	PVK_NET_GSO_UDP = 3,	/* PVK_NET_F_USO: UDP, cut into datagrams; with PVK_NET_CSUM */
+};
+
+/* device features */
+#define PVK_NET_F_CSUM		(1ull << 0)	/* transmit: host fills in checksums */
+#define PVK_NET_F_TSO4		(1ull << 1)
+#define PVK_NET_F_TSO6		(1ull << 2)
+#define PVK_NET_F_USO		(1ull << 3)
+#define PVK_NET_F_RX_CSUM	(1ull << 4)	/* receive: checksums may be partial or verified */
+#define PVK_NET_F_RX_TSO4	(1ull << 5)	/* receive: large packets, as for transmit */
+#define PVK_NET_F_RX_TSO6	(1ull << 6)
+#define PVK_NET_F_RX_USO	(1ull << 7)
+#define PVK_NET_F_RSS		(1ull << 8)	/* PVK_NET_CTL_RSS */
+#define PVK_NET_F_RX_MODE	(1ull << 9)	/* PVK_NET_CTL_RX_MODE; without it all frames pass */
+
+#define PVK_NET_F_RX_OFFLOADS	(PVK_NET_F_RX_CSUM | PVK_NET_F_RX_TSO4 | \
+				 PVK_NET_F_RX_TSO6 | PVK_NET_F_RX_USO)
+
+#define PVK_NET_INLINE_SEGS	2u
+#define PVK_NET_MAX_SEGS	32u	/* of a transmit entry */
+#define PVK_NET_MAX_FRAME	65550u	/* bytes: 64 KiB - 1 of IP, Ethernet header, one tag */
+#define PVK_NET_MIN_FRAME	14u	/* bytes of a transmitted frame */
+#define PVK_NET_MIN_BUFFER	64u	/* bytes of a receive buffer */
+#define PVK_NET_MAX_BUFFER	65535u
+#define PVK_NET_MIN_MTU		68u
+#define PVK_NET_MAX_MTU		9000u
+
+/* Layout of struct pvk_sqe for transmission */
+struct pvk_net_tx_sqe {
+	__u16 id;
+	__u8 op;		/* PVK_NET_TX */
+	__u8 flags;		/* PVK_ENTRY_PHASE | PVK_NET_CSUM | PVK_NET_ECN */
+	__u16 nsegs;		/* 1 .. PVK_NET_MAX_SEGS */
+	__u8 gso;		/* enum pvk_net_gso */
+	__u8 reserved;		/* 0 */
+	__u32 length;		/* bytes; the segments' lengths add up to it */
+	__u16 gso_size;		/* payload bytes of each piece; 0 without GSO */
+	__u16 hdr_len;		/* bytes up to the payload, all headers; 0 without GSO */
+	__u16 csum_start;	/* where summing begins, bytes into the frame; 0 without CSUM */
+	__u16 csum_offset;	/* where the sum goes, from csum_start; 0 without CSUM */
+	__u32 reserved2;	/* 0 */
+	__u64 list_gpa;		/* nsegs > 2: array of nsegs struct pvk_seg, 16-byte
+				 * aligned, inside one page; else 0
+				 */
+	struct pvk_seg seg[PVK_NET_INLINE_SEGS];	/* nsegs <= 2 */
+};
+
+PVK_ASSERT_SIZE(struct pvk_net_tx_sqe, 64);
+PVK_ASSERT_OFFSET(struct pvk_net_tx_sqe, length, 8);
+PVK_ASSERT_OFFSET(struct pvk_net_tx_sqe, csum_start, 16);
+PVK_ASSERT_OFFSET(struct pvk_net_tx_sqe, list_gpa, 24);
+PVK_ASSERT_OFFSET(struct pvk_net_tx_sqe, seg, 32);
+
+/* Layout of struct pvk_sqe for reception */
+struct pvk_net_rx_sqe {
+	__u16 id;
+	__u8 op;		/* PVK_NET_RX */
+	__u8 flags;		/* PVK_ENTRY_PHASE */
+	__u32 reserved;		/* 0 */
+	struct pvk_seg seg;	/* the buffer, PVK_NET_MIN_BUFFER .. PVK_NET_MAX_BUFFER bytes */
+	__u64 reserved2[5];	/* 0 */
+};
+
+PVK_ASSERT_SIZE(struct pvk_net_rx_sqe, 64);
+PVK_ASSERT_OFFSET(struct pvk_net_rx_sqe, seg, 8);
+
+/*
+ * value of a receive completion:
+ *   bits 15..0   length: bytes of the frame in this buffer
+ *   bits 31..16  gso_size
+ *   bits 34..32  gso, enum pvk_net_gso
+ *   bit  35      PVK_NET_RX_PARTIAL: csum_start and csum_offset tell where the
+ *                checksum, left partial by a sender on the same host, belongs
+ *   bit  36      PVK_NET_RX_VALID: the host verified the innermost checksum
+ *   bit  37      PVK_NET_RX_ECN
+ *   bits 39..38  0
+ *   bits 55..40  csum_start
+ *   bits 63..56  csum_offset
+ */
+#define PVK_NET_RX_PARTIAL	(1ull << 35)
+#define PVK_NET_RX_VALID	(1ull << 36)
+#define PVK_NET_RX_ECN		(1ull << 37)
+#define PVK_NET_RX_RESERVED	(3ull << 38)
+#define PVK_NET_RX_VALUE(length, gso_size, gso, flags, start, offset) \
+	((__u64)(length) | (__u64)(gso_size) << 16 | (__u64)(gso) << 32 | (flags) | \
+	 (__u64)(start) << 40 | (__u64)(offset) << 56)
+#define PVK_NET_RX_LENGTH(value)	((__u32)((value) & 0xffffu))
+#define PVK_NET_RX_GSO_SIZE(value)	((__u32)((value) >> 16 & 0xffffu))
+#define PVK_NET_RX_GSO(value)		((__u32)((value) >> 32 & 7u))
+#define PVK_NET_RX_CSUM_START(value)	((__u32)((value) >> 40 & 0xffffu))
+#define PVK_NET_RX_CSUM_OFFSET(value)	((__u32)((value) >> 56))
+
+/*
+ * PVK_CALL_DEV_CONFIG of a network device, all OUT. link may change; then the
+ * generation of the device does, too.
+ */
+struct pvk_net_config {
+	__u32 size;		/* sizeof(struct pvk_net_config) as the host knows it */
+	__u32 generation;	/* of the device, at the time of reading */
+	__u8 mac[6];		/* unicast */
+	__u16 link;		/* 1: up, 0: down */
+	__u32 mtu;		/* to begin with, PVK_NET_MIN_MTU .. max_mtu */
+	__u32 max_mtu;		/* bytes, <= PVK_NET_MAX_MTU */
+	__u32 speed;		/* Mbit/s; 0: unknown */
+	__u32 max_segs;		/* per transmit entry, 1 .. PVK_NET_MAX_SEGS */
+	__u32 rss_types;	/* PVK_NET_RSS_* that the host can hash; 0 without the feature */
+	__u32 max_addresses;	/* of PVK_NET_CTL_RX_MODE, <= PVK_NET_ADDRESSES */
+	__u32 reserved[2];	/* 0 */
+};
+
+PVK_ASSERT_SIZE(struct pvk_net_config, 48);
+PVK_ASSERT_OFFSET(struct pvk_net_config, mac, 8);
+PVK_ASSERT_OFFSET(struct pvk_net_config, mtu, 16);
+
+/*
+ * PVK_CALL_DEV_CONTROL of a network device, in state SETUP or RUNNING. All is
+ * forgotten by DEV_RESET: then own address and broadcast pass, all accepted
+ * receive offloads are on, and frames spread over the pairs in an even table
+ * with a key of the host's. All fields IN; errors -PVK_EINVAL (a value out of
+ * range), -PVK_ENOTSUP (feature not accepted), -PVK_ENOSYS (unknown op).
+ */
+enum pvk_net_ctl {
+	PVK_NET_CTL_RX_MODE = 1,	/* struct pvk_net_rx_mode */
+	PVK_NET_CTL_OFFLOADS = 2,	/* struct pvk_net_offloads */
+	PVK_NET_CTL_RSS = 3,		/* struct pvk_net_rss */
+};
+
+#define PVK_NET_ADDRESSES	64u
+
+#define PVK_NET_RX_PROMISC	(1u << 0)	/* all frames */
+#define PVK_NET_RX_ALLMULTI	(1u << 1)	/* all group addresses */
+
+struct pvk_net_rx_mode {
+	__u32 size;		/* sizeof(struct pvk_net_rx_mode) */
+	__u32 flags;		/* PVK_NET_RX_PROMISC, PVK_NET_RX_ALLMULTI */
+	__u8 mac[6];		/* own address, unicast */
+	__u16 addresses;	/* 0 .. PVK_NET_ADDRESSES further ones that pass */
+	__u8 address[PVK_NET_ADDRESSES][6];	/* unicast or group */
+};
+
+PVK_ASSERT_SIZE(struct pvk_net_rx_mode, 400);
+PVK_ASSERT_OFFSET(struct pvk_net_rx_mode, address, 16);
+
+struct pvk_net_offloads {
+	__u32 size;		/* sizeof(struct pvk_net_offloads) */
+	__u32 reserved;		/* 0 */
+	__u64 features;		/* a subset of the accepted PVK_NET_F_RX_OFFLOADS */
+};
+
+PVK_ASSERT_SIZE(struct pvk_net_offloads, 16);
+
+/* What is hashed, as in "Receive Side Scaling", Microsoft, with the Toeplitz function */
+#define PVK_NET_RSS_IP4		(1u << 0)
+#define PVK_NET_RSS_TCP4	(1u << 1)
+#define PVK_NET_RSS_UDP4	(1u << 2)
+#define PVK_NET_RSS_IP6		(1u << 3)
+#define PVK_NET_RSS_TCP6	(1u << 4)
+#define PVK_NET_RSS_UDP6	(1u << 5)
+
+#define PVK_NET_RSS_KEY		40u	/* bytes */
+#define PVK_NET_RSS_TABLE	128u	/* entries */
+
+struct pvk_net_rss {
+	__u32 size;		/* sizeof(struct pvk_net_rss) */
+	__u32 types;		/* PVK_NET_RSS_*; a frame of none of them goes to pair 0 */
+	__u8 key[PVK_NET_RSS_KEY];
+	__u16 table[PVK_NET_RSS_TABLE];	/* pair of a frame: table[hash % 128]; set up ones only */
+};
+
+PVK_ASSERT_SIZE(struct pvk_net_rss, 304);
+PVK_ASSERT_OFFSET(struct pvk_net_rss, key, 8);
+PVK_ASSERT_OFFSET(struct pvk_net_rss, table, 48);
+
+#endif /* PVK_ABI_NET_H */
