@@ -62,10 +62,15 @@ static void help(void)
 	     "  --disk FILE[,OPT]   raw image or block device; up to 4. OPT:\n"
 	     "                        faces=both|emulated|pvkit, ro, direct, serial=TEXT,\n"
 	     "                        block=512|4096; a comma in FILE is written twice\n"
+	     "  --nic KIND[,OPT]    network card; up to 4. KIND: tap=NAME, user, stream=PATH,\n"
+	     "                      dgram=PATH, or tap, stream, dgram with fd=N. OPT:\n"
+	     "                        faces=both|emulated|pvkit, mac=ADDRESS, mtu=BYTES,\n"
+	     "                        tap: queues=N, fd=N[:N...]; stream: listen; dgram: peer=PATH;\n"
+	     "                        user: forward=tcp|udp:[ADDR]:PORT-[ADDR]:PORT, restricted\n"
 	     "  --offer WHAT        none, all (default), or a list of event,bus,batch,handover\n"
 	     "  --kvm-mask WHAT     KVM's own features to withhold: a list of names, all, or a\n"
 	     "                      number; --kvm-mask help lists the names\n"
-	     "  --poll-us N         longest that a disk's worker polls before it sleeps (default: 40 exits' time)\n"
+	     "  --poll-us N         longest that a back end's worker polls before it sleeps (default: 40 exits' time)\n"
 	     "  --gather-us N       longest that answers are gathered for one interrupt (default: 8 exits' time)\n"
 	     "  --console WHERE     stdio (default; Ctrl-A x ends), none, or a file\n"
 	     "  --stats FILE        write the accounts there at the end (JSON)\n"
@@ -287,6 +292,12 @@ static int check(const struct hs_config *config)
 		hs_error("--disk %s: faces=pvkit, but --offer does not have bus", config->disk[i].path);
 		return HS_EXIT_USAGE;
 	}
+	for (unsigned int i = 0; i < config->nics; i++) {
+		if (config->nic[i].faces != HS_FACES_PVKIT || config->pv_offer & PVK_FEAT_BUS)
+			continue;
+		hs_error("--nic: number %u has faces=pvkit, but --offer does not have bus", i + 1);
+		return HS_EXIT_USAGE;
+	}
 	if (config->memory < HS_MEM_MIN) {
 		hs_error("--memory: %llu KiB is too little: at least %llu MiB",
 			 (unsigned long long)(config->memory >> 10), HS_MEM_MIN >> 20);
@@ -304,7 +315,7 @@ static int check(const struct hs_config *config)
 	return -1;
 }
 
-enum { OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_MEMORY, OPT_CPUS, OPT_DISK, OPT_OFFER,
+enum { OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_MEMORY, OPT_CPUS, OPT_DISK, OPT_NIC, OPT_OFFER,
        OPT_KVM_MASK, OPT_POLL, OPT_GATHER, OPT_CONSOLE, OPT_STATS, OPT_TIME, OPT_NO_REBOOT, OPT_NO_SANDBOX,
        OPT_FORCE, OPT_HELP, OPT_VERSION };
 
@@ -315,6 +326,7 @@ static const struct option options[] = {
 	{ "memory", required_argument, NULL, OPT_MEMORY },
 	{ "cpus", required_argument, NULL, OPT_CPUS },
 	{ "disk", required_argument, NULL, OPT_DISK },
+	{ "nic", required_argument, NULL, OPT_NIC },
 	{ "offer", required_argument, NULL, OPT_OFFER },
 	{ "kvm-mask", required_argument, NULL, OPT_KVM_MASK },
 	{ "poll-us", required_argument, NULL, OPT_POLL },
@@ -371,6 +383,8 @@ static int parse_value(struct hs_config *config, int opt, char *arg)
 		return -EINVAL;
 	case OPT_OFFER:
 		return parse_offer(config, arg);
+	case OPT_NIC:
+		return hs_options_nic(config, arg);
 	case OPT_KVM_MASK:
 		return parse_kvm_mask(config, arg);
 	default:

@@ -18,4 +18,7 @@
  */
 int hs_options(struct hs_config *config, int argc, char **argv);
 
+/* options_nic.c: the value of --nic, taken apart in place. 0 or -errno, with the line printed. */
+int hs_options_nic(struct hs_config *config, char *text);
+
 #endif /* HS_OPTIONS_H */
