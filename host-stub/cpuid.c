@@ -148,6 +148,19 @@ static void mask_xsave(struct kvm_cpuid2 *cpuid)
 	drop(cpuid, 0xd);
 }
 
+/* No VMX, no SVM: a guest of this VMM is no host, and its kernel need not try to be one. */
+static void mask_nested(struct kvm_cpuid2 *cpuid)
+{
+	struct kvm_cpuid_entry2 *e = find(cpuid, 0x1, 0);
+
+	if (e)
+		e->ecx &= ~BIT(5);
+	e = find(cpuid, 0x80000001, 0);
+	if (e)
+		e->ecx &= ~BIT(2);
+	drop(cpuid, 0x8000000a);
+}
+
 static void topology(struct kvm_cpuid2 *cpuid, unsigned int id, unsigned int vcpus)
 {
 	unsigned int width = vcpus > 2 ? 2 : vcpus > 1 ? 1 : 0;	/* bits of an APIC id */
@@ -265,6 +278,7 @@ int hs_cpuid_set(struct hs_vm *vm, int vcpu_fd, unsigned int id)
 		if (ioctl(vm->kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0)
 			e->ecx |= BIT(24);
 	}
+	mask_nested(cpuid);
 	topology(cpuid, id, vm->config->vcpus);
 	ret = hypervisor(cpuid, vm->config);
 	if (ret < 0)
