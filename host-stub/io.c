@@ -9,11 +9,14 @@
  * the exits for I/O.
  *
  * Locking: the array and the list change with the lock held or before vCPUs
- * run. An unlocked region is looked up without the lock; so such a region
- * stays until all vCPU threads have ended. Handlers of all others run with the
- * lock held.
+ * run. An unlocked region of ports is looked up without the lock; so such a
+ * region stays until all vCPU threads have ended. An unlocked MMIO region is
+ * looked up with the lock, which is let go before its handler runs; so it may
+ * go away (a BAR that moves), and its removal waits for who is inside. Handlers
+ * of all others run with the lock held.
  */
 #include <errno.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,6 +89,9 @@ void hs_io_remove(struct hs_io *io, struct hs_region *region)
 	if (region->space == HS_PIO)
 		for (uint64_t p = region->base; p < region->base + region->len; p++)
 			atomic_store(&io->port[p], NULL);
+	/* Short: such a handler waits for no lock of ours. */
+	while (__atomic_load_n(&region->users, __ATOMIC_ACQUIRE))
+		sched_yield();
 }
 
 /* The region that holds address, or NULL. */
@@ -234,12 +240,22 @@ void hs_io_dispatch(struct hs_io *io, enum hs_space space, uint64_t address, boo
 	}
 	pthread_mutex_lock(io->lock);
 	region = find(io, space, address);
-	if (region && holds(region, address, size))
-		serve(region, address - region->base, write, size, data, count);
-	else if (touches(io, space, address, size))
+	if (region && holds(region, address, size)) {
+		uint64_t offset = address - region->base;
+
+		if (region->unlocked) {
+			__atomic_fetch_add(&region->users, 1, __ATOMIC_RELAXED);
+			pthread_mutex_unlock(io->lock);
+			serve(region, offset, write, size, data, count);
+			__atomic_fetch_sub(&region->users, 1, __ATOMIC_RELEASE);
+			return;
+		}
+		serve(region, offset, write, size, data, count);
+	} else if (touches(io, space, address, size)) {
 		split(io, space, address, write, size, data, count);
-	else
+	} else {
 		unclaimed(io, space, address, write, size, data, count);
+	}
 	pthread_mutex_unlock(io->lock);
 }
 

@@ -24,12 +24,12 @@ enum hs_space { HS_PIO, HS_MMIO };
 
 struct hs_reg {
 	uint16_t offset;	/* from the region's base */
-	uint8_t size;		/* bytes it covers */
+	uint16_t size;		/* bytes it covers */
 	uint8_t access;		/* HS_REG_*; others: reads 0 / write ignored, counted */
 	const char *name;	/* as in the chip's data sheet */
 };
 
-#define HS_IO_MAX_REGS	32
+#define HS_IO_MAX_REGS	96
 
 struct hs_region {
 	const char *device;	/* for the accounts: "uart", "ide0" ... */
@@ -45,6 +45,7 @@ struct hs_region {
 	void *opaque;
 	/* accounts, written by io.c (relaxed atomics): [register or nregs][is write] */
 	uint64_t count[HS_IO_MAX_REGS + 1][2];
+	unsigned int users;	/* io.c's: vCPUs inside an unlocked MMIO region's handlers */
 	struct hs_region *next;
 };
 
@@ -55,6 +56,7 @@ void hs_io_destroy(struct hs_io *io);
 
 /* -EBUSY when it overlaps another region. Call with the lock held or before vCPUs run. */
 int hs_io_add(struct hs_io *io, struct hs_region *region);
+/* The same; on return no handler of an MMIO region runs. Not from its own handlers. */
 void hs_io_remove(struct hs_io *io, struct hs_region *region);
 
 /* From a vCPU thread, lock not held. count > 1: a string instruction, data packed. */

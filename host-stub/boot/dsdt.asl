@@ -8,6 +8,22 @@ DefinitionBlock ("", "DSDT", 2, "PVKIT", "PVKITVM", 0x00000001)
 	// SLP_TYP 5 ends the VM (emu/acpi_pm.c). No other sleep state.
 	Name (\_S5, Package () { 0x05, 0x05, Zero, Zero })
 
+	// Which interrupt controllers the kernel uses, One: the IOAPIC. Then the
+	// ISA bridge does not bring PCI interrupts to the 8259s.
+	Name (PICM, Zero)
+	Method (\_PIC, 1, Serialized)
+	{
+		Store (Arg0, PICM)
+		If (LEqual (Arg0, One))
+		{
+			Store (0x80808080, \_SB.PCI0.ISA.PIRQ)
+		}
+		Else
+		{
+			Store (0x0b0b0b0b, \_SB.PCI0.ISA.PIRQ)
+		}
+	}
+
 	Scope (\_SB)
 	{
 		Device (PCI0)
@@ -29,9 +45,39 @@ DefinitionBlock ("", "DSDT", 2, "PVKIT", "PVKITVM", 0x00000001)
 					0x00000000, 0xc0000000, 0xfebfffff, 0x00000000, 0x3ec00000)
 			})
 
+			// INTA of the NICs, HS_PCI_NIC(n): HS_IRQ_NIC(n), or for the 8259s
+			// HS_IRQ_NIC_PIC. PCI's default: level-triggered.
+			Name (PRTA, Package ()
+			{
+				Package () { 0x0002ffff, Zero, Zero, 20 },
+				Package () { 0x0003ffff, Zero, Zero, 21 },
+				Package () { 0x0004ffff, Zero, Zero, 22 },
+				Package () { 0x0005ffff, Zero, Zero, 23 }
+			})
+			Name (PRTP, Package ()
+			{
+				Package () { 0x0002ffff, Zero, Zero, 11 },
+				Package () { 0x0003ffff, Zero, Zero, 11 },
+				Package () { 0x0004ffff, Zero, Zero, 11 },
+				Package () { 0x0005ffff, Zero, Zero, 11 }
+			})
+			Method (_PRT, 0, NotSerialized)
+			{
+				If (LEqual (PICM, One))
+				{
+					Return (PRTA)
+				}
+				Return (PRTP)
+			}
+
 			Device (ISA)
 			{
 				Name (_ADR, 0x00010000)
+				OperationRegion (ROUT, PCI_Config, 0x60, 0x04)
+				Field (ROUT, DWordAcc, NoLock, Preserve)
+				{
+					PIRQ, 32
+				}
 
 				Device (RTC)
 				{

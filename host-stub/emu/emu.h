@@ -42,6 +42,7 @@
 #define HS_IRQ_NIC(n)		(20 + (n))
 #define HS_IRQ_NIC_PIC		11	/* shared by all where the guest uses the 8259s */
 #define HS_MMIO_NIC(n)		(0xfea00000u + (n) * 0x20000u)	/* BAR0 at power-on, 128 KiB */
+#define HS_PORT_NIC(n)		(0xc040u + (n) * 0x40u)		/* BAR2 at power-on, 64 bytes */
 
 int hs_uart_create(struct hs_vm *vm);		/* console as config->console says */
 int hs_rtc_create(struct hs_vm *vm);
