@@ -200,14 +200,20 @@ static int alloc_queues(struct pvk_blk *blk)
 	u32 polled = min3(poll_queues, most - 1, num_present_cpus());
 	u32 entries = rounddown_pow_of_two(clamp(queue_entries, PVK_RING_MIN_ENTRIES,
 						 pdev->info.max_entries));
+	struct pvk_queues_plan plan = {
+		.nr = min(num_present_cpus(), most - polled),
+		.nr_polled = polled,
+		.group = 1,
+		.entries = { entries },
+		.handler = pvk_blk_interrupt,
+	};
 	u32 i;
 	int ret;
 
 	if (polled < min(poll_queues, num_present_cpus()))
 		dev_info(&pdev->dev, "%u polled queues: the host has %u queues in all\n",
 			 polled, most);
-	ret = pvk_queues_alloc(pdev, min(num_present_cpus(), most - polled), polled, entries,
-			       pvk_blk_interrupt);
+	ret = pvk_queues_alloc(pdev, &plan);
 	if (ret)
 		return ret;
 	ret = -ENOMEM;

@@ -46,7 +46,7 @@ int pvk_blk_start(struct pvk_blk *blk)
 		blk->queues[i].broken = false;
 		blk->queues[i].ahead = 0;
 	}
-	ret = pvk_queues_setup(blk->pdev);
+	ret = pvk_queues_setup(blk->pdev, blk->pdev->nr_queues);
 	if (!ret)
 		ret = pvk_dev_start(blk->pdev);
 	if (ret)

@@ -66,6 +66,7 @@ static int add_device(u32 index)
 	pdev->id = pdev->info.id;
 	pdev->type = pdev->info.type;
 	pdev->seen_generation = pdev->info.generation;
+	mutex_init(&pdev->queues_lock);
 	device_initialize(&pdev->dev);
 	pdev->dev.bus = &pvk_bus;
 	pdev->dev.parent = pvk_host.dev;

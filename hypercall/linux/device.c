@@ -4,6 +4,7 @@
  * Serialised by the device lock, which drivers hold in their callbacks.
  */
 #include <linux/interrupt.h>
+#include <linux/io.h>
 #include <linux/slab.h>
 
 #include "core.h"
@@ -101,12 +102,29 @@ int pvk_dev_reset(struct pvk_device *pdev)
 		struct pvk_queue *q = &pdev->queues[i];
 
 		WRITE_ONCE(q->live, false);	/* read by the core's handler */
-		if (q->irq)
+		if (q->irq_requested)
 			synchronize_irq(q->irq);
 	}
 	return 0;
 }
 EXPORT_SYMBOL_GPL(pvk_dev_reset);
+
+int pvk_dev_control(struct pvk_device *pdev, u32 op, const void *buf, size_t size)
+{
+	void *copy;
+	int ret;
+
+	if (size > min_t(size_t, pvk_host.offer.struct_size, PAGE_SIZE))
+		return -EMSGSIZE;
+	/* linear memory, and nothing that changes while the host reads it */
+	copy = kmemdup(buf, size, GFP_ATOMIC);
+	if (!copy)
+		return -ENOMEM;
+	ret = pvk_call(PVK_CALL_DEV_CONTROL, pdev->id, op, virt_to_phys(copy), size);
+	kfree(copy);
+	return ret > 0 ? 0 : ret;
+}
+EXPORT_SYMBOL_GPL(pvk_dev_control);
 
 static int change_face(struct pvk_device *pdev, u32 call)
 {

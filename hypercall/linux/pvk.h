@@ -32,6 +32,7 @@
 #include <linux/device.h>
 #include <linux/interrupt.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/types.h>
 
 #include "../abi/pvk.h"
@@ -48,14 +49,15 @@ struct pvk_device;
  * @index: number of the queue, 0 .. pdev->nr_queues - 1
  * @entries: of each ring, power of two; at most so many requests may be
  *	unanswered at any time: the driver counts
- * @irq: Linux interrupt of the completions, 0 for a polled queue
- * @affinity: the CPUs that this queue serves; the masks of all queues with an
- *	interrupt are disjoint and cover all possible CPUs, and so do the masks
- *	of all polled ones. Fit for blk-mq's map_queues.
+ * @irq: Linux interrupt of the completions, 0 for a polled queue; all queues of
+ *	a group have the same
+ * @affinity: the CPUs that this queue's group serves; the masks of all groups
+ *	with an interrupt are disjoint and cover all possible CPUs, and so do
+ *	the masks of all polled ones. Fit for blk-mq's map_queues.
  * @priv: the driver's
  * @rung: doorbells rung (an exit, or an ioeventfd on the host)
  * @suppressed: doorbells that the host had not asked for
- * @events: interrupts received
+ * @events: interrupts received, counted in the group's first queue
  *
  * The counters are for diagnosis: @rung and @suppressed are written under the
  * driver's submission lock, @events by the interrupt handler.
@@ -98,7 +100,8 @@ struct pvk_queue {
  *	is called, under the device lock; id, type, twin, max_* and config_size
  *	never change.
  * @accepted: device features passed to the last pvk_dev_accept()
- * @nr_queues: number of @queues
+ * @nr_queues: number of @queues, a multiple of @group
+ * @group: neighbouring queues that share an interrupt
  * @queues: from pvk_queues_alloc(), NULL before
  */
 struct pvk_device {
@@ -108,9 +111,11 @@ struct pvk_device {
 	struct pvk_dev_info info;
 	u64 accepted;
 	u32 nr_queues;
+	u32 group;
 	struct pvk_queue *queues;
 
 	/* private: the core's */
+	struct mutex queues_lock;	/* queues against those who look at them */
 	u32 index;
 	u32 seen_generation;
 	bool leaked;		/* a reset failed: memory may still be written */
@@ -232,6 +237,16 @@ int pvk_dev_start(struct pvk_device *pdev);
 int pvk_dev_reset(struct pvk_device *pdev);
 
 /**
+ * pvk_dev_control() - has the device do what its type defines for that (net.h)
+ * @op: number of the operation
+ * @buf: its structure, any kernel memory; at most a page
+ *
+ * Any context. State SETUP or RUNNING. 0; -ENOMEM; -EMSGSIZE (the host takes no
+ * structure of that size); -EPROTO; -EINVAL, -EOPNOTSUPP, -ENOSYS of the host.
+ */
+int pvk_dev_control(struct pvk_device *pdev, u32 op, const void *buf, size_t size);
+
+/**
  * pvk_face_take() - switches the emulated twin off and the pvkit face on
  *
  * Device in RESET; the driver made the operating system let go of the twin at
@@ -249,34 +264,62 @@ int pvk_face_take(struct pvk_device *pdev);
  */
 int pvk_face_give(struct pvk_device *pdev);
 
+/* Most queues that share an interrupt */
+#define PVK_MAX_GROUP	2u
+
+/**
+ * struct pvk_queues_plan - what pvk_queues_alloc() is asked for
+ * @nr: groups of queues with an interrupt, spread over the possible CPUs (0
+ *	allowed)
+ * @nr_polled: groups without; they follow those with an interrupt
+ * @group: queues per group, 1 .. PVK_MAX_GROUP: one for a device whose queues
+ *	are alike, two where they come in pairs (receive, transmit)
+ * @entries: of each ring, by the queue's place in its group; powers of two,
+ *	2 .. pdev->info.max_entries
+ * @handler: called with the group's first struct pvk_queue as data, in hard
+ *	interrupt context; the core counts the event before. It runs only between
+ *	pvk_queues_setup() and the end of pvk_dev_reset(). Unused when @nr is 0.
+ */
+struct pvk_queues_plan {
+	u32 nr;
+	u32 nr_polled;
+	u32 group;
+	u32 entries[PVK_MAX_GROUP];
+	irq_handler_t handler;
+};
+
 /**
  * pvk_queues_alloc() - memory, event channels and interrupts of the queues
- * @nr: queues with an interrupt, spread over the possible CPUs (0 allowed)
- * @nr_polled: queues without; they follow those with an interrupt
- * @entries: of each ring, power of two, 2 .. pdev->info.max_entries
- * @handler: called with the struct pvk_queue as data, in hard interrupt
- *	context; the core counts the event before. It runs only between
- *	pvk_queues_setup() and the end of pvk_dev_reset(). Unused when @nr is 0.
  *
- * There are at most as many queues of either kind as CPUs are present, and
+ * There are at most as many groups of either kind as CPUs are present, and
  * fewer with an interrupt when event channels or vectors run out (never fewer
- * than 1 when @nr is not 0): pdev->nr_queues tells how many there are, and
- * q->irq != 0 which of them have an interrupt.
+ * than 1 when @plan->nr is not 0): pdev->nr_queues tells how many queues there
+ * are, and q->irq != 0 which of them have an interrupt.
  * 0; -EINVAL (0 queues, more than pdev->info.max_queues, entries); -ENOMEM;
  * -ENOSPC (no channel left); -EOPNOTSUPP (PVK_FEAT_EVENT not in force).
  */
-int pvk_queues_alloc(struct pvk_device *pdev, u32 nr, u32 nr_polled, u32 entries,
-		     irq_handler_t handler);
+int pvk_queues_alloc(struct pvk_device *pdev, const struct pvk_queues_plan *plan);
 
 /**
- * pvk_queues_setup() - hands all queues to the host
+ * pvk_queues_resize() - rings of another size, same interrupts
+ * @entries: by the queue's place in its group, as in struct pvk_queues_plan
+ *
+ * Device in RESET, and what was in the completion rings is consumed. Other users
+ * of the queues than the caller are kept away by it. 0; -EINVAL; -ENOMEM: the
+ * rings are as they were; -EBUSY: a host that did not reset may still use them.
+ */
+int pvk_queues_resize(struct pvk_device *pdev, const u32 *entries);
+
+/**
+ * pvk_queues_setup() - hands queues to the host
+ * @nr: how many, from the first one on; whole groups
  *
  * State SETUP. Zeroes the rings, starts both cursors at 0, and tells the host.
  * Completion wake words are armed for the first completion of queues with an
  * interrupt, disarmed for polled ones. 0; -EPROTO; -EIO (host broke the ABI)
  * or what the host answered; on error call pvk_dev_reset().
  */
-int pvk_queues_setup(struct pvk_device *pdev);
+int pvk_queues_setup(struct pvk_device *pdev, u32 nr);
 
 /**
  * pvk_queues_free() - gives back what pvk_queues_alloc() took

@@ -45,6 +45,7 @@ static void queue_rewind(struct pvk_queue *q)
 		pvk_ring_disarm(&q->cq);
 }
 
+/* data: the first queue of the group */
 static irqreturn_t queue_interrupt(int irq, void *data)
 {
 	struct pvk_queue *q = data;
@@ -56,26 +57,29 @@ static irqreturn_t queue_interrupt(int irq, void *data)
 }
 
 /*
- * Deals the possible CPUs out to nr queues: present ones in neighbouring
- * groups, so that siblings share a queue, then the rest in turn.
+ * Deals the possible CPUs out to nr groups: present ones in neighbouring
+ * sets, so that siblings share a queue, then the rest in turn. The mask of a
+ * group is its first queue's.
  */
-static void deal_cpus(struct pvk_queue *queues, u32 nr)
+static void deal_cpus(struct pvk_queue *queues, u32 nr, u32 group)
 {
 	unsigned int present = num_present_cpus();
 	unsigned int k = 0;
 	unsigned int cpu;
 
 	for_each_present_cpu(cpu)
-		cpumask_set_cpu(cpu, queues[(u64)k++ * nr / present].mask);
+		cpumask_set_cpu(cpu, queues[(u64)k++ * nr / present * group].mask);
 	for_each_possible_cpu(cpu) {
 		if (!cpu_present(cpu))
-			cpumask_set_cpu(cpu, queues[k++ % nr].mask);
+			cpumask_set_cpu(cpu, queues[k++ % nr * group].mask);
 	}
 }
 
-static void queue_free_irq(struct pvk_queue *q)
+/* q: first of its group. Pairs with group_alloc_irq(). */
+static void group_free_irq(struct pvk_queue *q)
 {
 	struct pvk_irq irq = { .irq = q->irq, .channel = q->channel };
+	u32 i;
 
 	if (!q->irq)
 		return;
@@ -83,46 +87,58 @@ static void queue_free_irq(struct pvk_queue *q)
 		free_irq(q->irq, q);
 	q->irq_requested = false;
 	pvk_irq_free(&irq);
-	q->irq = 0;
-	q->channel = PVK_CHANNEL_NONE;
+	for (i = 0; i < q->pdev->group; i++) {
+		q[i].irq = 0;
+		q[i].channel = PVK_CHANNEL_NONE;
+	}
 }
 
-static int queue_alloc_irq(struct pvk_queue *q)
+static int group_alloc_irq(struct pvk_queue *q)
 {
 	struct pvk_irq irq;
 	int ret = pvk_irq_alloc(&irq, q->mask, pvk_managed_irqs);
+	u32 i;
 
 	if (ret)
 		return ret;
-	q->irq = irq.irq;
-	q->channel = irq.channel;
+	for (i = 0; i < q->pdev->group; i++) {
+		q[i].irq = irq.irq;
+		q[i].channel = irq.channel;
+	}
 	snprintf(q->name, sizeof(q->name), "%s-q%u", dev_name(&q->pdev->dev), q->index);
 	ret = request_irq(q->irq, queue_interrupt, 0, q->name, q);
 	if (ret) {
-		queue_free_irq(q);
+		group_free_irq(q);
 		return ret;
 	}
 	q->irq_requested = true;
 	return 0;
 }
 
+static void *rings_alloc(u32 entries)
+{
+	return alloc_pages_exact(queue_bytes(entries), GFP_KERNEL | __GFP_ZERO);
+}
+
 static int queue_alloc_memory(struct pvk_queue *q, u32 entries)
 {
 	q->entries = entries;
 	q->mem_size = queue_bytes(entries);
-	q->mem = alloc_pages_exact(q->mem_size, GFP_KERNEL | __GFP_ZERO);
+	q->mem = rings_alloc(entries);
 	return q->mem ? 0 : -ENOMEM;
 }
 
 /* The array, with masks but without interrupts and memory; 0 or -ENOMEM */
-static int queues_prepare(struct pvk_device *pdev, u32 nr, u32 nr_polled)
+static int queues_prepare(struct pvk_device *pdev, const struct pvk_queues_plan *plan, u32 nr)
 {
+	u32 total = (nr + plan->nr_polled) * plan->group;
 	u32 i;
 
-	pdev->queues = kvcalloc(nr + nr_polled, sizeof(*pdev->queues), GFP_KERNEL);
+	pdev->queues = kvcalloc(total, sizeof(*pdev->queues), GFP_KERNEL);
 	if (!pdev->queues)
 		return -ENOMEM;
-	pdev->nr_queues = nr + nr_polled;
+	pdev->nr_queues = total;
+	pdev->group = plan->group;
 	for (i = 0; i < pdev->nr_queues; i++) {
 		struct pvk_queue *q = &pdev->queues[i];
 
@@ -130,50 +146,73 @@ static int queues_prepare(struct pvk_device *pdev, u32 nr, u32 nr_polled)
 		q->index = i;
 		q->channel = PVK_CHANNEL_NONE;
 		q->doorbell_port = pvk_host.offer.doorbell_port;
+		/* Only the first one of a group is used. Undone by pvk_queues_free(). */
 		if (!zalloc_cpumask_var(&q->mask, GFP_KERNEL))
-			return -ENOMEM;	/* undone by pvk_queues_free() */
-		q->affinity = q->mask;
+			return -ENOMEM;
+		q->affinity = pdev->queues[i - i % plan->group].mask;
 	}
 	if (nr)
-		deal_cpus(pdev->queues, nr);
-	if (nr_polled)
-		deal_cpus(pdev->queues + nr, nr_polled);
+		deal_cpus(pdev->queues, nr, plan->group);
+	if (plan->nr_polled)
+		deal_cpus(pdev->queues + nr * plan->group, plan->nr_polled, plan->group);
 	return 0;
 }
 
-static int queues_try(struct pvk_device *pdev, u32 nr, u32 nr_polled, u32 entries,
-		      irq_handler_t handler)
+/* With queues_lock; on an error the caller frees. */
+static int queues_try(struct pvk_device *pdev, const struct pvk_queues_plan *plan, u32 nr)
 {
-	int ret = queues_prepare(pdev, nr, nr_polled);
+	int ret = queues_prepare(pdev, plan, nr);
 	u32 i;
 
 	for (i = 0; !ret && i < pdev->nr_queues; i++) {
-		pdev->queues[i].handler = handler;
-		ret = queue_alloc_memory(&pdev->queues[i], entries);
+		pdev->queues[i].handler = plan->handler;
+		ret = queue_alloc_memory(&pdev->queues[i], plan->entries[i % plan->group]);
 	}
 	for (i = 0; !ret && i < nr; i++)
-		ret = queue_alloc_irq(&pdev->queues[i]);
+		ret = group_alloc_irq(&pdev->queues[i * plan->group]);
+	return ret;
+}
+
+static int queues_make(struct pvk_device *pdev, const struct pvk_queues_plan *plan, u32 nr)
+{
+	int ret;
+
+	mutex_lock(&pdev->queues_lock);
+	ret = queues_try(pdev, plan, nr);
+	mutex_unlock(&pdev->queues_lock);
 	if (ret)
 		pvk_queues_free(pdev);
 	return ret;
 }
 
-int pvk_queues_alloc(struct pvk_device *pdev, u32 nr, u32 nr_polled, u32 entries,
-		     irq_handler_t handler)
+static int check_all_entries(struct pvk_device *pdev, const u32 *entries, u32 group)
 {
-	u32 most = pdev->info.max_queues;
-	u32 cpus = num_present_cpus();
+	int ret = 0;
+	u32 i;
+
+	for (i = 0; !ret && i < group; i++)
+		ret = pvk_check_entries(entries[i], pdev->info.max_entries);
+	return ret;
+}
+
+int pvk_queues_alloc(struct pvk_device *pdev, const struct pvk_queues_plan *plan)
+{
+	u32 most, cpus = num_present_cpus();
+	struct pvk_queues_plan p = *plan;
+	u32 nr = p.nr;
 	int ret;
 
-	if (pdev->queues || (!nr && !nr_polled) || (nr && !handler) ||
-	    nr > most || nr_polled > most - nr)
+	if (pdev->queues || !p.group || p.group > PVK_MAX_GROUP)
 		return -EINVAL;
-	ret = pvk_check_entries(entries, pdev->info.max_entries);
+	most = pdev->info.max_queues / p.group;
+	if ((!nr && !p.nr_polled) || (nr && !p.handler) || nr > most || p.nr_polled > most - nr)
+		return -EINVAL;
+	ret = check_all_entries(pdev, p.entries, p.group);
 	if (ret)
 		return ret;
-	nr_polled = min(nr_polled, cpus);
+	p.nr_polled = min(p.nr_polled, cpus);
 	if (!nr)
-		return queues_try(pdev, 0, nr_polled, entries, NULL);
+		return queues_make(pdev, &p, 0);
 
 	if (!pvk_has(PVK_FEAT_EVENT))
 		return -EOPNOTSUPP;
@@ -181,19 +220,64 @@ int pvk_queues_alloc(struct pvk_device *pdev, u32 nr, u32 nr_polled, u32 entries
 	ret = -ENOSPC;
 	/* fewer when the vectors of some CPU are exhausted */
 	for (; nr && ret == -ENOSPC; nr /= 2)
-		ret = queues_try(pdev, nr, nr_polled, entries, handler);
+		ret = queues_make(pdev, &p, nr);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(pvk_queues_alloc);
 
-int pvk_queues_setup(struct pvk_device *pdev)
+int pvk_queues_resize(struct pvk_device *pdev, const u32 *entries)
 {
-	u32 nr = pdev->nr_queues;
+	u32 nr = pdev->nr_queues, group = pdev->group;
+	void **mem;
+	int ret;
+	u32 i;
+
+	if (!pdev->queues)
+		return -EINVAL;
+	ret = check_all_entries(pdev, entries, group);
+	if (ret)
+		return ret;
+	if (pdev->leaked)
+		return -EBUSY;
+	mem = kvcalloc(nr, sizeof(*mem), GFP_KERNEL);
+	if (!mem)
+		return -ENOMEM;
+	for (i = 0; i < nr; i++) {
+		mem[i] = rings_alloc(entries[i % group]);
+		if (!mem[i])
+			goto err;
+	}
+	mutex_lock(&pdev->queues_lock);
+	for (i = 0; i < nr; i++) {
+		struct pvk_queue *q = &pdev->queues[i];
+
+		free_pages_exact(q->mem, q->mem_size);
+		q->mem = mem[i];
+		q->entries = entries[i % group];
+		q->mem_size = queue_bytes(q->entries);
+		queue_rewind(q);
+	}
+	mutex_unlock(&pdev->queues_lock);
+	kvfree(mem);
+	return 0;
+
+err:
+	while (i--)
+		free_pages_exact(mem[i], queue_bytes(entries[i % group]));
+	kvfree(mem);
+	return -ENOMEM;
+}
+EXPORT_SYMBOL_GPL(pvk_queues_resize);
+
+int pvk_queues_setup(struct pvk_device *pdev, u32 nr)
+{
 	struct pvk_queue_setup *setup;
 	struct pvk_batch_entry *batch;
 	int ret = -ENOMEM;
 	u32 i;
 
+	if (!nr || nr > pdev->nr_queues || nr % pdev->group)
+		return -EINVAL;
 	/* linear memory: the host gets the physical address of each */
 	setup = kcalloc(nr, sizeof(*setup), GFP_KERNEL);
 	batch = kvcalloc(nr, sizeof(*batch), GFP_KERNEL);
@@ -239,12 +323,12 @@ void pvk_queues_free(struct pvk_device *pdev)
 {
 	u32 i;
 
-	if (!pdev->queues)
-		return;
+	mutex_lock(&pdev->queues_lock);
 	for (i = 0; i < pdev->nr_queues; i++) {
 		struct pvk_queue *q = &pdev->queues[i];
 
-		queue_free_irq(q);
+		if (i % pdev->group == 0)
+			group_free_irq(q);
 		/* A host that did not reset may still write there. */
 		if (q->mem && !pdev->leaked)
 			free_pages_exact(q->mem, q->mem_size);
@@ -253,6 +337,7 @@ void pvk_queues_free(struct pvk_device *pdev)
 	kvfree(pdev->queues);
 	pdev->queues = NULL;
 	pdev->nr_queues = 0;
+	mutex_unlock(&pdev->queues_lock);
 }
 EXPORT_SYMBOL_GPL(pvk_queues_free);
 

@@ -16,6 +16,9 @@
 
 static const char * const feature_names[] = { "event", "bus", "batch", "handover" };
 static const char * const blk_names[] = { "flush", "discard", "write_zeroes", "read_only" };
+static const char * const net_names[] = {
+	"csum", "tso4", "tso6", "uso", "rx_csum", "rx_tso4", "rx_tso6", "rx_uso", "rss", "rx_mode",
+};
 static const char * const state_names[] = {
 	[PVK_DEV_RESET] = "reset",
 	[PVK_DEV_SETUP] = "setup",
@@ -204,9 +207,11 @@ static DEVICE_ATTR_RO(twin);
 
 static ssize_t show_dev_features(struct pvk_device *pdev, char *buf, u64 mask)
 {
-	bool blk = pdev->type == PVK_DEV_BLK;
-
-	return show_bits(buf, mask, blk_names, blk ? ARRAY_SIZE(blk_names) : 0);
+	if (pdev->type == PVK_DEV_BLK)
+		return show_bits(buf, mask, blk_names, ARRAY_SIZE(blk_names));
+	if (pdev->type == PVK_DEV_NET)
+		return show_bits(buf, mask, net_names, ARRAY_SIZE(net_names));
+	return show_bits(buf, mask, NULL, 0);
 }
 
 DEV_SHOW(features_offered)
@@ -252,8 +257,7 @@ DEV_SHOW(queues)
 	ssize_t len = 0;
 	u32 i;
 
-	if (!device_trylock(dev))
-		return -EBUSY;
+	mutex_lock(&pdev->queues_lock);
 	for (i = 0; i < pdev->nr_queues && len < PAGE_SIZE - 256; i++) {
 		const struct pvk_queue *q = &pdev->queues[i];
 
@@ -266,7 +270,7 @@ DEV_SHOW(queues)
 				     READ_ONCE(q->sq.next), READ_ONCE(q->cq.next),
 				     cpumask_pr_args(q->affinity));
 	}
-	device_unlock(dev);
+	mutex_unlock(&pdev->queues_lock);
 	return len;
 }
 static DEVICE_ATTR_RO(queues);
