@@ -2,49 +2,83 @@
 /*
  * The block device (abi/blk.h): takes requests off the submission ring, checks
  * a copy of each, has the back end serve it, and answers. All of it on the
- * disk's worker, without a lock and without allocation.
+ * disk's worker, without a lock and without allocation. All of a device's
+ * queues belong to that one worker.
  *
  * Who is in flight: a request from when it was read to when it was answered.
  * As the guest may have `entries` of these, one more that is pending while
  * `entries` are in flight is a guest that cannot count: NEEDS_RESET.
- *
- * Telling the guest: answers are put as they come, and the wake word is looked
- * at once per round of the worker, for all of them. So one event serves many.
- * A guest that asked for a later answer is told of those there are when none
- * was added for config->gather_ns, and before the worker sleeps (abi/ring.h).
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../backend/blk.h"
+#include "../emu/emu.h"
 #include "pv_priv.h"
 
+#define ENTRIES		256u	/* of a ring */
 #define MAX_BYTES	(1u << 20)	/* of a READ or WRITE */
 #define MAX_DISCARD	(1u << 22)	/* sectors: 2 GiB */
 #define MAX_ZEROES	(1u << 16)	/* sectors: 32 MiB, which may have to be written */
 #define SECTOR		512u
 
+struct blk_counters {
+	struct hs_pv_counters common;	/* first */
+	_Atomic uint64_t requests[PVK_BLK_WRITE_ZEROES + 1];	/* by op; [0]: unknown */
+	_Atomic uint64_t bytes_read, bytes_written;
+	_Atomic uint64_t segments;
+};
+
+struct blk_dev {
+	struct hs_pv_dev dev;		/* first */
+	struct hs_blk *blk;
+	struct hs_blk_info info;	/* all but bytes */
+	struct blk_counters counters[HS_PV_QUEUES];
+};
+
+struct blk_queue;
+
+struct blk_req {
+	struct hs_blk_req blk;		/* first */
+	struct blk_queue *queue;
+	struct blk_req *next;		/* free */
+	uint16_t id;
+	uint8_t op;
+	struct iovec iov[PVK_BLK_MAX_SEGS];
+};
+
+struct blk_queue {
+	struct hs_pv_queue q;		/* first */
+	struct blk_dev *blk;		/* fixed */
+	struct blk_counters *counters;	/* fixed */
+	struct blk_req *free;
+	struct blk_req *pool;		/* `entries` of them */
+};
+
 /* ---- what the device is ---- */
 
-void hs_pv_blk_features(struct hs_pv_dev *dev)
+static uint64_t offered(const struct hs_blk_info *info)
 {
-	const struct hs_blk_info *info = &dev->info;
+	uint64_t features = info->read_only ? PVK_BLK_F_READ_ONLY : PVK_BLK_F_FLUSH;
 
-	dev->features = info->read_only ? PVK_BLK_F_READ_ONLY : PVK_BLK_F_FLUSH;
 	if (info->discard_granularity)
-		dev->features |= PVK_BLK_F_DISCARD;
+		features |= PVK_BLK_F_DISCARD;
 	if (info->zeroes)
-		dev->features |= PVK_BLK_F_WRITE_ZEROES;
+		features |= PVK_BLK_F_WRITE_ZEROES;
+	return features;
 }
 
-void hs_pv_blk_config(struct hs_pv_dev *dev, struct pvk_blk_config *config)
+static void blk_config(struct hs_pv_dev *dev, void *to)
 {
+	struct blk_dev *blk = (struct blk_dev *)dev;
+	struct pvk_blk_config *config = to;
 	struct hs_blk_info info;
 
 	memset(config, 0, sizeof(*config));
 	config->size = sizeof(*config);
 	config->generation = atomic_load(&dev->generation);
-	hs_blk_info(dev->blk, &info);
+	hs_blk_info(blk->blk, &info);
 	config->sectors = info.bytes / SECTOR;
 	config->logical_block = info.logical_block;
 	config->physical_block = info.physical_block;
@@ -60,50 +94,6 @@ void hs_pv_blk_config(struct hs_pv_dev *dev, struct pvk_blk_config *config)
 }
 
 /* ---- answers ---- */
-
-static void answer(struct hs_pv_queue *q, uint16_t id, uint8_t op, int status)
-{
-	union pvk_cqe_words e = { .cqe = { .id = id, .op = op, .status = status } };
-
-	if (status < 0)
-		hs_pv_add(&q->counters->errors, 1);
-	if (q->live)
-		pvk_cq_put(&q->cq, &e);
-}
-
-static void raise_event(struct hs_pv_queue *q)
-{
-	hs_irq_message_raise(q->dev->pv->vm->irq, q->channel);
-	hs_pv_add(&q->counters->events_raised, 1);
-	q->told = q->cq.next;
-}
-
-/* Tells the guest of the answers put since last time, if it asked for one of them. */
-static void tell(struct hs_pv_queue *q)
-{
-	if (q->cq.next == q->looked)
-		return;
-	if (q->channel == PVK_CHANNEL_NONE) {
-		q->told = q->cq.next;
-	} else if (pvk_ring_must_wake(&q->cq, q->looked)) {
-		raise_event(q);
-	} else {
-		q->put_at = hs_now();
-		hs_pv_add(&q->counters->events_suppressed, 1);
-	}
-	q->looked = q->cq.next;
-}
-
-/* Tells it of answers that wait for more to come, when that took long enough. */
-static void tell_late(struct hs_pv_queue *q, uint64_t patience)
-{
-	if (q->cq.next == q->told || (patience && hs_now() - q->put_at < patience))
-		return;
-	if (pvk_ring_wakes_later(&q->cq))
-		raise_event(q);
-	else
-		q->told = q->cq.next;	/* it polls, and needs no telling */
-}
 
 /* The back end's status in the ABI's words. */
 static int abi_status(int status)
@@ -126,20 +116,22 @@ static int abi_status(int status)
 	}
 }
 
-static void req_put(struct hs_pv_queue *q, struct hs_pv_blk_req *req)
+static void req_put(struct blk_req *req)
 {
-	req->next = q->free;
-	q->free = req;
+	struct blk_queue *bq = req->queue;
+
+	req->next = bq->free;
+	bq->free = req;
 	/* Last: after the last one DEV_RESET may free the queue. */
-	atomic_fetch_sub(&q->in_flight, 1);
+	atomic_fetch_sub(&bq->q.in_flight, 1);
 }
 
 static void req_done(struct hs_blk_req *blk, int status)
 {
-	struct hs_pv_blk_req *req = (struct hs_pv_blk_req *)blk;
+	struct blk_req *req = (struct blk_req *)blk;
 
-	answer(req->queue, req->id, req->op, abi_status(status));
-	req_put(req->queue, req);
+	hs_pv_queue_answer(&req->queue->q, req->id, req->op, 0, abi_status(status), 0);
+	req_put(req);
 }
 
 /* ---- requests ---- */
@@ -155,7 +147,7 @@ static struct pvk_blk_sqe decode(const union pvk_sqe_words *words)
 }
 
 /* Flags and features: 0 or the status. */
-static int check_op(const struct hs_pv_dev *dev, const struct pvk_blk_sqe *e)
+static int check_op(const struct blk_dev *blk, const struct pvk_blk_sqe *e)
 {
 	static const struct {
 		uint64_t feature;
@@ -175,10 +167,10 @@ static int check_op(const struct hs_pv_dev *dev, const struct pvk_blk_sqe *e)
 		return -PVK_ENOSYS;
 	if (flags & ~ops[e->op].flags || e->reserved)
 		return -PVK_EINVAL;
-	if (ops[e->op].writes && dev->info.read_only)
+	if (ops[e->op].writes && blk->info.read_only)
 		return -PVK_EROFS;
-	if (ops[e->op].feature & ~dev->accepted ||
-	    (flags & PVK_BLK_FUA && !(dev->accepted & PVK_BLK_F_FLUSH)))
+	if (ops[e->op].feature & ~blk->dev.accepted ||
+	    (flags & PVK_BLK_FUA && !(blk->dev.accepted & PVK_BLK_F_FLUSH)))
 		return -PVK_ENOTSUP;
 	if (!ops[e->op].data && (e->nsegs || e->list_gpa))
 		return -PVK_EINVAL;
@@ -186,9 +178,9 @@ static int check_op(const struct hs_pv_dev *dev, const struct pvk_blk_sqe *e)
 }
 
 /* Sector and length: 0 or the status. The end of the disk is the back end's to know. */
-static int check_range(const struct hs_pv_dev *dev, const struct pvk_blk_sqe *e)
+static int check_range(const struct blk_dev *blk, const struct pvk_blk_sqe *e)
 {
-	uint64_t mask = dev->info.logical_block - 1, most = MAX_BYTES;
+	uint64_t mask = blk->info.logical_block - 1, most = MAX_BYTES;
 
 	if (e->op == PVK_BLK_FLUSH)
 		return e->sector || e->length ? -PVK_EINVAL : 0;
@@ -204,10 +196,9 @@ static int check_range(const struct hs_pv_dev *dev, const struct pvk_blk_sqe *e)
 }
 
 /* Makes the iovec of a READ or WRITE: 0 or the status. */
-static int map_segments(struct hs_pv_queue *q, const struct pvk_blk_sqe *e,
-			struct hs_pv_blk_req *req)
+static int map_segments(const struct hs_mem *mem, const struct pvk_blk_sqe *e,
+			struct blk_req *req)
 {
-	const struct hs_mem *mem = q->dev->pv->vm->mem;
 	struct pvk_seg list[PVK_BLK_MAX_SEGS];
 	const struct pvk_seg *seg = e->seg;
 	uint64_t sum = 0;
@@ -238,10 +229,8 @@ static int map_segments(struct hs_pv_queue *q, const struct pvk_blk_sqe *e,
 	return sum == e->length ? 0 : -PVK_EINVAL;
 }
 
-static void count_request(struct hs_pv_queue *q, const struct pvk_blk_sqe *e)
+static void count_request(struct blk_counters *c, const struct pvk_blk_sqe *e)
 {
-	struct hs_pv_counters *c = q->counters;
-
 	hs_pv_add(&c->requests[e->op], 1);
 	if (e->op == PVK_BLK_READ)
 		hs_pv_add(&c->bytes_read, e->length);
@@ -251,7 +240,7 @@ static void count_request(struct hs_pv_queue *q, const struct pvk_blk_sqe *e)
 }
 
 /* Serves one entry: it is answered now, or when the back end is done. */
-static void serve(struct hs_pv_queue *q, const union pvk_sqe_words *words)
+static void serve_one(struct blk_queue *bq, const union pvk_sqe_words *words)
 {
 	static const enum hs_blk_op op[] = {
 		[PVK_BLK_READ] = HS_BLK_READ, [PVK_BLK_WRITE] = HS_BLK_WRITE,
@@ -259,21 +248,21 @@ static void serve(struct hs_pv_queue *q, const union pvk_sqe_words *words)
 		[PVK_BLK_WRITE_ZEROES] = HS_BLK_ZEROES,
 	};
 	const struct pvk_blk_sqe e = decode(words);
-	struct hs_pv_blk_req *req = q->free;	/* there is one: see poll() */
-	int status = check_op(q->dev, &e);
+	struct blk_req *req = bq->free;	/* there is one: see serve() */
+	int status = check_op(bq->blk, &e);
 
 	if (status == 0)
-		status = check_range(q->dev, &e);
+		status = check_range(bq->blk, &e);
 	if (status == 0 && (e.op == PVK_BLK_READ || e.op == PVK_BLK_WRITE))
-		status = map_segments(q, &e, req);
+		status = map_segments(bq->q.dev->pv->vm->mem, &e, req);
 	if (status < 0) {
 		if (status == -PVK_ENOSYS)
-			hs_pv_add(&q->counters->requests[0], 1);
-		answer(q, e.id, e.op, status);
+			hs_pv_add(&bq->counters->requests[0], 1);
+		hs_pv_queue_answer(&bq->q, e.id, e.op, 0, status, 0);
 		return;
 	}
-	q->free = req->next;
-	atomic_fetch_add(&q->in_flight, 1);
+	bq->free = req->next;
+	atomic_fetch_add(&bq->q.in_flight, 1);
 	req->id = e.id;
 	req->op = e.op;
 	req->blk.op = op[e.op];
@@ -284,102 +273,182 @@ static void serve(struct hs_pv_queue *q, const union pvk_sqe_words *words)
 	req->blk.iov = req->iov;
 	req->blk.iovcnt = e.nsegs;
 	req->blk.done = req_done;
-	count_request(q, &e);
-	hs_blk_submit(q->dev->blk, &req->blk);
+	count_request(bq->counters, &e);
+	hs_blk_submit(bq->blk->blk, &req->blk);
 }
 
-/* ---- the source ---- */
-
-static bool running(const struct hs_pv_queue *q)
+static unsigned int serve(struct hs_pv_queue *q)
 {
-	return atomic_load_explicit(&q->dev->state, memory_order_relaxed) == PVK_DEV_RUNNING;
-}
-
-static bool poll(struct hs_source *source)
-{
-	struct hs_pv_queue *q = (struct hs_pv_queue *)source;
+	struct blk_queue *bq = (struct blk_queue *)q;
 	union pvk_sqe_words words;
-	unsigned int n;
+	unsigned int n = 0;
 
-	if (source->rings) {
-		hs_pv_add(&q->counters->doorbells, source->rings);
-		source->rings = 0;
+	while (n < HS_PV_BUDGET && hs_pv_queue_get(q, bq->free, &words)) {
+		serve_one(bq, &words);
+		n++;
 	}
-	tell(q);
-	if (!running(q))
-		return false;
-	for (n = 0; n < HS_PV_BUDGET; n++) {
-		if (!q->free) {
-			if (pvk_sq_pending(&q->sq))
-				hs_pv_dev_broken(q->dev, "more requests than its ring has entries");
-			break;
-		}
-		if (!pvk_sq_get(&q->sq, &words))
-			break;
-		serve(q, &words);
-	}
-	if (!n) {
-		tell_late(q, q->dev->pv->vm->config->gather_ns);
-		return false;
-	}
-	hs_pv_add(&q->counters->polls_found, 1);
-	tell(q);
-	return true;
+	return n;
 }
 
-static bool arm(struct hs_source *source)
+/* ---- queues ---- */
+
+static int queue_create(struct hs_pv_queue *q)
 {
-	struct hs_pv_queue *q = (struct hs_pv_queue *)source;
+	struct blk_queue *bq = (struct blk_queue *)q;
 
-	if (!running(q))
-		return false;
-	tell_late(q, 0);
-	pvk_ring_arm(&q->sq, 0);
-	return pvk_sq_pending(&q->sq);
-}
-
-static void disarm(struct hs_source *source)
-{
-	struct hs_pv_queue *q = (struct hs_pv_queue *)source;
-
-	if (running(q))
-		pvk_ring_disarm(&q->sq);
-}
-
-int hs_pv_blk_queue_start(struct hs_pv_queue *q)
-{
-	pvk_ring_init(&q->sq, q->sq_slots, &q->ctl->sq_wake, q->entries);
-	pvk_ring_init(&q->cq, q->cq_slots, &q->ctl->cq_wake, q->entries);
-	q->looked = 0;
-	q->told = 0;
-	q->live = true;
-	q->source.poll = poll;
-	q->source.arm = arm;
-	q->source.disarm = disarm;
-	return hs_worker_add(hs_blk_worker(q->dev->blk), &q->source);
-}
-
-void hs_pv_blk_queue_stop(struct hs_pv_queue *q)
-{
-	q->live = false;
-	hs_worker_remove(hs_blk_worker(q->dev->blk), &q->source);
-}
-
-int hs_pv_blk_queue_create(struct hs_pv_queue *q)
-{
+	bq->blk = (struct blk_dev *)q->dev;
+	bq->counters = &bq->blk->counters[q->index];
+	q->counters = &bq->counters->common;
 	/* Pages that no request ever uses stay untouched. */
-	q->pool = calloc(q->entries, sizeof(*q->pool));
-	if (!q->pool)
+	bq->pool = calloc(q->entries, sizeof(*bq->pool));
+	if (!bq->pool)
 		return -ENOMEM;
 	for (uint32_t i = q->entries; i-- > 0;) {
-		q->pool[i].queue = q;
-		q->pool[i].next = q->free;
-		q->free = &q->pool[i];
+		bq->pool[i].queue = bq;
+		bq->pool[i].next = bq->free;
+		bq->free = &bq->pool[i];
 	}
 	return 0;
 }
 
-void hs_pv_blk_queue_destroy(struct hs_pv_queue *q)
+static void queue_destroy(struct hs_pv_queue *q)
 {
-	free(q->pool);
+	free(((struct blk_queue *)q)->pool);
+}
+
+static const struct hs_pv_queue_ops *queue_ops(uint32_t index)
+{
+	static const struct hs_pv_queue_ops ops = {
+		.size = sizeof(struct blk_queue),
+		.create = queue_create,
+		.destroy = queue_destroy,
+		.serve = serve,
+	};
+
+	(void)index;
+	return &ops;
+}
+
+static void stop_queues(void *arg)
+{
+	struct hs_pv_dev *dev = arg;
+
+	for (uint32_t i = 0; i < HS_PV_QUEUES; i++)
+		if (dev->queue[i])
+			hs_pv_queue_stop(dev->queue[i]);
+}
+
+struct start_call {
+	struct blk_dev *blk;
+	int ret;
+};
+
+static void start_queues(void *arg)
+{
+	struct start_call *call = arg;
+	struct hs_pv_dev *dev = &call->blk->dev;
+
+	for (uint32_t i = 0; i < HS_PV_QUEUES && !call->ret; i++)
+		if (dev->queue[i])
+			call->ret = hs_pv_queue_start(dev->queue[i], hs_blk_worker(call->blk->blk));
+	if (call->ret < 0)
+		stop_queues(dev);
+}
+
+static int blk_start(struct hs_pv_dev *dev)
+{
+	struct start_call call = { .blk = (struct blk_dev *)dev };
+
+	hs_worker_call(hs_blk_worker(call.blk->blk), start_queues, &call);
+	return call.ret < 0 ? -PVK_EIO : 0;
+}
+
+static void blk_stop(struct hs_pv_dev *dev)
+{
+	hs_worker_call(hs_blk_worker(((struct blk_dev *)dev)->blk), stop_queues, dev);
+}
+
+/* ---- the device ---- */
+
+static uint32_t twin_location(const struct hs_pv_dev *dev)
+{
+	return hs_ide_location(dev->number);
+}
+
+static int twin_take(struct hs_pv_dev *dev)
+{
+	return hs_ide_detach(dev->pv->vm, dev->number);
+}
+
+static void twin_give(struct hs_pv_dev *dev)
+{
+	hs_ide_attach(dev->pv->vm, dev->number);
+}
+
+static void queue_json(FILE *out, struct blk_counters *c, unsigned int index)
+{
+	fprintf(out,
+		"{\"queue\": %u, \"reads\": %llu, \"writes\": %llu, \"flushes\": %llu, \"discards\": %llu, \"write_zeroes\": %llu, \"unknown\": %llu, ",
+		index, hs_pv_get(&c->requests[PVK_BLK_READ]),
+		hs_pv_get(&c->requests[PVK_BLK_WRITE]), hs_pv_get(&c->requests[PVK_BLK_FLUSH]),
+		hs_pv_get(&c->requests[PVK_BLK_DISCARD]),
+		hs_pv_get(&c->requests[PVK_BLK_WRITE_ZEROES]), hs_pv_get(&c->requests[0]));
+	fprintf(out, "\"bytes_read\": %llu, \"bytes_written\": %llu, \"segments\": %llu, ",
+		hs_pv_get(&c->bytes_read), hs_pv_get(&c->bytes_written), hs_pv_get(&c->segments));
+	hs_pv_json_counters(out, &c->common);
+	fprintf(out, "}");
+}
+
+static void blk_json(struct hs_pv_dev *dev, FILE *out)
+{
+	struct blk_dev *blk = (struct blk_dev *)dev;
+
+	fprintf(out, "\"worker\": ");
+	hs_pv_json_worker(out, hs_blk_worker(blk->blk));
+	fprintf(out, ", \"queues\": [");
+	for (unsigned int k = 0; k < dev->pv->max_queues; k++) {
+		fprintf(out, "%s", k ? ", " : "");
+		queue_json(out, &blk->counters[k], k);
+	}
+	fprintf(out, "]");
+}
+
+static void resized(void *arg)
+{
+	hs_pv_dev_changed(arg);
+}
+
+static void blk_detach(struct hs_pv_dev *dev)
+{
+	hs_blk_on_resize(((struct blk_dev *)dev)->blk, NULL, NULL);
+}
+
+static const struct hs_pv_dev_ops ops = {
+	.type = PVK_DEV_BLK,
+	.name = "disk",
+	.max_entries = ENTRIES,
+	.config_size = sizeof(struct pvk_blk_config),
+	.config = blk_config,
+	.queue_ops = queue_ops,
+	.start = blk_start,
+	.stop = blk_stop,
+	.twin = PVK_TWIN_PCI_IDE,
+	.twin_location = twin_location,
+	.twin_take = twin_take,
+	.twin_give = twin_give,
+	.json = blk_json,
+	.detach = blk_detach,
+};
+
+int hs_pv_blk_create(struct hs_pv *pv, unsigned int n)
+{
+	struct blk_dev *blk = hs_pv_dev_new(pv, &ops, sizeof(*blk), n, pv->vm->config->disk[n].faces);
+
+	if (!blk)
+		return -ENOMEM;
+	blk->blk = pv->vm->blk[n];
+	hs_blk_info(blk->blk, &blk->info);
+	blk->dev.features = offered(&blk->info);
+	hs_blk_on_resize(blk->blk, resized, blk);
+	return 0;
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * The bus (abi/bus.h): devices, their states, queues and faces. All calls run
- * under pv->lock. A running device's queues belong to the disk's worker, and
- * change hands by hs_worker_call(), which waits for one round of the worker:
- * that is bounded, since a round is.
+ * under pv->lock. What differs by type is behind struct hs_pv_dev_ops. A
+ * running device's queues belong to workers of its back end, and change hands
+ * by hs_worker_call(), which waits for one round of the worker: that is
+ * bounded, since a round is.
  *
  * A device's id is its index + 1, so that a guest that mixes them up notices.
  */
@@ -14,7 +15,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../emu/emu.h"
 #include "pv_priv.h"
 
 static struct hs_pv_dev *find(struct hs_pv *pv, uint64_t id)
@@ -44,7 +44,8 @@ void hs_pv_dev_broken(struct hs_pv_dev *dev, const char *what)
 
 	if (!atomic_compare_exchange_strong(&dev->state, &running, PVK_DEV_NEEDS_RESET))
 		return;
-	hs_guest_error("disk %u: %s: the device waits for its reset", dev->disk, what);
+	hs_guest_error("%s %u: %s: the device waits for its reset", dev->ops->name, dev->number,
+		       what);
 	hs_pv_dev_changed(dev);
 }
 
@@ -85,18 +86,18 @@ int64_t hs_pv_dev_info(struct hs_pv *pv, const uint64_t arg[4])
 	dev = pv->dev[arg[0]];
 	out.size = in.size;
 	out.id = dev->id;
-	out.type = PVK_DEV_BLK;
+	out.type = dev->ops->type;
 	/* Before the state: a change meanwhile shows as a newer generation later. */
 	out.generation = atomic_load(&dev->generation);
 	out.state = state_of(dev);
 	out.features = dev->features;
 	out.accepted = dev->accepted;
 	out.face = dev->face;
-	out.twin = dev->has_twin ? PVK_TWIN_PCI_IDE : PVK_TWIN_NONE;
-	out.twin_location = dev->has_twin ? hs_ide_location(dev->disk) : 0;
+	out.twin = dev->has_twin ? dev->ops->twin : PVK_TWIN_NONE;
+	out.twin_location = dev->has_twin ? dev->ops->twin_location(dev) : 0;
 	out.max_queues = pv->max_queues;
-	out.max_entries = HS_PV_ENTRIES;
-	out.config_size = sizeof(struct pvk_blk_config);
+	out.max_entries = dev->ops->max_entries;
+	out.config_size = dev->ops->config_size;
 	hs_pv_struct_out(pv, arg[1], arg[2], &out, sizeof(out));
 	return 0;
 }
@@ -104,7 +105,8 @@ int64_t hs_pv_dev_info(struct hs_pv *pv, const uint64_t arg[4])
 int64_t hs_pv_dev_config(struct hs_pv *pv, const uint64_t arg[4])
 {
 	struct hs_pv_dev *dev = find(pv, arg[0]);
-	struct pvk_blk_config config;
+	uint64_t config[HS_PV_CONFIG / 8] = { 0 };
+	uint32_t size;
 	int ret;
 
 	if (!dev)
@@ -112,9 +114,25 @@ int64_t hs_pv_dev_config(struct hs_pv *pv, const uint64_t arg[4])
 	ret = hs_pv_struct_check(pv, arg[1], arg[2]);
 	if (ret < 0)
 		return ret;
-	hs_pv_blk_config(dev, &config);
-	hs_pv_struct_out(pv, arg[1], arg[2], &config, sizeof(config));
-	return (int64_t)(arg[2] < sizeof(config) ? arg[2] : sizeof(config));
+	size = dev->ops->config_size;
+	dev->ops->config(dev, config);
+	hs_pv_struct_out(pv, arg[1], arg[2], config, size);
+	return (int64_t)(arg[2] < size ? arg[2] : size);
+}
+
+int64_t hs_pv_dev_control(struct hs_pv *pv, const uint64_t arg[4])
+{
+	struct hs_pv_dev *dev = find(pv, arg[0]);
+	uint32_t state;
+
+	if (!dev)
+		return -PVK_ENOENT;
+	if (!dev->ops->control)
+		return -PVK_ENOSYS;
+	state = state_of(dev);
+	if (state != PVK_DEV_SETUP && state != PVK_DEV_RUNNING)
+		return -PVK_EPROTO;
+	return dev->ops->control(dev, arg);
 }
 
 /* ---- queues ---- */
@@ -127,7 +145,7 @@ static void queue_free(struct hs_pv_dev *dev, uint32_t index)
 		return;
 	hs_doorbell_unbind(dev->pv->vm, q->doorbell, q->source.eventfd);
 	close(q->source.eventfd);
-	hs_pv_blk_queue_destroy(q);
+	q->ops->destroy(q);
 	free(q);
 	dev->queue[index] = NULL;
 }
@@ -148,9 +166,9 @@ static unsigned int in_flight(struct hs_pv_dev *dev)
 	return n;
 }
 
-static bool entries_ok(uint32_t entries)
+static bool entries_ok(const struct hs_pv_dev *dev, uint32_t entries)
 {
-	return entries >= PVK_RING_MIN_ENTRIES && entries <= HS_PV_ENTRIES &&
+	return entries >= PVK_RING_MIN_ENTRIES && entries <= dev->ops->max_entries &&
 	       !(entries & (entries - 1));
 }
 
@@ -162,6 +180,7 @@ static void *ring_memory(struct hs_pv *pv, uint64_t gpa, uint64_t len, uint32_t 
 
 int64_t hs_pv_queue_setup(struct hs_pv *pv, const uint64_t arg[4])
 {
+	const struct hs_pv_queue_ops *ops;
 	struct pvk_queue_setup s;
 	struct hs_pv_dev *dev;
 	struct hs_pv_queue *q;
@@ -174,7 +193,7 @@ int64_t hs_pv_queue_setup(struct hs_pv *pv, const uint64_t arg[4])
 		return -PVK_ENOENT;
 	if (state_of(dev) != PVK_DEV_SETUP)
 		return -PVK_EPROTO;
-	if (s.queue >= pv->max_queues || !entries_ok(s.entries))
+	if (s.queue >= pv->max_queues || !entries_ok(dev, s.entries))
 		return -PVK_EINVAL;
 	if (dev->queue[s.queue])
 		return -PVK_EPROTO;
@@ -185,7 +204,8 @@ int64_t hs_pv_queue_setup(struct hs_pv *pv, const uint64_t arg[4])
 			return -PVK_EPERM;
 	}
 
-	q = calloc(1, sizeof(*q));
+	ops = dev->ops->queue_ops(s.queue);
+	q = calloc(1, ops->size);
 	if (!q)
 		return -PVK_EIO;
 	q->sq_slots = ring_memory(pv, s.sq_gpa, s.entries * sizeof(struct pvk_sqe), PVK_RING_ALIGN);
@@ -194,19 +214,19 @@ int64_t hs_pv_queue_setup(struct hs_pv *pv, const uint64_t arg[4])
 	ret = -PVK_EFAULT;
 	if (!q->sq_slots || !q->cq_slots || !q->ctl)
 		goto err_free;
+	q->ops = ops;
 	q->dev = dev;
-	q->counters = &dev->counters[s.queue];
 	q->index = s.queue;
 	q->entries = s.entries;
 	q->channel = s.channel;
 	q->doorbell = dev->id << 8 | s.queue;
 	ret = -PVK_EIO;
-	if (hs_pv_blk_queue_create(q) < 0)
+	if (ops->create(q) < 0)
 		goto err_free;
 	/* Blocking: io_uring waits on it, and only that reads it. */
 	q->source.eventfd = eventfd(0, EFD_CLOEXEC);
 	if (q->source.eventfd < 0)
-		goto err_pool;
+		goto err_destroy;
 	if (hs_doorbell_bind(pv->vm, q->doorbell, q->source.eventfd) < 0)
 		goto err_close;
 	dev->queue[s.queue] = q;
@@ -216,8 +236,8 @@ int64_t hs_pv_queue_setup(struct hs_pv *pv, const uint64_t arg[4])
 
 err_close:
 	close(q->source.eventfd);
-err_pool:
-	hs_pv_blk_queue_destroy(q);
+err_destroy:
+	ops->destroy(q);
 err_free:
 	free(q);
 	return ret;
@@ -240,46 +260,23 @@ int64_t hs_pv_dev_accept(struct hs_pv *pv, const uint64_t arg[4])
 	return 0;
 }
 
-struct start_call {
-	struct hs_pv_dev *dev;
-	int ret;
-};
-
-static void stop_queues(void *arg)
-{
-	struct hs_pv_dev *dev = arg;
-
-	for (uint32_t i = 0; i < HS_PV_QUEUES; i++)
-		if (dev->queue[i])
-			hs_pv_blk_queue_stop(dev->queue[i]);
-}
-
-static void start_queues(void *arg)
-{
-	struct start_call *call = arg;
-
-	atomic_store(&call->dev->state, PVK_DEV_RUNNING);
-	for (uint32_t i = 0; i < HS_PV_QUEUES && !call->ret; i++)
-		if (call->dev->queue[i])
-			call->ret = hs_pv_blk_queue_start(call->dev->queue[i]);
-	if (call->ret < 0) {
-		stop_queues(call->dev);
-		atomic_store(&call->dev->state, PVK_DEV_SETUP);
-	}
-}
-
 int64_t hs_pv_dev_start(struct hs_pv *pv, const uint64_t arg[4])
 {
-	struct start_call call = { .dev = find(pv, arg[0]) };
+	struct hs_pv_dev *dev = find(pv, arg[0]);
+	int64_t ret;
 
-	if (!call.dev)
+	if (!dev)
 		return -PVK_ENOENT;
-	if (state_of(call.dev) != PVK_DEV_SETUP)
+	if (state_of(dev) != PVK_DEV_SETUP)
 		return -PVK_EPROTO;
-	if (call.dev->face != PVK_FACE_PVKIT)
+	if (dev->face != PVK_FACE_PVKIT)
 		return -PVK_EBUSY;
-	hs_worker_call(hs_blk_worker(call.dev->blk), start_queues, &call);
-	return call.ret < 0 ? -PVK_EIO : 0;
+	/* First: a queue that runs already may find reason to end this. */
+	atomic_store(&dev->state, PVK_DEV_RUNNING);
+	ret = dev->ops->start(dev);
+	if (ret < 0)
+		atomic_store(&dev->state, PVK_DEV_SETUP);
+	return ret;
 }
 
 /* 0, or -PVK_EAGAIN while requests are in flight. */
@@ -288,8 +285,8 @@ static int64_t reset_dev(struct hs_pv_dev *dev)
 	switch (state_of(dev)) {
 	case PVK_DEV_RUNNING:
 	case PVK_DEV_NEEDS_RESET:
-		hs_worker_call(hs_blk_worker(dev->blk), stop_queues, dev);
-		/* Now the worker has no queue that could say NEEDS_RESET. */
+		dev->ops->stop(dev);
+		/* Now no worker has a queue that could say NEEDS_RESET. */
 		atomic_store(&dev->state, PVK_DEV_RESETTING);
 		break;
 	default:
@@ -301,6 +298,8 @@ static int64_t reset_dev(struct hs_pv_dev *dev)
 	if (state_of(dev) != PVK_DEV_RESET)
 		dev->resets++;
 	queues_free(dev);
+	if (dev->ops->forget)
+		dev->ops->forget(dev);
 	dev->accepted = 0;
 	atomic_store(&dev->state, PVK_DEV_RESET);
 	return 0;
@@ -327,7 +326,7 @@ int64_t hs_pv_face_take(struct hs_pv *pv, const uint64_t arg[4])
 	if (dev->face == PVK_FACE_PVKIT)
 		return 0;
 	pthread_mutex_lock(&pv->vm->lock);
-	ret = hs_ide_detach(pv->vm, dev->disk);
+	ret = dev->ops->twin_take(dev);
 	pthread_mutex_unlock(&pv->vm->lock);
 	if (ret < 0)
 		return -PVK_EBUSY;
@@ -341,7 +340,7 @@ static void give_face(struct hs_pv_dev *dev)
 		return;
 	dev->face = PVK_FACE_EMULATED;
 	pthread_mutex_lock(&dev->pv->vm->lock);
-	hs_ide_attach(dev->pv->vm, dev->disk);
+	dev->ops->twin_give(dev);
 	pthread_mutex_unlock(&dev->pv->vm->lock);
 }
 
@@ -372,43 +371,34 @@ int64_t hs_pv_bus_end(struct hs_pv *pv)
 
 /* ---- life ---- */
 
-static void resized(void *arg)
+void *hs_pv_dev_new(struct hs_pv *pv, const struct hs_pv_dev_ops *ops, size_t size,
+		    unsigned int number, enum hs_faces faces)
 {
-	hs_pv_dev_changed(arg);
-}
-
-static int dev_create(struct hs_pv *pv, unsigned int disk)
-{
-	struct hs_pv_dev *dev = calloc(1, sizeof(*dev));
+	struct hs_pv_dev *dev = calloc(1, size);
 
 	if (!dev)
-		return -ENOMEM;
+		return NULL;
 	dev->pv = pv;
-	dev->disk = disk;
-	dev->blk = pv->vm->blk[disk];
-	hs_blk_info(dev->blk, &dev->info);
-	hs_pv_blk_features(dev);
-	dev->has_twin = pv->vm->config->disk[disk].faces == HS_FACES_BOTH;
+	dev->ops = ops;
+	dev->number = number;
+	dev->has_twin = faces == HS_FACES_BOTH;
 	dev->face = dev->has_twin ? PVK_FACE_EMULATED : PVK_FACE_PVKIT;
 	pv->dev[pv->devices++] = dev;
 	dev->id = pv->devices;
-	hs_blk_on_resize(dev->blk, resized, dev);
-	return 0;
+	return dev;
 }
 
 int hs_pv_bus_create(struct hs_pv *pv)
 {
 	const struct hs_config *config = pv->vm->config;
+	int ret = 0;
 
-	for (unsigned int i = 0; i < config->disks; i++) {
-		if (config->disk[i].faces == HS_FACES_EMULATED)
-			continue;
-		if (dev_create(pv, i) < 0) {
-			hs_pv_bus_destroy(pv);
-			return -ENOMEM;
-		}
-	}
-	return 0;
+	for (unsigned int i = 0; i < config->disks && !ret; i++)
+		if (config->disk[i].faces != HS_FACES_EMULATED)
+			ret = hs_pv_blk_create(pv, i);
+	if (ret < 0)
+		hs_pv_bus_destroy(pv);
+	return ret;
 }
 
 void hs_pv_bus_destroy(struct hs_pv *pv)
@@ -418,7 +408,8 @@ void hs_pv_bus_destroy(struct hs_pv *pv)
 	while (pv->devices) {
 		struct hs_pv_dev *dev = pv->dev[pv->devices - 1];
 
-		hs_blk_on_resize(dev->blk, NULL, NULL);
+		if (dev->ops->detach)
+			dev->ops->detach(dev);
 		/* Guest memory goes next: nothing may be under way to it. */
 		while (reset_dev(dev) < 0)
 			nanosleep(&pause, NULL);

@@ -137,6 +137,7 @@ static const struct call {
 	{ PVK_CALL_DEV_ACCEPT, PVK_FEAT_BUS, 0, hs_pv_dev_accept },
 	{ PVK_CALL_DEV_START, PVK_FEAT_BUS, 0, hs_pv_dev_start },
 	{ PVK_CALL_DEV_RESET, PVK_FEAT_BUS, 0, hs_pv_dev_reset },
+	{ PVK_CALL_DEV_CONTROL, PVK_FEAT_BUS, 0, hs_pv_dev_control },
 	{ PVK_CALL_QUEUE_SETUP, PVK_FEAT_BUS, 0, hs_pv_queue_setup },
 	{ PVK_CALL_FACE_TAKE, PVK_FEAT_BUS | PVK_FEAT_HANDOVER, 0, hs_pv_face_take },
 	{ PVK_CALL_FACE_GIVE, PVK_FEAT_BUS | PVK_FEAT_HANDOVER, 0, hs_pv_face_give },

@@ -5,6 +5,7 @@
  *   call.c   decodes a call, checks session and feature, runs its handler (a table)
  *   event.c  event channels over irq.h
  *   bus.c    devices, their states, queue set-up, faces
+ *   queue.c  what all queues share: entries, answers, telling the guest
  *   blk.c    the block device: rings to back end and back
  *
  * The call port's region is `unlocked`: calls take pv->lock. Order of locks:

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Inside the host side of the contract. See pv.h for the files and the order
- * of locks.
+ * of locks. A device is a struct hs_pv_dev with its type's data behind it, and
+ * a table of what the type does; so is a queue.
  *
  * What a worker and a call both touch is atomic or handed over by
  * hs_worker_call(); everything else belongs to whoever holds pv->lock.
@@ -10,9 +11,9 @@
 #define HS_DEV_PV_PRIV_H
 
 #include <stdatomic.h>
+#include <stdio.h>
 
 #include "../../hypercall/ring.h"
-#include "../backend/blk.h"
 #include "../backend/worker_io.h"
 #include "../io.h"
 #include "../irq.h"
@@ -28,16 +29,15 @@
 #define HS_PV_STRUCT		4096u	/* largest structure, bytes */
 #define HS_PV_OLDEST		PVK_VERSION(1, 0)	/* guest's version accepted */
 #define HS_PV_QUEUES		(2 * HS_MAX_VCPUS)	/* of a device */
+#define HS_PV_DEVICES		(HS_MAX_DISKS + HS_MAX_NICS)
+#define HS_PV_CONFIG		128u	/* largest config of a device, bytes */
 #define HS_PV_BUDGET		64u	/* requests taken from a queue per poll */
 
 struct hs_pv_dev;
 struct hs_pv_queue;
 
-/* Counters of a queue; they outlive resets of the device. One writer, the worker. */
+/* Counters of any queue; they outlive resets of the device. One writer, the worker. */
 struct hs_pv_counters {
-	_Atomic uint64_t requests[PVK_BLK_WRITE_ZEROES + 1];	/* by op; [0]: unknown */
-	_Atomic uint64_t bytes_read, bytes_written;
-	_Atomic uint64_t segments;
 	_Atomic uint64_t errors;	/* answered with a status < 0 */
 	_Atomic uint64_t doorbells;
 	_Atomic uint64_t events_raised;
@@ -45,13 +45,16 @@ struct hs_pv_counters {
 	_Atomic uint64_t polls_found;	/* polls of the ring that found requests */
 };
 
-struct hs_pv_blk_req {
-	struct hs_blk_req blk;		/* first */
-	struct hs_pv_queue *queue;
-	struct hs_pv_blk_req *next;	/* free */
-	uint16_t id;
-	uint8_t op;
-	struct iovec iov[PVK_BLK_MAX_SEGS];
+/* What a kind of queue does. */
+struct hs_pv_queue_ops {
+	size_t size;		/* of its struct, which begins with struct hs_pv_queue */
+	/* Sets counters and makes what the queue needs: 0 or -ENOMEM. */
+	int (*create)(struct hs_pv_queue *q);
+	void (*destroy)(struct hs_pv_queue *q);
+	/* On the worker: takes entries, at most HS_PV_BUDGET; how many there were. */
+	unsigned int (*serve)(struct hs_pv_queue *q);
+	/* Does it wait for entries? NULL: always. */
+	bool (*hungry)(const struct hs_pv_queue *q);
 };
 
 /*
@@ -60,34 +63,58 @@ struct hs_pv_blk_req {
  */
 struct hs_pv_queue {
 	struct hs_source source;	/* first; eventfd fixed */
+	const struct hs_pv_queue_ops *ops;	/* fixed */
 	struct hs_pv_dev *dev;		/* fixed */
 	struct hs_pv_counters *counters;	/* fixed */
 	uint32_t index, entries, channel, doorbell;	/* fixed */
 	void *sq_slots, *cq_slots;	/* fixed: guest memory */
 	struct pvk_ring_ctl *ctl;	/* fixed: guest memory */
+	struct hs_worker *worker;	/* while it is started */
 	struct pvk_ring sq, cq;
 	uint32_t looked;		/* cq.next when the wake word was last looked at */
 	uint32_t told;			/* cq.next when the guest was last told */
 	uint64_t put_at;		/* hs_now() when an answer was last seen to be untold */
 	bool live;			/* answers go to the guest */
-	struct hs_pv_blk_req *free;
-	struct hs_pv_blk_req *pool;	/* `entries` of them */
-	atomic_uint in_flight;		/* read and not answered */
+	bool armed;			/* the guest was asked to ring */
+	atomic_uint in_flight;		/* read and not answered, with the back end */
 };
 
+/* What a type of device does. Calls come under pv->lock, from a vCPU's thread. */
+struct hs_pv_dev_ops {
+	uint32_t type;			/* enum pvk_dev_type */
+	const char *name;		/* for messages and accounts */
+	uint32_t max_entries;
+	uint32_t config_size;		/* <= HS_PV_CONFIG */
+	void (*config)(struct hs_pv_dev *dev, void *config);
+	/* PVK_CALL_DEV_CONTROL, in state SETUP or RUNNING; NULL: no such operation */
+	int64_t (*control)(struct hs_pv_dev *dev, const uint64_t arg[4]);
+	const struct hs_pv_queue_ops *(*queue_ops)(uint32_t index);
+	/* Starts the queues there are; state is RUNNING. 0, or -PVK_E* with all undone. */
+	int (*start)(struct hs_pv_dev *dev);
+	/* From here on no entry is taken and no answer given; what is in flight may be. */
+	void (*stop)(struct hs_pv_dev *dev);
+	void (*forget)(struct hs_pv_dev *dev);	/* queues are gone: ends a reset; may be NULL */
+	uint32_t twin;			/* enum pvk_twin, of those that have one */
+	uint32_t (*twin_location)(const struct hs_pv_dev *dev);
+	/* vm->lock is held, too. 0 or -EBUSY */
+	int (*twin_take)(struct hs_pv_dev *dev);
+	void (*twin_give)(struct hs_pv_dev *dev);
+	void (*json)(struct hs_pv_dev *dev, FILE *out);	/* members, from worker(s) on */
+	void (*detach)(struct hs_pv_dev *dev);	/* no more news from the back end; may be NULL */
+};
+
+/* The part that all types share; the first member of theirs. */
 struct hs_pv_dev {
 	struct hs_pv *pv;
+	const struct hs_pv_dev_ops *ops;
 	uint32_t id;
-	struct hs_blk *blk;
-	struct hs_blk_info info;	/* all but bytes */
-	unsigned int disk;		/* in the config's order */
+	unsigned int number;		/* of the disk or NIC, in the config's order */
 	bool has_twin;
 	enum pvk_face face;
 	uint64_t features, accepted;
 	_Atomic uint32_t state;		/* the worker: RUNNING -> NEEDS_RESET only */
 	_Atomic uint32_t generation;
 	struct hs_pv_queue *queue[HS_PV_QUEUES];
-	struct hs_pv_counters counters[HS_PV_QUEUES];
 	uint64_t resets;
 };
 
@@ -100,7 +127,7 @@ struct hs_pv {
 	uint64_t active;		/* features in force */
 	_Atomic uint32_t notify;	/* channel of BUS_NOTIFY, or PVK_CHANNEL_NONE */
 	_Atomic uint32_t generation;	/* of the bus */
-	struct hs_pv_dev *dev[HS_MAX_DISKS];
+	struct hs_pv_dev *dev[HS_PV_DEVICES];
 	unsigned int devices;
 	uint32_t max_queues;
 	struct hs_region doorbell;
@@ -139,6 +166,7 @@ int64_t hs_pv_dev_config(struct hs_pv *pv, const uint64_t arg[4]);
 int64_t hs_pv_dev_accept(struct hs_pv *pv, const uint64_t arg[4]);
 int64_t hs_pv_dev_start(struct hs_pv *pv, const uint64_t arg[4]);
 int64_t hs_pv_dev_reset(struct hs_pv *pv, const uint64_t arg[4]);
+int64_t hs_pv_dev_control(struct hs_pv *pv, const uint64_t arg[4]);
 int64_t hs_pv_queue_setup(struct hs_pv *pv, const uint64_t arg[4]);
 int64_t hs_pv_face_take(struct hs_pv *pv, const uint64_t arg[4]);
 int64_t hs_pv_face_give(struct hs_pv *pv, const uint64_t arg[4]);
@@ -149,14 +177,35 @@ void hs_pv_dev_changed(struct hs_pv_dev *dev);
 /* A queue's guest broke the rules: NEEDS_RESET. The worker's thread. */
 void hs_pv_dev_broken(struct hs_pv_dev *dev, const char *what);
 
-/* blk.c */
-void hs_pv_blk_features(struct hs_pv_dev *dev);		/* from info */
-void hs_pv_blk_config(struct hs_pv_dev *dev, struct pvk_blk_config *config);
-int hs_pv_blk_queue_create(struct hs_pv_queue *q);	/* the pool; 0 or -ENOMEM */
-void hs_pv_blk_queue_destroy(struct hs_pv_queue *q);
-/* On the worker's thread: from here on requests are taken / are not, and answers dropped. */
-int hs_pv_blk_queue_start(struct hs_pv_queue *q);
-void hs_pv_blk_queue_stop(struct hs_pv_queue *q);
+/*
+ * A zeroed device of `size` bytes, of a disk or NIC with these faces, on the
+ * bus; or NULL. hs_pv_bus_destroy() frees it.
+ */
+void *hs_pv_dev_new(struct hs_pv *pv, const struct hs_pv_dev_ops *ops, size_t size,
+		    unsigned int number, enum hs_faces faces);
+
+/* queue.c, all but the last on the worker's thread */
+/* From here on entries are taken. 0 or -errno. */
+int hs_pv_queue_start(struct hs_pv_queue *q, struct hs_worker *worker);
+/* From here on none is, and answers are dropped. Nothing if it was not started. */
+void hs_pv_queue_stop(struct hs_pv_queue *q);
+bool hs_pv_queue_running(const struct hs_pv_queue *q);	/* its device is */
+/*
+ * The next entry, if there is one. Without room for it the guest has more than
+ * `entries` requests unanswered: that is the end of the device until its reset.
+ */
+bool hs_pv_queue_get(struct hs_pv_queue *q, bool room, union pvk_sqe_words *words);
+void hs_pv_queue_answer(struct hs_pv_queue *q, uint16_t id, uint8_t op, uint8_t flags, int status,
+			uint64_t value);
+/* Tells the guest of the answers put since last time, if it asked for one of them. */
+void hs_pv_queue_tell(struct hs_pv_queue *q);
+
+/* blk.c: the device of disk n. 0 or -ENOMEM. */
+int hs_pv_blk_create(struct hs_pv *pv, unsigned int n);
+
+/* stats.c: a worker as a JSON value, and the counters of any queue as members */
+void hs_pv_json_worker(FILE *out, struct hs_worker *worker);
+void hs_pv_json_counters(FILE *out, struct hs_pv_counters *c);
 
 /* doorbell.c: KVM's ioeventfds. 0 or -errno. Tests have their own. */
 int hs_doorbell_bind(struct hs_vm *vm, uint32_t value, int eventfd);

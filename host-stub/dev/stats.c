@@ -5,22 +5,15 @@
  */
 #include "pv_priv.h"
 
-static void queue_json(FILE *out, struct hs_pv_counters *c, unsigned int index)
+void hs_pv_json_counters(FILE *out, struct hs_pv_counters *c)
 {
 	fprintf(out,
-		"{\"queue\": %u, \"reads\": %llu, \"writes\": %llu, \"flushes\": %llu, \"discards\": %llu, \"write_zeroes\": %llu, \"unknown\": %llu, ",
-		index, hs_pv_get(&c->requests[PVK_BLK_READ]),
-		hs_pv_get(&c->requests[PVK_BLK_WRITE]), hs_pv_get(&c->requests[PVK_BLK_FLUSH]),
-		hs_pv_get(&c->requests[PVK_BLK_DISCARD]),
-		hs_pv_get(&c->requests[PVK_BLK_WRITE_ZEROES]), hs_pv_get(&c->requests[0]));
-	fprintf(out,
-		"\"bytes_read\": %llu, \"bytes_written\": %llu, \"segments\": %llu, \"errors\": %llu, \"doorbells\": %llu, \"events_raised\": %llu, \"events_suppressed\": %llu, \"polls_found\": %llu}",
-		hs_pv_get(&c->bytes_read), hs_pv_get(&c->bytes_written), hs_pv_get(&c->segments),
+		"\"errors\": %llu, \"doorbells\": %llu, \"events_raised\": %llu, \"events_suppressed\": %llu, \"polls_found\": %llu",
 		hs_pv_get(&c->errors), hs_pv_get(&c->doorbells), hs_pv_get(&c->events_raised),
 		hs_pv_get(&c->events_suppressed), hs_pv_get(&c->polls_found));
 }
 
-static void worker_json(FILE *out, struct hs_worker *worker)
+void hs_pv_json_worker(FILE *out, struct hs_worker *worker)
 {
 	struct hs_worker_stats s;
 
@@ -44,17 +37,12 @@ void hs_pv_json(struct hs_pv *pv, FILE *out)
 		struct hs_pv_dev *dev = pv->dev[i];
 
 		fprintf(out,
-			"%s{\"id\": %u, \"disk\": %u, \"face\": \"%s\", \"state\": %u, \"resets\": %llu, \"worker\": ",
-			i ? ", " : "", dev->id, dev->disk,
+			"%s{\"id\": %u, \"%s\": %u, \"face\": \"%s\", \"state\": %u, \"resets\": %llu, ",
+			i ? ", " : "", dev->id, dev->ops->name, dev->number,
 			dev->face == PVK_FACE_PVKIT ? "pvkit" : "emulated",
 			(unsigned int)atomic_load(&dev->state), (unsigned long long)dev->resets);
-		worker_json(out, hs_blk_worker(dev->blk));
-		fprintf(out, ", \"queues\": [");
-		for (unsigned int k = 0; k < pv->max_queues; k++) {
-			fprintf(out, "%s", k ? ", " : "");
-			queue_json(out, &dev->counters[k], k);
-		}
-		fprintf(out, "]}");
+		dev->ops->json(dev, out);
+		fprintf(out, "}");
 	}
 	fprintf(out, "]}");
 	pthread_mutex_unlock(&pv->lock);

@@ -5,7 +5,7 @@
  * survives, each call ends with a status of the ABI, and after LEAVE nothing of
  * the session is left.
  */
-/* LINK: host-stub/dev/call.c host-stub/dev/event.c host-stub/dev/bus.c host-stub/dev/blk.c host-stub/dev/stats.c host-stub/backend/blk.c host-stub/backend/blk_open.c host-stub/backend/worker.c host-stub/mem.c host-stub/io.c host-stub/log.c */
+/* LINK: host-stub/dev/call.c host-stub/dev/event.c host-stub/dev/bus.c host-stub/dev/queue.c host-stub/dev/blk.c host-stub/dev/stats.c host-stub/backend/blk.c host-stub/backend/blk_open.c host-stub/backend/worker.c host-stub/mem.c host-stub/io.c host-stub/log.c */
 /* LIBS: -luring -lpthread -Wl,--wrap=ioctl */
 #define FAKE_IDE
 #include "fuzz.h"
@@ -17,7 +17,8 @@ static const uint16_t numbers[] = {
 	PVK_CALL_NOP, PVK_CALL_NEGOTIATE, PVK_CALL_LEAVE, PVK_CALL_BATCH, PVK_CALL_EVENT_BIND,
 	PVK_CALL_EVENT_UNBIND, PVK_CALL_EVENT_RAISE, PVK_CALL_BUS_INFO, PVK_CALL_BUS_NOTIFY,
 	PVK_CALL_DEV_INFO, PVK_CALL_DEV_CONFIG, PVK_CALL_DEV_ACCEPT, PVK_CALL_DEV_START,
-	PVK_CALL_DEV_RESET, PVK_CALL_QUEUE_SETUP, PVK_CALL_FACE_TAKE, PVK_CALL_FACE_GIVE,
+	PVK_CALL_DEV_RESET, PVK_CALL_DEV_CONTROL, PVK_CALL_QUEUE_SETUP, PVK_CALL_FACE_TAKE,
+	PVK_CALL_FACE_GIVE,
 };
 
 /* Of the sizes of structures, of RAM's edges, or anything. */

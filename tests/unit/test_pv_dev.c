@@ -4,7 +4,7 @@
  * process: every call in every device state, queue set-up, faces, and how
  * sessions end. What the rings do is test_pv_blk.c's.
  */
-/* LINK: host-stub/dev/call.c host-stub/dev/event.c host-stub/dev/bus.c host-stub/dev/blk.c host-stub/dev/stats.c host-stub/backend/blk.c host-stub/backend/blk_open.c host-stub/backend/worker.c host-stub/mem.c host-stub/io.c host-stub/log.c */
+/* LINK: host-stub/dev/call.c host-stub/dev/event.c host-stub/dev/bus.c host-stub/dev/queue.c host-stub/dev/blk.c host-stub/dev/stats.c host-stub/backend/blk.c host-stub/backend/blk_open.c host-stub/backend/worker.c host-stub/mem.c host-stub/io.c host-stub/log.c */
 /* LIBS: -luring -lpthread -Wl,--wrap=ioctl -Wl,--wrap=hs_blk_submit */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -52,8 +52,8 @@ static void devices_are_as_configured(void **state)
 static void no_device_has_a_wrong_id(void **state)
 {
 	static const uint32_t calls[] = { PVK_CALL_DEV_ACCEPT, PVK_CALL_DEV_START,
-					  PVK_CALL_DEV_RESET, PVK_CALL_FACE_TAKE,
-					  PVK_CALL_FACE_GIVE };
+					  PVK_CALL_DEV_RESET, PVK_CALL_DEV_CONTROL,
+					  PVK_CALL_FACE_TAKE, PVK_CALL_FACE_GIVE };
 	static const uint64_t wrong[] = { 0, 3, 1ull << 32 | BOTH, ~0ull };
 
 	(void)state;
@@ -61,6 +61,14 @@ static void no_device_has_a_wrong_id(void **state)
 	for (unsigned int i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
 		for (unsigned int k = 0; k < sizeof(wrong) / sizeof(wrong[0]); k++)
 			assert_int_equal(pv_call(calls[i], wrong[k], 0, 0), -PVK_ENOENT);
+}
+
+static void disks_have_no_controls(void **state)
+{
+	(void)state;
+	assert_int_equal(pv_negotiate(PV_ALL), 0);
+	for (unsigned int op = 0; op < 4; op++)
+		assert_int_equal(pv_call(PVK_CALL_DEV_CONTROL, BOTH, op, PV_STRUCTS), -PVK_ENOSYS);
 }
 
 static void only_offered_features_are_accepted(void **state)
@@ -366,6 +374,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(devices_are_as_configured),
 		CASE(no_device_has_a_wrong_id),
+		CASE(disks_have_no_controls),
 		CASE(only_offered_features_are_accepted),
 		CASE(every_call_in_every_state),
 		CASE(queue_set_up_refusals),

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * What the queues of all devices share: a source of its worker that hands
+ * entries to its kind's serve(), and answers. All of it on the worker, without
+ * a lock and without allocation.
+ *
+ * Telling the guest: answers are put as they come, and the wake word is looked
+ * at once per round of the worker, for all of them. So one event serves many.
+ * A guest that asked for a later answer is told of those there are when none
+ * was added for config->gather_ns, and before the worker sleeps (abi/ring.h).
+ */
+#include "pv_priv.h"
+
+/* ---- answers ---- */
+
+void hs_pv_queue_answer(struct hs_pv_queue *q, uint16_t id, uint8_t op, uint8_t flags, int status,
+			uint64_t value)
+{
+	union pvk_cqe_words e = { .cqe = { .id = id, .op = op, .flags = flags, .status = status,
+					   .value = value } };
+
+	if (status < 0)
+		hs_pv_add(&q->counters->errors, 1);
+	if (q->live)
+		pvk_cq_put(&q->cq, &e);
+}
+
+static void raise_event(struct hs_pv_queue *q)
+{
+	hs_irq_message_raise(q->dev->pv->vm->irq, q->channel);
+	hs_pv_add(&q->counters->events_raised, 1);
+	q->told = q->cq.next;
+}
+
+void hs_pv_queue_tell(struct hs_pv_queue *q)
+{
+	if (q->cq.next == q->looked)
+		return;
+	if (q->channel == PVK_CHANNEL_NONE) {
+		q->told = q->cq.next;
+	} else if (pvk_ring_must_wake(&q->cq, q->looked)) {
+		raise_event(q);
+	} else {
+		q->put_at = hs_now();
+		hs_pv_add(&q->counters->events_suppressed, 1);
+	}
+	q->looked = q->cq.next;
+}
+
+/* Tells it of answers that wait for more to come, when that took long enough. */
+static void tell_late(struct hs_pv_queue *q, uint64_t patience)
+{
+	if (q->cq.next == q->told || (patience && hs_now() - q->put_at < patience))
+		return;
+	if (pvk_ring_wakes_later(&q->cq))
+		raise_event(q);
+	else
+		q->told = q->cq.next;	/* it polls, and needs no telling */
+}
+
+/* ---- entries ---- */
+
+bool hs_pv_queue_running(const struct hs_pv_queue *q)
+{
+	return atomic_load_explicit(&q->dev->state, memory_order_relaxed) == PVK_DEV_RUNNING;
+}
+
+bool hs_pv_queue_get(struct hs_pv_queue *q, bool room, union pvk_sqe_words *words)
+{
+	if (room)
+		return pvk_sq_get(&q->sq, words);
+	if (pvk_sq_pending(&q->sq))
+		hs_pv_dev_broken(q->dev, "more requests than its ring has entries");
+	return false;
+}
+
+/* ---- the source ---- */
+
+static bool poll(struct hs_source *source)
+{
+	struct hs_pv_queue *q = (struct hs_pv_queue *)source;
+
+	if (source->rings) {
+		hs_pv_add(&q->counters->doorbells, source->rings);
+		source->rings = 0;
+	}
+	hs_pv_queue_tell(q);
+	if (!hs_pv_queue_running(q))
+		return false;
+	if (!q->ops->serve(q)) {
+		tell_late(q, q->dev->pv->vm->config->gather_ns);
+		return false;
+	}
+	hs_pv_add(&q->counters->polls_found, 1);
+	hs_pv_queue_tell(q);
+	return true;
+}
+
+static bool arm(struct hs_source *source)
+{
+	struct hs_pv_queue *q = (struct hs_pv_queue *)source;
+
+	if (!hs_pv_queue_running(q))
+		return false;
+	tell_late(q, 0);
+	if (q->ops->hungry && !q->ops->hungry(q))
+		return false;
+	q->armed = true;
+	pvk_ring_arm(&q->sq, 0);
+	return pvk_sq_pending(&q->sq);
+}
+
+static void disarm(struct hs_source *source)
+{
+	struct hs_pv_queue *q = (struct hs_pv_queue *)source;
+
+	if (q->armed && hs_pv_queue_running(q))
+		pvk_ring_disarm(&q->sq);
+	q->armed = false;
+}
+
+int hs_pv_queue_start(struct hs_pv_queue *q, struct hs_worker *worker)
+{
+	int ret;
+
+	pvk_ring_init(&q->sq, q->sq_slots, &q->ctl->sq_wake, q->entries);
+	pvk_ring_init(&q->cq, q->cq_slots, &q->ctl->cq_wake, q->entries);
+	q->looked = 0;
+	q->told = 0;
+	q->armed = false;
+	q->source.poll = poll;
+	q->source.arm = arm;
+	q->source.disarm = disarm;
+	ret = hs_worker_add(worker, &q->source);
+	if (ret < 0)
+		return ret;
+	q->worker = worker;
+	q->live = true;
+	return 0;
+}
+
+void hs_pv_queue_stop(struct hs_pv_queue *q)
+{
+	if (!q->worker)
+		return;
+	q->live = false;
+	hs_worker_remove(q->worker, &q->source);
+	q->worker = NULL;
+}
