@@ -113,6 +113,14 @@ int hs_net_open(struct hs_net **out, const struct hs_nic_config *config, unsigne
 		uint64_t poll_ns);
 void hs_net_close(struct hs_net *net);		/* no face attached */
 
+/*
+ * Starts the process of a user-mode network (HS_NIC_USER). Called before the
+ * first thread exists. *fd: what config->fd[0] must be at hs_net_open(), with
+ * fds 1. The process ends when that is closed or the caller's thread ends.
+ * 0 or -errno, with the line printed.
+ */
+int hs_net_user_fork(const struct hs_nic_config *config, int *fd);
+
 void hs_net_info(struct hs_net *net, struct hs_net_info *info);
 bool hs_net_link(struct hs_net *net);		/* now; any thread */
 void hs_net_stats(struct hs_net *net, unsigned int queue, struct hs_net_stats *stats);

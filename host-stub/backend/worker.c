@@ -168,6 +168,13 @@ struct io_uring_sqe *hs_worker_sqe(struct hs_worker *w, struct hs_worker_io *io)
 	return sqe;
 }
 
+bool hs_worker_room(struct hs_worker *w, unsigned int n)
+{
+	if (io_uring_sq_space_left(&w->ring) < n)
+		io_uring_submit(&w->ring);
+	return io_uring_sq_space_left(&w->ring) >= n;
+}
+
 /* A doorbell or a post was read: that it woke the thread is all it is for. */
 static void read_done(struct hs_worker_io *io, int res)
 {

@@ -54,6 +54,13 @@ bool hs_worker_is_self(const struct hs_worker *worker);
  */
 struct io_uring_sqe *hs_worker_sqe(struct hs_worker *worker, struct hs_worker_io *io);
 
+/*
+ * True: the next n entries (n <= 64) reach the kernel by one submission, as
+ * linked ones must. What waits is submitted first if it has to be. False: the
+ * kernel takes none now, try again next round.
+ */
+bool hs_worker_room(struct hs_worker *worker, unsigned int n);
+
 /* Any thread. */
 void hs_worker_stats(const struct hs_worker *worker, struct hs_worker_stats *stats);
 

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * A TAP as a NIC's other end: opening, offloads, queues, and the header that
+ * stands in front of each frame (struct virtio_net_hdr with num_buffers,
+ * virtio 1.2, 5.1.6; little-endian).
+ *
+ * The kernel holds each TAP's offloads once, so they follow the attached face;
+ * frames queued before a change still come as they were.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "net_priv.h"
+
+/* UDP segmentation: Linux 6.2 */
+#ifndef TUN_F_USO4
+#define TUN_F_USO4	0x20
+#define TUN_F_USO6	0x40
+#endif
+
+#define DEVICE		"/dev/net/tun"
+#define PLAIN		(HS_NET_CSUM | HS_NET_TSO4 | HS_NET_TSO6 | HS_NET_ECN)
+
+/* 5.1.6: flags and gso_type */
+#define VNET_NEEDS_CSUM	0x01u
+#define VNET_DATA_VALID	0x02u
+#define VNET_TCP4	1u
+#define VNET_TCP6	4u
+#define VNET_UDP_L4	5u
+#define VNET_ECN	0x80u
+
+/* Offsets in the header */
+enum { AT_FLAGS = 0, AT_GSO = 1, AT_HDR_LEN = 2, AT_GSO_SIZE = 4, AT_START = 6, AT_OFFSET = 8 };
+
+static void put16(uint8_t *at, uint16_t value)
+{
+	at[0] = (uint8_t)value;
+	at[1] = (uint8_t)(value >> 8);
+}
+
+static uint16_t get16(const uint8_t *at)
+{
+	return (uint16_t)(at[0] | at[1] << 8);
+}
+
+void hs_net_vnet_put(uint8_t *at, const struct hs_net_meta *meta)
+{
+	static const uint8_t type[] = {
+		[PVK_NET_GSO_NONE] = 0, [PVK_NET_GSO_TCP4] = VNET_TCP4,
+		[PVK_NET_GSO_TCP6] = VNET_TCP6, [PVK_NET_GSO_UDP] = VNET_UDP_L4,
+	};
+
+	memset(at, 0, HS_NET_VNET_LEN);
+	if (!meta->csum)
+		return;
+	at[AT_FLAGS] = VNET_NEEDS_CSUM;
+	put16(at + AT_START, meta->csum_start);
+	put16(at + AT_OFFSET, meta->csum_offset);
+	if (meta->gso == PVK_NET_GSO_NONE || meta->gso > PVK_NET_GSO_UDP)
+		return;
+	at[AT_GSO] = (uint8_t)(type[meta->gso] | (meta->ecn ? VNET_ECN : 0));
+	put16(at + AT_HDR_LEN, meta->hdr_len);
+	put16(at + AT_GSO_SIZE, meta->gso_size);
+}
+
+int hs_net_vnet_get(struct hs_net_meta *meta, const uint8_t *at, uint32_t length)
+{
+	memset(meta, 0, sizeof(*meta));
+	meta->valid = at[AT_FLAGS] & VNET_DATA_VALID;
+	if (at[AT_FLAGS] & VNET_NEEDS_CSUM) {
+		meta->csum = true;
+		meta->csum_start = get16(at + AT_START);
+		meta->csum_offset = get16(at + AT_OFFSET);
+	}
+	switch (at[AT_GSO] & ~VNET_ECN) {
+	case 0:
+		return hs_net_check_frame(meta, length);
+	case VNET_TCP4:
+		meta->gso = PVK_NET_GSO_TCP4;
+		break;
+	case VNET_TCP6:
+		meta->gso = PVK_NET_GSO_TCP6;
+		break;
+	case VNET_UDP_L4:
+		meta->gso = PVK_NET_GSO_UDP;
+		break;
+	default:
+		return -EINVAL;
+	}
+	meta->ecn = at[AT_GSO] & VNET_ECN;
+	meta->gso_size = get16(at + AT_GSO_SIZE);
+	/* Its hdr_len is a hint that may be anything: what needs it looks itself. */
+	return hs_net_check_frame(meta, length);
+}
+
+/* ---- opening ---- */
+
+static int open_device(struct hs_net *net, int *fd)
+{
+	int ret;
+
+	*fd = open(DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (*fd >= 0)
+		return 0;
+	ret = -errno;
+	if (ret == -ENOENT || ret == -ENODEV)
+		hs_error("%s: no %s: load the module tun", net->name, DEVICE);
+	else
+		hs_error("%s: %s: %s", net->name, DEVICE, strerror(-ret));
+	return ret;
+}
+
+static int set_interface(int fd, const char *name, bool multi_queue)
+{
+	struct ifreq ifr;
+
+	memset(&ifr, 0, sizeof(ifr));
+	memcpy(ifr.ifr_name, name, strlen(name));
+	ifr.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR |
+				(multi_queue ? IFF_MULTI_QUEUE : 0));
+	return ioctl(fd, TUNSETIFF, &ifr) < 0 ? -errno : 0;
+}
+
+static int open_named(struct hs_net *net, const struct hs_nic_config *config)
+{
+	unsigned int queues = config->queues ? config->queues : 1;
+	int ret;
+
+	if (!*config->name || strlen(config->name) >= IFNAMSIZ) {
+		hs_error("%s: a name of 1 to %u characters is needed", net->name, IFNAMSIZ - 1);
+		return -EINVAL;
+	}
+	net->multi_queue = queues > 1;
+	for (; net->queues < queues; net->queues++) {
+		int *fd = &net->queue[net->queues].fd;
+
+		ret = open_device(net, fd);
+		if (ret < 0)
+			return ret;
+		ret = set_interface(*fd, config->name, net->multi_queue);
+		if (ret == -EINVAL && queues == 1) {
+			/* It was made with multi_queue: one queue of it will do. */
+			net->multi_queue = true;
+			ret = set_interface(*fd, config->name, true);
+		}
+		if (ret == -EPERM)
+			hs_error("%s: not yours: ip tuntap add %s mode tap user $USER vnet_hdr%s",
+				 net->name, config->name, queues > 1 ? " multi_queue" : "");
+		else if (ret == -EBUSY)
+			hs_error("%s: in use: end who uses it, or name another", net->name);
+		else if (ret == -EINVAL && queues > 1)
+			hs_error("%s: not a TAP with several queues: ip tuntap add ... multi_queue, or give queues=1",
+				 net->name);
+		else if (ret < 0)
+			hs_error("%s: cannot be had as a TAP: %s", net->name, strerror(-ret));
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+/* The user's descriptors: what are they? */
+static int take_given(struct hs_net *net, const struct hs_nic_config *config)
+{
+	const int needed = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+	struct ifreq ifr;
+
+	for (; net->queues < config->fds; net->queues++) {
+		int fd = config->fd[net->queues], flags;
+
+		memset(&ifr, 0, sizeof(ifr));
+		if (ioctl(fd, TUNGETIFF, &ifr) < 0) {
+			hs_error("%s: descriptor %d is no TAP: %s", net->name, fd, strerror(errno));
+			return -EINVAL;
+		}
+		if ((ifr.ifr_flags & needed) != needed) {
+			hs_error("%s: descriptor %d must be opened with IFF_TAP, IFF_NO_PI and IFF_VNET_HDR",
+				 net->name, fd);
+			return -EINVAL;
+		}
+		flags = fcntl(fd, F_GETFL);
+		if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
+			hs_error("%s: descriptor %d: %s", net->name, fd, strerror(errno));
+			return -EINVAL;
+		}
+		net->multi_queue = ifr.ifr_flags & IFF_MULTI_QUEUE;
+		net->queue[net->queues].fd = fd;
+	}
+	return 0;
+}
+
+static bool set_offloads(struct hs_net *net, uint32_t offloads)
+{
+	unsigned long bits = 0;
+
+	if (offloads & HS_NET_CSUM) {
+		/* The kernel takes the others only with this one. */
+		bits |= TUN_F_CSUM;
+		bits |= offloads & HS_NET_TSO4 ? TUN_F_TSO4 : 0;
+		bits |= offloads & HS_NET_TSO6 ? TUN_F_TSO6 : 0;
+		if (bits & (TUN_F_TSO4 | TUN_F_TSO6))
+			bits |= offloads & HS_NET_ECN ? TUN_F_TSO_ECN : 0;
+		if (net->info.offloads & HS_NET_USO)
+			bits |= offloads & HS_NET_USO ? TUN_F_USO4 | TUN_F_USO6 : 0;
+	}
+	return ioctl(net->queue[0].fd, TUNSETOFFLOAD, bits) == 0;
+}
+
+int hs_net_tap_open(struct hs_net *net, const struct hs_nic_config *config)
+{
+	int size = HS_NET_VNET_LEN, little = 1, unbounded = INT_MAX, ret;
+
+	ret = config->fds ? take_given(net, config) : open_named(net, config);
+	if (ret < 0)
+		return ret;
+	net->framing = HS_NET_VNET;
+	for (unsigned int i = 0; i < net->queues; i++) {
+		int fd = net->queue[i].fd;
+
+		if (ioctl(fd, TUNSETVNETHDRSZ, &size) < 0) {
+			ret = -errno;
+			hs_error("%s: header of %d bytes refused: %s", net->name, size,
+				 strerror(-ret));
+			return ret;
+		}
+		/* Native order is little-endian here; a descriptor may have been set otherwise. */
+		(void)ioctl(fd, TUNSETVNETLE, &little);
+		/* So that a write never has to wait: io_uring would keep it. */
+		(void)ioctl(fd, TUNSETSNDBUF, &unbounded);
+	}
+	/* What the kernel takes from us it gives, too; both came with 6.2 for UDP. */
+	net->info.offloads = PLAIN | HS_NET_USO;
+	if (!set_offloads(net, PLAIN | HS_NET_USO))
+		net->info.offloads = PLAIN;
+	if (!set_offloads(net, 0)) {
+		ret = -errno;
+		hs_error("%s: offloads: %s", net->name, strerror(-ret));
+		return ret;
+	}
+	atomic_store(&net->peer_up, true);
+	return 0;
+}
+
+void hs_net_tap_offloads(struct hs_net *net, uint32_t offloads)
+{
+	/* Fails when the TAP is gone, which the queues find out. */
+	(void)set_offloads(net, offloads);
+}
+
+void hs_net_tap_queues(struct hs_net *net, unsigned int queues)
+{
+	struct ifreq ifr;
+
+	if (!net->multi_queue)
+		return;
+	for (unsigned int i = 0; i < net->queues; i++) {
+		bool detach = i >= queues;
+
+		if (net->detached[i] == detach)
+			continue;
+		memset(&ifr, 0, sizeof(ifr));
+		ifr.ifr_flags = detach ? IFF_DETACH_QUEUE : IFF_ATTACH_QUEUE;
+		/* Else the kernel would steer frames to a queue that nobody reads. */
+		if (ioctl(net->queue[i].fd, TUNSETQUEUE, &ifr) == 0)
+			net->detached[i] = detach;
+		else if (hs_net_link(net))
+			hs_note("%s: queue %u stays %s: %s", net->name, i,
+				detach ? "attached" : "detached", strerror(errno));
+	}
+}

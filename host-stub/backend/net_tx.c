@@ -1,0 +1,637 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Sending: from hs_net_send() to the descriptor, in order, in batches.
+ *
+ * A batch is made of units: whole frames out of the guest's memory, frames that
+ * were copied to be summed, pieces of a large one. It is issued, its results
+ * are looked at in order, and what the other end did not take stays in it and
+ * is issued again when there is room, or is dropped at HS_NET_STUCK_NS. No
+ * clock is read while all goes well: a frame's time counts from the first
+ * refusal that it, or the one in front of it, meets.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <poll.h>
+
+#include "net_priv.h"
+
+#define BUILD_STEPS	(2u * HS_NET_UNITS)	/* frames looked at per round */
+#define STREAM_IOV	1024u			/* UIO_MAXIOV */
+
+static uint32_t front_of(const struct hs_net_queue *q)
+{
+	switch (q->net->framing) {
+	case HS_NET_VNET:
+		return HS_NET_VNET_LEN;
+	case HS_NET_LENGTH:
+		return HS_NET_PREFIX;
+	default:
+		return 0;
+	}
+}
+
+/* ---- ends ---- */
+
+static void end_frame(struct hs_net_queue *q, struct hs_net_tx *tx, int status)
+{
+	if (status < 0) {
+		hs_net_count(&q->stat.tx_dropped, 1);
+	} else {
+		hs_net_count(&q->stat.tx_frames, 1);
+		hs_net_count(&q->stat.tx_bytes, tx->length);
+	}
+	tx->done(tx, status);
+}
+
+/* The first unit that has not ended does. */
+static void end_unit(struct hs_net_queue *q, int status)
+{
+	struct hs_net_txq *t = &q->tx;
+	struct hs_net_unit *unit = &t->unit[t->ended++];
+	bool failed;
+
+	t->sent = 0;
+	t->failed |= status < 0;
+	if (!unit->last)
+		return;
+	failed = t->failed;
+	t->failed = false;
+	end_frame(q, unit->tx, failed ? -EIO : 0);
+}
+
+/* The frames that wait, up to the one that is the last now: done() may send more. */
+static bool drop_waiting(struct hs_net_queue *q, uint64_t now)
+{
+	struct hs_net_txq *t = &q->tx;
+	struct hs_net_tx *end = NULL, *tx;
+	bool any = false, over = false;
+
+	for (tx = t->first; tx; tx = tx->next)
+		end = tx;
+	while (!over && (tx = t->first)) {
+		if (now && now - tx->since < HS_NET_STUCK_NS)
+			break;
+		over = tx == end;
+		t->first = tx->next;
+		if (!t->first)
+			t->last = &t->first;
+		end_frame(q, tx, -EIO);
+		any = true;
+	}
+	return any;
+}
+
+/* Nothing is in flight. now 0: all; else those that waited too long. */
+static bool drop_old(struct hs_net_queue *q, uint64_t now)
+{
+	struct hs_net_txq *t = &q->tx;
+	bool any = false;
+
+	while (t->ended < t->count) {
+		struct hs_net_unit *unit = &t->unit[t->ended];
+		uint32_t rest = 0;
+
+		if (now && now - unit->tx->since < HS_NET_STUCK_NS)
+			return any;
+		if (t->sent && hs_net_is_up(q->net)) {
+			/*
+			 * A stream: a frame begun must be ended, lest the next be
+			 * misread. The rest moves to our memory; its sender need
+			 * not wait for the peer.
+			 */
+			for (unsigned int i = 0; i < unit->iovcnt; i++) {
+				memcpy(t->rest + rest, unit->iov[i].iov_base,
+				       unit->iov[i].iov_len);
+				rest += (uint32_t)unit->iov[i].iov_len;
+			}
+			t->rest_at = 0;
+			t->rest_end = rest;
+			end_unit(q, 0);
+		} else {
+			end_unit(q, -EIO);
+		}
+		any = true;
+	}
+	if (t->cutting) {
+		struct hs_net_tx *tx = t->cutting;
+
+		if (now && now - tx->since < HS_NET_STUCK_NS)
+			return any;
+		t->cutting = NULL;
+		t->failed = false;
+		end_frame(q, tx, -EIO);
+		any = true;
+	}
+	return drop_waiting(q, now) || any;
+}
+
+/* ---- a batch is made ---- */
+
+static struct hs_net_unit *new_unit(struct hs_net_queue *q, struct hs_net_tx *tx,
+				    const struct hs_net_meta *meta, uint32_t length, bool last)
+{
+	struct hs_net_txq *t = &q->tx;
+	struct hs_net_unit *unit = &t->unit[t->count++];
+
+	unit->tx = tx;
+	unit->last = last;
+	unit->iov = &t->iov[t->iovs];
+	unit->iovcnt = 0;
+	unit->length = front_of(q) + length;
+	if (q->net->framing == HS_NET_VNET) {
+		hs_net_vnet_put(unit->front, meta);
+	} else {
+		unit->front[0] = (uint8_t)(length >> 24);
+		unit->front[1] = (uint8_t)(length >> 16);
+		unit->front[2] = (uint8_t)(length >> 8);
+		unit->front[3] = (uint8_t)length;
+	}
+	if (front_of(q)) {
+		unit->iov[0].iov_base = unit->front;
+		unit->iov[0].iov_len = front_of(q);
+		unit->iovcnt = 1;
+		t->iovs++;
+	}
+	return unit;
+}
+
+static void add_iov(struct hs_net_queue *q, struct hs_net_unit *unit, const struct iovec *iov)
+{
+	unit->iov[unit->iovcnt++] = *iov;
+	q->tx.iovs++;
+}
+
+/* Room for `bytes` in the arena, or NULL; a unit's memory until the batch is over. */
+static uint8_t *arena(struct hs_net_txq *t, uint32_t bytes)
+{
+	uint8_t *at = t->arena + t->arena_used;
+
+	if (HS_NET_ARENA - t->arena_used < bytes)
+		return NULL;
+	t->arena_used += bytes;
+	return at;
+}
+
+/* The frame as it is now: from here on the guest can change what it likes. */
+static bool copy_frame(uint8_t *to, const struct hs_net_tx *tx)
+{
+	uint32_t at = 0;
+
+	for (unsigned int i = 0; i < tx->iovcnt; i++) {
+		if (tx->iov[i].iov_len > tx->length - at)
+			return false;
+		memcpy(to + at, tx->iov[i].iov_base, tx->iov[i].iov_len);
+		at += (uint32_t)tx->iov[i].iov_len;
+	}
+	return at == tx->length;
+}
+
+static const struct hs_net_meta complete;	/* nothing left to do */
+
+/* False: no room in the arena. */
+static bool add_piece(struct hs_net_queue *q)
+{
+	struct hs_net_txq *t = &q->tx;
+	struct iovec iov;
+
+	iov.iov_base = arena(t, t->cutter.header + t->cutter.size);
+	if (!iov.iov_base)
+		return false;
+	iov.iov_len = hs_net_cut_piece(&t->cutter, t->piece++, iov.iov_base);
+	add_iov(q, new_unit(q, t->cutting, &complete, (uint32_t)iov.iov_len,
+			    t->piece == t->cutter.pieces), &iov);
+	hs_net_count(&q->stat.tx_pieces, 1);
+	if (t->piece == t->cutter.pieces)
+		t->cutting = NULL;
+	return true;
+}
+
+static void pop(struct hs_net_txq *t)
+{
+	t->first = t->first->next;
+	if (!t->first)
+		t->last = &t->first;
+}
+
+static uint32_t missing(const struct hs_net_queue *q, const struct hs_net_meta *meta)
+{
+	uint32_t need = meta->csum ? HS_NET_CSUM : 0;
+
+	need |= meta->gso == PVK_NET_GSO_TCP4 ? HS_NET_TSO4 : 0;
+	need |= meta->gso == PVK_NET_GSO_TCP6 ? HS_NET_TSO6 : 0;
+	need |= meta->gso == PVK_NET_GSO_UDP ? HS_NET_USO : 0;
+	need |= meta->gso != PVK_NET_GSO_NONE && meta->ecn ? HS_NET_ECN : 0;
+	return need & ~q->net->info.offloads;
+}
+
+/* The frame at the head joins the batch, or is dropped. False: no room. */
+static bool add_frame(struct hs_net_queue *q)
+{
+	struct hs_net_txq *t = &q->tx;
+	struct hs_net_tx *tx = t->first;
+	struct hs_net_unit *unit;
+	struct iovec iov;
+	bool ok = tx->length >= HS_NET_MIN_FRAME && tx->length <= HS_NET_MAX_FRAME &&
+		  tx->iovcnt >= 1 && tx->iovcnt <= HS_NET_IOV;
+
+	if (ok && missing(q, &tx->meta)) {
+		if (tx->meta.gso != PVK_NET_GSO_NONE) {
+			ok = copy_frame(t->large, tx) &&
+			     hs_net_cut_begin(&t->cutter, &tx->meta, t->large, tx->length) > 0;
+			if (ok) {
+				pop(t);
+				t->cutting = tx;
+				t->piece = 0;
+				return true;
+			}
+		} else {
+			uint32_t used = t->arena_used;
+
+			iov.iov_base = arena(t, tx->length);
+			iov.iov_len = tx->length;
+			if (!iov.iov_base)
+				return false;
+			ok = copy_frame(iov.iov_base, tx) &&
+			     !hs_net_fill_csum(&tx->meta, iov.iov_base, tx->length);
+			if (ok) {
+				add_iov(q, new_unit(q, tx, &complete, tx->length, true), &iov);
+				pop(t);
+				return true;
+			}
+			t->arena_used = used;
+		}
+	}
+	pop(t);
+	if (!ok) {
+		end_frame(q, tx, -EIO);
+		return true;
+	}
+	unit = new_unit(q, tx, &tx->meta, tx->length, true);
+	for (unsigned int i = 0; i < tx->iovcnt; i++)
+		add_iov(q, unit, &tx->iov[i]);
+	return true;
+}
+
+static void build(struct hs_net_queue *q)
+{
+	struct hs_net_txq *t = &q->tx;
+
+	t->count = 0;
+	t->ended = 0;
+	t->iovs = 0;
+	t->arena_used = 0;
+	t->sent = 0;
+	for (unsigned int i = 0; i < BUILD_STEPS && t->count < HS_NET_UNITS; i++) {
+		if (t->cutting) {
+			if (!add_piece(q))
+				return;
+		} else if (!t->first || !add_frame(q)) {
+			return;
+		}
+	}
+}
+
+/* ---- it is issued ---- */
+
+/* False: the io_uring takes none now. */
+static bool issue_messages(struct hs_net_queue *q)
+{
+	struct hs_net_txq *t = &q->tx;
+	bool tap = q->net->framing == HS_NET_VNET;
+
+	if (!hs_worker_room(q->worker, t->count - t->ended))
+		return false;
+	for (t->begun = t->ended; t->begun < t->count; t->begun++) {
+		struct hs_net_unit *unit = &t->unit[t->begun];
+		struct io_uring_sqe *sqe = hs_worker_sqe(q->worker, &unit->io.io);
+
+		if (!sqe)
+			break;
+		sqe->fd = q->fd;
+		if (tap) {
+			sqe->opcode = IORING_OP_WRITEV;
+			sqe->addr = (uintptr_t)unit->iov;
+			sqe->len = unit->iovcnt;
+			sqe->off = (uint64_t)-1;
+		} else {
+			memset(&unit->msg, 0, sizeof(unit->msg));
+			unit->msg.msg_iov = unit->iov;
+			unit->msg.msg_iovlen = unit->iovcnt;
+			sqe->opcode = IORING_OP_SENDMSG;
+			sqe->addr = (uintptr_t)&unit->msg;
+			sqe->len = 1;
+			sqe->msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+			/* Soft: what is behind a refused one must not overtake it. */
+			sqe->flags = t->begun + 1 < t->count ? IOSQE_IO_LINK : 0;
+		}
+		unit->io.busy = true;
+		t->in_flight++;
+	}
+	hs_net_count(&q->stat.batches, 1);
+	return true;
+}
+
+static bool issue_stream(struct hs_net_queue *q)
+{
+	struct hs_net_txq *t = &q->tx;
+	struct msghdr *msg = &t->unit[0].msg;
+	struct io_uring_sqe *sqe = hs_worker_sqe(q->worker, &t->stream.io);
+
+	if (!sqe)
+		return false;
+	memset(msg, 0, sizeof(*msg));
+	if (t->rest_at < t->rest_end) {
+		t->iov[0].iov_base = t->rest + t->rest_at;
+		t->iov[0].iov_len = t->rest_end - t->rest_at;
+		msg->msg_iov = t->iov;
+		msg->msg_iovlen = 1;
+	} else {
+		/* The units' iovecs lie one behind the other. */
+		struct hs_net_unit *last = &t->unit[t->count - 1];
+
+		msg->msg_iov = t->unit[t->ended].iov;
+		msg->msg_iovlen = (size_t)(last->iov + last->iovcnt - msg->msg_iov);
+		if (msg->msg_iovlen > STREAM_IOV)
+			msg->msg_iovlen = STREAM_IOV;
+	}
+	sqe->opcode = IORING_OP_SENDMSG;
+	sqe->fd = q->fd;
+	sqe->addr = (uintptr_t)msg;
+	sqe->len = 1;
+	sqe->msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+	t->stream.busy = true;
+	t->in_flight = 1;
+	hs_net_count(&q->stat.batches, 1);
+	return true;
+}
+
+static void sent(struct hs_worker_io *worker_io, int res)
+{
+	struct hs_net_io *io = (struct hs_net_io *)worker_io;
+
+	io->busy = false;
+	io->res = res;
+	io->queue->tx.in_flight--;
+}
+
+/* ---- and looked at ---- */
+
+static void stamp(struct hs_net_tx *tx, uint64_t now)
+{
+	if (!tx->since)
+		tx->since = now;
+}
+
+/* The other end takes no more: from now on time counts. */
+static void block(struct hs_net_queue *q)
+{
+	struct hs_net_txq *t = &q->tx;
+	uint64_t now = hs_now();
+
+	t->blocked = true;
+	for (unsigned int i = t->ended; i < t->count; i++)
+		stamp(t->unit[i].tx, now);
+	if (t->cutting)
+		stamp(t->cutting, now);
+	for (struct hs_net_tx *tx = t->first; tx; tx = tx->next)
+		stamp(tx, now);
+}
+
+static void look_at_messages(struct hs_net_queue *q)
+{
+	struct hs_net_txq *t = &q->tx;
+	struct hs_net *net = q->net;
+
+	while (t->ended < t->begun) {
+		int res = t->unit[t->ended].io.res;
+
+		if (res >= 0) {
+			end_unit(q, 0);
+		} else if (res == -ECANCELED) {
+			break;		/* linked behind one that failed: again */
+		} else if (res == -EAGAIN && net->framing != HS_NET_VNET) {
+			block(q);
+			break;
+		} else if (res == -EBADFD || (net->seqpacket && (res == -EPIPE || res == -ECONNRESET))) {
+			/* The reads will find the same, and say it. */
+			hs_net_peer(net, false);
+			break;
+		} else {
+			end_unit(q, -EIO);
+			if (res == -ECONNREFUSED || res == -ENOTCONN || res == -ECONNRESET ||
+			    res == -EPIPE || res == -EDESTADDRREQ) {
+				hs_net_socket_lost(q);
+				while (t->ended < t->count)
+					end_unit(q, -EIO);
+				break;
+			}
+		}
+	}
+	t->begun = t->ended;
+}
+
+static void look_at_stream(struct hs_net_queue *q)
+{
+	struct hs_net_txq *t = &q->tx;
+	uint32_t bytes;
+
+	if (t->stream.res == -EAGAIN) {
+		block(q);
+		return;
+	}
+	if (t->stream.res <= 0) {
+		if (t->stream.res != -EINTR)
+			hs_net_socket_leave(q, strerror(-t->stream.res));
+		return;
+	}
+	bytes = (uint32_t)t->stream.res;
+	if (t->rest_at < t->rest_end) {
+		t->rest_at += bytes;
+		return;
+	}
+	while (bytes && t->ended < t->count) {
+		struct hs_net_unit *unit = &t->unit[t->ended];
+
+		if (bytes >= unit->length - t->sent) {
+			bytes -= unit->length - t->sent;
+			end_unit(q, 0);
+			continue;
+		}
+		t->sent += bytes;
+		while (bytes >= unit->iov->iov_len) {
+			bytes -= (uint32_t)unit->iov->iov_len;
+			unit->iov++;
+			unit->iovcnt--;
+		}
+		unit->iov->iov_base = (uint8_t *)unit->iov->iov_base + bytes;
+		unit->iov->iov_len -= bytes;
+		bytes = 0;
+	}
+}
+
+/* ---- waiting for room ---- */
+
+static void writable(struct hs_worker_io *worker_io, int res)
+{
+	struct hs_net_io *io = (struct hs_net_io *)worker_io;
+
+	(void)res;
+	io->busy = false;
+	io->queue->tx.blocked = false;
+}
+
+static void timer_done(struct hs_worker_io *worker_io, int res)
+{
+	struct hs_net_io *io = (struct hs_net_io *)worker_io;
+
+	/* It made the round: that is all. */
+	(void)res;
+	io->busy = false;
+}
+
+/* The time of the oldest frame here, or 0. */
+static uint64_t oldest(const struct hs_net_txq *t)
+{
+	if (t->ended < t->count)
+		return t->unit[t->ended].tx->since;
+	if (t->cutting)
+		return t->cutting->since;
+	return t->first ? t->first->since : 0;
+}
+
+/* Has the kernel tell of room, and of the time when the oldest frame is dropped. */
+static void wait_for_room(struct hs_net_queue *q, uint64_t now)
+{
+	struct hs_net_txq *t = &q->tx;
+	struct io_uring_sqe *sqe;
+	uint64_t since = oldest(t), left;
+
+	if (!t->writable.busy) {
+		sqe = hs_worker_sqe(q->worker, &t->writable.io);
+		if (sqe) {
+			sqe->opcode = IORING_OP_POLL_ADD;
+			sqe->fd = q->fd;
+			sqe->poll32_events = POLLOUT;
+			t->writable.busy = true;
+		}
+	}
+	if (!since || t->timer.busy)
+		return;
+	sqe = hs_worker_sqe(q->worker, &t->timer.io);
+	if (!sqe)
+		return;
+	left = since + HS_NET_STUCK_NS > now ? since + HS_NET_STUCK_NS - now : 1;
+	t->limit.tv_sec = 0;
+	t->limit.tv_nsec = (long long)left;
+	sqe->opcode = IORING_OP_TIMEOUT;
+	sqe->addr = (uintptr_t)&t->limit;
+	sqe->len = 1;
+	t->timer.busy = true;
+}
+
+/* ---- the round ---- */
+
+bool hs_net_tx_round(struct hs_net_queue *q)
+{
+	struct hs_net_txq *t = &q->tx;
+	bool stream = q->net->framing == HS_NET_LENGTH, work = false;
+	uint64_t now;
+
+	if (t->in_flight)
+		return false;
+	if (t->begun > t->ended && !stream) {
+		look_at_messages(q);
+		work = true;
+	} else if (stream && t->begun) {
+		t->begun = 0;
+		look_at_stream(q);
+		work = true;
+	}
+	if (!hs_net_is_up(q->net) || !q->user_up)
+		return drop_old(q, 0) || work;
+	if (t->blocked) {
+		now = hs_now();
+		work |= drop_old(q, now);
+		if (oldest(t) || t->rest_at < t->rest_end)
+			wait_for_room(q, now);
+		return work;
+	}
+	if (t->ended == t->count && t->rest_at == t->rest_end) {
+		if (!t->first && !t->cutting)
+			return work;
+		build(q);
+		work = true;
+	}
+	if (t->ended == t->count && t->rest_at == t->rest_end)
+		return work;
+	if (stream) {
+		if (issue_stream(q))
+			t->begun = 1;
+	} else {
+		(void)issue_messages(q);
+	}
+	return true;
+}
+
+void hs_net_send(struct hs_net *net, unsigned int queue, struct hs_net_tx *tx)
+{
+	struct hs_net_txq *t = &net->queue[queue].tx;
+
+	tx->next = NULL;
+	tx->since = t->blocked ? hs_now() : 0;
+	*t->last = tx;
+	t->last = &tx->next;
+}
+
+bool hs_net_tx_idle(const struct hs_net_queue *q)
+{
+	return !q->tx.in_flight && q->tx.ended == q->tx.count && !q->tx.cutting && !q->tx.first;
+}
+
+/* Nothing is in flight: the connection that all this was for is gone. */
+void hs_net_tx_restart(struct hs_net_queue *q)
+{
+	struct hs_net_txq *t = &q->tx;
+
+	drop_old(q, 0);
+	t->rest_at = 0;
+	t->rest_end = 0;
+	t->begun = 0;
+	t->blocked = false;
+}
+
+int hs_net_tx_init(struct hs_net_queue *q)
+{
+	struct hs_net_txq *t = &q->tx;
+
+	t->last = &t->first;
+	t->arena = malloc(HS_NET_ARENA);
+	t->large = malloc(HS_NET_MAX_FRAME);
+	t->rest = malloc(HS_NET_MAX_FRAME + HS_NET_PREFIX);
+	if (!t->arena || !t->large || !t->rest) {
+		hs_net_tx_fini(q);
+		return -ENOMEM;
+	}
+	for (unsigned int i = 0; i < HS_NET_UNITS; i++) {
+		t->unit[i].io.io.done = sent;
+		t->unit[i].io.queue = q;
+	}
+	t->stream.io.done = sent;
+	t->stream.queue = q;
+	t->writable.io.done = writable;
+	t->writable.queue = q;
+	t->timer.io.done = timer_done;
+	t->timer.queue = q;
+	return 0;
+}
+
+void hs_net_tx_fini(struct hs_net_queue *q)
+{
+	free(q->tx.arena);
+	free(q->tx.large);
+	free(q->tx.rest);
+	q->tx.arena = NULL;
+	q->tx.large = NULL;
+	q->tx.rest = NULL;
+}
