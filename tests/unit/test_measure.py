@@ -23,7 +23,7 @@ sys.dont_write_bytecode = True
 TOP = os.path.realpath(os.path.join(os.path.dirname(os.path.realpath(__file__)), "../.."))
 sys.path.insert(0, os.path.join(TOP, "host-stub/tools"))
 
-from measure import guests, page, parse, plan, progress, stats, table, trace  # noqa: E402
+from measure import cli, guests, net, page, parse, plan, progress, stats, table, trace  # noqa: E402
 
 TOOL = os.path.join(TOP, "host-stub/tools/pvkit")
 IDE = "/sys/devices/pci0000:00/0000:00:01.1/ata1/host0/target0:0:0/0:0:0:0/block/sda"
@@ -323,6 +323,171 @@ def test_output():
           ["-", "0", "0.012", "1.23", "12.3", "12,345"])
 
 
+# --- the network part ---------------------------------------------------------------
+
+NET_JOBS = net.jobs(True)
+NET_PLAN = {"part": "net", "kinds": ["unmodified", "pv", "qemu:vhost"], "runs": 1, "rounds": 1,
+            "seconds": 1.0, "jobs": NET_JOBS, "cpus": 1, "memory": 256, "cmdline": "quiet",
+            "offloads": "equal", "conditions": {"guest kernel": "6.1.0-test"}, "guest_limit": 60}
+NET_LINES = ('{"job": "stream-out", "seconds": 2.0, "bytes": 40000000}',
+             '{"job": "stream-in", "seconds": 1.0, "bytes": 10000000}',
+             '{"job": "rr", "seconds": 1.0, "transactions": 500, "lat_mean_us": 2000.0, '
+             '"lat_p50_us": 1900.0, "lat_p99_us": 4000.0}',
+             '{"job": "udp-out", "seconds": 0.5, "packets": 900, "sent": 1000, "stalls": 2}',
+             '{"job": "udp-in", "seconds": 1.0, "packets": 800, "sent": 800, "stalls": 0}')
+
+
+def net_console(driver, lines=NET_LINES):
+    return "\r\n".join(["PVM-INIT 3.50", f"PVM-NIC eth0 {driver} /sys/devices/x y",
+                        "PVM-NET-AT 5.25", "PVM-FACT offloads rx-checksumming"]
+                       + [f"PVM-NET {n} {line}" for n, line in enumerate(lines)]
+                       + ["PVM-DONE", ""])
+
+
+def net_account(per_job):
+    """Each job lasts a second and has per_job exits, half to user space, 0.1 s of CPU time."""
+    marks = [mark(1, 2 * 10**9, 500, 900, 0), mark(2, 3 * 10**9, 600, 1000, 0)]
+    for n in range(len(NET_LINES)):
+        for value in plan.marks(n, 0, 1):
+            after = (value - plan.FIRST_MARK) % 2
+            marks.append(mark(value, (4 + value) * 10**9, 10**6 * (n + 1) + after * per_job // 2,
+                              10**7 * (n + 1) + after * per_job, 10**9 * n + after * 5 * 10**7))
+    return {"boots": [{"marks": marks, "pv": None, "registers": [
+        {"device": "e1000", "register": "TDT", "space": "mmio", "address": 0x3818,
+         "reads": 0, "writes": 11}]}]}
+
+
+def net_raw(kind, driver, **more):
+    return raw_of(kind, "", **dict({"console": net_console(driver),
+                                    "tap": {"offloads": "tx-checksumming"}}, **more))
+
+
+def net_result(*runs):
+    made = parse.result(NET_PLAN, {"conditions": {"KVM": "kvm_test"}, "tracing": "yes",
+                                   "runs": list(runs)})
+    made["summary"] = stats.summary(made)
+    return made
+
+
+def net_refused(name, line, word):
+    check(f"net: refused: {name}", word in raises(f"net: {name}", ValueError, net.figures, line))
+
+
+def test_net_figures():
+    said = parse.console(net_console("e1000"))
+    equal("net: the NIC and its driver, the time",
+          (said["nic"], said["net_at"], said["problem"]),
+          ({"name": "eth0", "driver": "e1000", "where": "/sys/devices/x y"}, 5.25, ""))
+    out, back, rr, udp, _ = (net.figures(line) for line in NET_LINES)
+    equal("net: streams count MB", (out["units"], out["rate"], back["rate"]), (40.0, 20.0, 10.0))
+    equal("net: transactions and their latency", (rr["rate"], rr["lat_p99_us"]), (500.0, 4000.0))
+    equal("net: packets are those delivered, loss is of those sent",
+          (udp["rate"], udp["sent_rate"], udp["loss_pct"], udp["stalls"]),
+          (1800.0, 2000.0, 10.0, 2))
+    net_refused("no JSON", "bytes", "Expecting")
+    net_refused("an unknown job", '{"job": "x"}', "no result")
+    net_refused("no count", '{"job": "rr", "seconds": 1}', "no result")
+    net_refused("no time", '{"job": "udp-in", "seconds": 0, "packets": 1, "sent": 1}', "no result")
+    net_refused("a time of nothing", '{"job": "stream-in", "seconds": 0, "bytes": 1}', "nothing")
+    net_refused("nothing transferred", '{"job": "stream-in", "seconds": 1, "bytes": 0}', "nothing")
+    net_refused("more delivered than sent",
+                '{"job": "udp-in", "seconds": 1, "packets": 2, "sent": 1, "stalls": 0}', "2 packets")
+    check("net: a result without a job's number is said", "no job number" in
+          parse.console("PVM-NET x\nPVM-DONE\n")["problem"])
+
+
+def test_net_runs():
+    run = parse.run_figures(net_raw("unmodified", "e1000", stub=net_account(4000)), NET_PLAN)
+    equal("net: a good run has no problem", run["problem"], "")
+    equal("net: the boot ends with the first connection",
+          (run["boot"]["init_s"], run["boot"]["net_s"], "disk_s" in run["boot"]), (2.0, 3.0, False))
+    one = run["jobs"]["stream-out"][0]
+    equal("net: exits and CPU time for each MB", [one[k] for k in (
+        "exits_per_unit", "user_per_unit", "cpu_us_per_unit", "seconds", "between_marks_s")],
+        [100.0, 50.0, 2500.0, 2.0, 1.0])
+    equal("net: exits for each packet delivered",
+          run["jobs"]["udp-in"][0]["exits_per_unit"], 5.0)
+    for kind, driver in (("unmodified", "pvk_net"), ("pv", "e1000"), ("pv", "virtio_net"),
+                         ("qemu:vhost", "e1000")):
+        run = parse.run_figures(net_raw(kind, driver), NET_PLAN)
+        check(f"net: {kind} with {driver} is void", driver in run["problem"], run["problem"])
+    for kind, driver in (("pv", "pvk_net"), ("qemu:e1000", "e1000"), ("qemu:virtio", "virtio_net")):
+        equal(f"net: {kind} with {driver} is right",
+              parse.run_figures(net_raw(kind, driver), NET_PLAN)["problem"], "")
+    short = net_raw("pv", "pvk_net", console=net_console("pvk_net", NET_LINES[:4]))
+    equal("net: a job without a result is void", parse.run_figures(short, NET_PLAN)["problem"],
+          "no result of udp-in")
+    swapped = net_raw("pv", "pvk_net", console=net_console("pvk_net", ("{}",) + NET_LINES[1:]))
+    check("net: a result of nothing is void", "not understood" in
+          parse.run_figures(swapped, NET_PLAN)["problem"])
+
+
+def test_net_output():
+    result = net_result(net_raw("unmodified", "e1000", stub=net_account(4000)),
+                        net_raw("pv", "pvk_net", stub=net_account(400)))
+    c = result["conditions"]
+    equal("net: offloads and drivers are recorded for each column",
+          [c.get(k) for k in ("pv: offloads in the guest", "pv: offloads of the TAP", "pv: driver")],
+          ["rx-checksumming", "tx-checksumming", "pvk_net"])
+    lines = table.render(result).splitlines()
+    rows = [r.split() for r in lines if "exits per MB" in r]
+    equal("net: the table has exits per MB of the columns and their ratio", rows[0][-4:],
+          ["100", "10.0", "-", "~0.1×"])
+    at = next(n for n, r in enumerate(lines) if "exits per MB" in r)
+    equal("net: under them the ratio to the emulated column", lines[at + 1].split(),
+          ["to", "unmodified", "~0.1×"])
+    check("net: a rate's chart", any("stream-out" in r and "█" in r for r in lines))
+    text = page.render(result)
+    seen = look(text)
+    equal("net: every element of the page is closed", (seen.bad, seen.open), ([], []))
+    check("net: registers of the emulated NIC are on the page", "e1000 TDT" in seen.text)
+    check("net: no figure of the page is broken",
+          not re.search(r"\b(nan|inf|None)\b", seen.text), seen.text)
+    check("net: the page speaks of the network, not of the disk",
+          "Network" in seen.text and "disk" not in seen.text)
+
+
+def test_net_plan():
+    text = net.job_lines(NET_JOBS, 1.5, 2, plan.marks).splitlines()
+    equal("net: a line for each round", (text[0], text[1], len(text)),
+          ("0 stream-out 1.5 10 11", "0 stream-out 1.5 12 13", 10))
+    its = dict(NET_PLAN, vm="VM", kernel="K", initrd="I", poll_us=None)
+    a, b = (guests.argv(k, its, "D", "S") for k in ("unmodified", "pv"))
+    equal("net: unmodified and pv differ in one word",
+          [(x, y) for x, y in zip(a, b) if x != y] + [len(a) - len(b)], [("none", "all"), 0])
+    check("net: no disk", "--disk" not in a and "--nic" in a, a)
+    a, b = (guests.argv(k, its, "D", "S") for k in ("qemu:virtio", "qemu:vhost"))
+    equal("net: virtio and vhost differ in vhost alone",
+          [(x.replace("vhost=off", ""), y.replace("vhost=on", ""))
+           for x, y in zip(a, b) if x != y].count(
+               (a[a.index("-netdev") + 1].replace("vhost=off", ""),) * 2), 1)
+    own = guests.argv("qemu:vhost", dict(its, offloads="own"), "D", "S")
+    equal("net: equal offloads restrict virtio, own ones do not",
+          ("guest_tso4=off" in b[-1], "guest_tso4=off" in own[-1]), (True, False))
+    opts = cli.parse_args(["--net", "--reference", "qemu", "--without", "unmodified"])
+    equal("net: qemu is virtio without and with vhost", opts.kinds,
+          ["pv", "qemu:virtio", "qemu:vhost"])
+    equal("net: of the block part it is pc", cli.parse_args(["--reference", "qemu"]).kinds,
+          ["unmodified", "pv", "qemu:pc"])
+
+
+def test_net_trace():
+    with tempfile.TemporaryDirectory() as tmp:
+        for pid, name, stat in ((7, "vhost-41", "7 (vhost-41) S" + " 0" * 10 + " 30 20 0"),
+                                (8, "vhost-4", "8 (x) S"), (41, "qemu", "")):
+            os.mkdir(os.path.join(tmp, str(pid)))
+            for file, text in (("comm", name + "\n"), ("stat", stat)):
+                with open(os.path.join(tmp, str(pid), file), "w", encoding="ascii") as f:
+                    f.write(text)
+        equal("vhost: the threads of this VMM alone", trace.vhost_threads(41, tmp), [7])
+        tick = 10**9 // os.sysconf("SC_CLK_TCK")
+        equal("vhost: CPU time in ticks", trace.thread_cpu_ns(7, tmp), 50 * tick)
+        with open(os.path.join(tmp, "7/schedstat"), "w", encoding="ascii") as f:
+            f.write("123456 9 9\n")
+        equal("vhost: CPU time in ns where there is one", trace.thread_cpu_ns(7, tmp), 123456)
+        equal("vhost: a thread that has ended has none", trace.thread_cpu_ns(99, tmp), 0)
+
+
 def test_plan():
     seen = set()
     jobs = plan.jobs(False, True)
@@ -390,8 +555,13 @@ def test_command():
         for option, value in (("--runs", "0"), ("--runs", "x"), ("--rounds", "11"),
                               ("--cpus", "5"), ("--memory", "1"), ("--seconds", "nan"),
                               ("--only", "net"), ("--reference", "xen"),
-                              ("--reference", "qemu:z")):
+                              ("--reference", "qemu:z"), ("--reference", "qemu:vhost"),
+                              ("--offloads", "all"), ("--without", "qemu")):
             refused(f"{option} {value}", 2, option, option, value)
+        refused("a disk's column of the network", 2, "--reference", "--net", "--reference",
+                "qemu:ide")
+        refused("no column left", 2, "--without", "--without", "pvkit", "--without",
+                "unmodified")
         refused("a result that is not there", 1, "No such file", "--show", at("none"),
                 "--html", out)
         refused("a result that is no JSON", 1, "not JSON", "--show", at("a", "{"), "--html", out)
@@ -412,6 +582,7 @@ def test_command():
 
 def main():
     for test in (test_console, test_counts, test_runs, test_statistics, test_output, test_plan,
+                 test_net_figures, test_net_runs, test_net_output, test_net_plan, test_net_trace,
                  test_progress, test_command):
         test()
     print(f"1..{count}")

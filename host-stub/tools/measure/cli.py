@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 
-from . import MeasureError, guests, page, parse, plan, progress, stats, table, worker
+from . import MeasureError, guests, net, page, parse, plan, progress, stats, table, worker
 
 EPILOG = """\
 examples:
@@ -19,6 +19,7 @@ examples:
   pvkit measure --quick                  one run each, fewer and shorter jobs: 2 minutes
   pvkit measure --reference qemu         also QEMU with virtio-blk, same KVM
   pvkit measure --only boot --runs 10 --json boot.json
+  pvkit measure --net --quick --reference qemu   the network instead of the disk
   pvkit measure --show result.json       render an earlier result again
 
 exit status: 0 all runs worked; 1 at least one did not (shown), or nothing could be
@@ -44,13 +45,20 @@ def number(low, high, kind=int):
     return check
 
 
-def reference(text):
-    vmm, _, machine = text.partition(":")
-    machine = machine or "pc"
-    if vmm != "qemu" or machine not in guests.MACHINES:
-        raise argparse.ArgumentTypeError(
-            f"'{text}': want qemu, or qemu:MACHINE with {', '.join(guests.MACHINES)}")
-    return f"qemu:{machine}"
+def references(texts, on_net, error):
+    """The kinds that --reference names, each once."""
+    machines = net.MACHINES if on_net else guests.MACHINES
+    found = []
+    for text in texts:
+        vmm, _, machine = text.partition(":")
+        if vmm != "qemu" or (machine and machine not in machines):
+            error(f"argument --reference: '{text}': want qemu, or qemu:MACHINE with "
+                  + ", ".join(machines))
+        if not machine:
+            found += ["qemu:virtio", "qemu:vhost"] if on_net else ["qemu:pc"]
+        else:
+            found.append(f"qemu:{machine}")
+    return list(dict.fromkeys(found))
 
 
 def parse_args(argv):
@@ -66,9 +74,16 @@ def parse_args(argv):
                    help="boot: no I/O jobs; io: leave the boot out of the report")
     p.add_argument("--seconds", metavar="SEC", type=number(1, 600, float),
                    help="length of each I/O job (default 10; with --quick 1)")
-    p.add_argument("--reference", metavar="VMM", action="append", type=reference, default=[],
+    p.add_argument("--net", action="store_true",
+                   help="measure the network instead of the disk: e1000 and pvkit on one TAP")
+    p.add_argument("--offloads", choices=("equal", "own"), default="equal",
+                   help="with --net: in all columns what e1000 has (default), or each NIC's own")
+    p.add_argument("--reference", metavar="VMM", action="append", default=[],
                    help="also qemu (the same as qemu:pc), qemu:q35, qemu:microvm (virtio-blk), "
-                        "qemu:ide; may be given more than once")
+                        "qemu:ide; with --net qemu:virtio, qemu:vhost (qemu is both), "
+                        "qemu:e1000; may be given more than once")
+    p.add_argument("--without", metavar="COLUMN", action="append", default=[],
+                   choices=("unmodified", "pvkit"), help="leave out unmodified, or pvkit")
     p.add_argument("--cpus", metavar="N", type=number(1, 4), default=1,
                    help="virtual CPUs of each guest (default 1)")
     p.add_argument("--memory", metavar="MIB", type=number(256, 3072), default=512,
@@ -89,14 +104,23 @@ def parse_args(argv):
     opts.runs = opts.runs or (1 if opts.quick else 5)
     opts.seconds = opts.seconds or (1.0 if opts.quick else 10.0)
     opts.rounds = opts.rounds or (3 if opts.quick else 1)
-    opts.kinds = ["unmodified", "pv"] + list(dict.fromkeys(opts.reference))
+    opts.kinds = [k for k, name in (("unmodified", "unmodified"), ("pv", "pvkit"))
+                  if name not in opts.without]
+    opts.kinds += references(opts.reference, opts.net, p.error)
+    if not opts.kinds:
+        p.error("--without leaves no column")
     opts.guest_limit = opts.guest_limit or int(
-        100 + 5 * opts.seconds * opts.rounds * len(plan.JOBS))
+        100 + 5 * opts.seconds * opts.rounds * len(net.JOBS if opts.net else plan.JOBS))
     return opts
 
 
 def reproduce(argv):
     return "host-stub/tools/pvkit measure " + " ".join(shlex.quote(a) for a in argv)
+
+
+# A network of its own for TAP and server; who is not root becomes so in a user namespace.
+NAMESPACE = ["sh", "-c", 'u=; [ "$(id -u)" = 0 ] || u=--map-root-user; '
+             'exec unshare --net $u -- "$@"', "sh"]
 
 
 def run_box(box, shown):
@@ -139,7 +163,7 @@ def measure(opts, argv, shown):
     """Runs everything; the result as docs/MEASURE.md describes it."""
     build = os.path.join(plan.TOP, "build/measure")
     with alone(build), tempfile.TemporaryDirectory(prefix="run-", dir=build) as out:
-        shown.step("makes the guest ready: kernel, initrd, fio")
+        shown.step("makes the guest ready: kernel, initrd, load")
         the_plan = plan.prepare(opts)
         if os.getloadavg()[0] > 0.5 * (os.cpu_count() or 1):
             shown.say(f"note: this machine is busy (load {os.getloadavg()[0]:.1f}): "
@@ -151,6 +175,7 @@ def measure(opts, argv, shown):
         shown.step("starts where KVM is (tests/rig/box)")
         status = run_box(
             [os.path.join(plan.RIG, "box"), "--out", out, "--timeout", str(limit), "--",
+             *(NAMESPACE if opts.net else []),
              sys.executable, "-S", "-B", os.path.join(plan.TOP, "host-stub/tools/pvkit-measure"),
              "--worker", path], shown)
         try:

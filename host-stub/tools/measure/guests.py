@@ -6,9 +6,11 @@ Kinds:
     pv		pvkit-vm --offer all: the same machine, and pvkit offered
     qemu:M	QEMU, machine M: pc, q35 (virtio-pci), microvm (virtio-mmio), or
 		ide (machine pc with its emulated IDE disk)
+    of the network part: virtio, vhost (virtio-net, vhost in the kernel), e1000,
+		all on machine pc
 
-All have the same kernel, initrd, command line, memory, CPUs and disk image; the
-image is written through the page cache by all of them.
+All have the same kernel, initrd, command line, memory, CPUs and disk image, which
+is written through the page cache by all of them; or, with --net, the same TAP.
 """
 
 import os
@@ -17,7 +19,7 @@ import signal
 import subprocess
 import time
 
-from . import trace
+from . import net, trace
 
 MACHINES = ("pc", "q35", "microvm", "ide")
 SILENCE = 90	# seconds without a word after which a guest hangs, jobs come on top
@@ -25,27 +27,32 @@ TAIL = 12	# lines of the console kept of a run that failed
 
 
 def cmdline(plan):
+    if plan.get("part") == "net":
+        return f"{plan['cmdline']} PVM_OFFLOADS={plan['offloads']}"
     kib = (os.path.getsize(plan["archive"]) + 1023) // 1024 if plan["archive"] else 0
     return f"{plan['cmdline']} PVM_IO={kib}"
 
 
 def argv(kind, plan, image, stats):
     """The VMM's command line. stats: where pvkit-vm shall write its account."""
+    on_net = plan.get("part") == "net"
     if kind in ("unmodified", "pv"):
         polling = ["--poll-us", str(plan["poll_us"])] if plan["poll_us"] is not None else []
         return [plan["vm"], "--kernel", plan["kernel"], "--initrd", plan["initrd"],
                 "--append", cmdline(plan), "--memory", f"{plan['memory']}M",
-                "--cpus", str(plan["cpus"]), "--disk", image,
+                "--cpus", str(plan["cpus"]), *(net.stub_args() if on_net else ["--disk", image]),
                 "--offer", "all" if kind == "pv" else "none",
                 "--console", "stdio", "--stats", stats,
                 "--time-limit", str(plan["guest_limit"]), "--no-reboot"] + polling
     machine = kind.partition(":")[2]
-    options = {"microvm": "microvm,rtc=on,acpi=on", "ide": "pc"}.get(machine, machine)
+    options = {"microvm": "microvm,rtc=on,acpi=on", "q35": "q35"}.get(machine, "pc")
     base = ["qemu-system-x86_64", "-machine", options, "-accel", "kvm", "-cpu", "host",
             "-m", str(plan["memory"]), "-smp", str(plan["cpus"]), "-nodefaults",
             "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio",
-            "-kernel", plan["kernel"], "-initrd", plan["initrd"], "-append", cmdline(plan),
-            "-drive", f"if=none,id=d0,file={image},format=raw,cache=writeback,aio=io_uring"]
+            "-kernel", plan["kernel"], "-initrd", plan["initrd"], "-append", cmdline(plan)]
+    if on_net:
+        return base + net.qemu_args(machine, plan["offloads"])
+    base += ["-drive", f"if=none,id=d0,file={image},format=raw,cache=writeback,aio=io_uring"]
     if machine == "ide":
         return base + ["-device", "ide-hd,drive=d0,bus=ide.0"]
     device = "virtio-blk-device" if machine == "microvm" else "virtio-blk-pci"

@@ -82,14 +82,15 @@ def tile(title, a, b, word, note=""):
 def in_words(job, here):
     """What the two charts of a job show, as a sentence."""
     a, b = here.get("unmodified"), here.get("pv")
-    key = "mb_s" if job["bs"] == "1m" else "iops"
+    key, _, what, exits, name = table.headline(job)
     if not a or not b:
         return ""
-    what = "the throughput" if key == "mb_s" else "the I/O per second"
-    words = f"With pvkit {table.times(stats.ratio(b[key], a[key]))} {what} of the unmodified guest"
-    if a["exits_per_io"] and b["exits_per_io"]:
-        words += f", {table.number(b['exits_per_io']['median'])} instead of " \
-                 f"{table.number(a['exits_per_io']['median'])} exits for an I/O"
+    what = what if what.startswith("I/O") else what.lower()
+    words = f"With pvkit {table.times(stats.ratio(b[key], a[key]))} the {what} of the " \
+            "unmodified guest"
+    if a[exits] and b[exits]:
+        words += f", {table.number(b[exits]['median'])} instead of " \
+                 f"{table.number(a[exits]['median'])} {name}"
     return f"<p>{words}.</p>"
 
 
@@ -99,6 +100,16 @@ def tiles(result):
     if not a or not b:
         return ""
     out = ""
+    if result.get("part") == "net":
+        for job in result["jobs"]:
+            x, y = a["jobs"].get(job["name"]), b["jobs"].get(job["name"])
+            if x and y and job["name"] in ("stream-out", "rr", "udp-out"):
+                _, unit, title, exits, name = table.headline(job)
+                out += tile(f"{title}: {job['title']}", x["rate"], y["rate"], "more",
+                            f" {unit}")
+                if x[exits] and y[exits]:
+                    out += tile(f"{name}: {job['title']}", x[exits], y[exits], "fewer")
+        return f'<div class="tiles">{out}</div>'
     if a["boot"] and b["boot"] and result.get("only") != "io":
         out += tile("exits to user space, boot", a["boot"]["exits_user"],
                     b["boot"]["exits_user"], "fewer")
@@ -114,10 +125,10 @@ def tiles(result):
     return f'<div class="tiles">{out}</div>'
 
 
-def figures(rows, found, kinds):
-    """A table of medians with their ranges; found[kind] is {metric: spread}."""
+def figures(rows, found, kinds, base=None):
+    """A table of medians with ranges; found[kind] is {metric: spread}; base: as table.compare."""
     out = "<tr><th></th>" + "".join(f"<th>{escape(table.label(k))}</th>" for k in kinds)
-    both = "pv" in kinds and "unmodified" in kinds
+    both = "pv" in kinds and "unmodified" in kinds and not base
     out += ("<th>pvkit / unmod.</th>" if both else "") + "</tr>"
     for key, title, unit in rows:
         cells = {k: (found.get(k) or {}).get(key) for k in kinds}
@@ -128,7 +139,11 @@ def figures(rows, found, kinds):
             s = cells[k]
             out += "<td class=dim>–</td>" if not s else f"<td>{table.number(s['median'])}" + (
                 f"<small>{table.number(s['min'])}…{table.number(s['max'])}</small>"
-                if s["n"] > 1 else "") + "</td>"
+                if s["n"] > 1 else "")
+            r = stats.ratio(s, cells[base]) if s and base and k != base else None
+            out += f"<small>{escape(table.times(r))} {escape(table.label(base))}</small>" if r \
+                else ""
+            out += "</td>" if s else ""
         if both:
             out += f"<td>{escape(table.times(stats.ratio(cells['pv'], cells['unmodified'])))}</td>"
         out += "</tr>"
@@ -156,17 +171,17 @@ def reasons(found, kinds, name, scale=None):
     return chart.stacked(name, rows, parts)
 
 
-def timeline(found, kinds):
+def timeline(found, kinds, then):
+    """then: what the boot ends with."""
     rows = []
     for k in kinds:
         boot = found[k]["boot"]
-        if boot and boot.get("init_s") and boot.get("disk_s"):
+        ready = boot and (boot.get("disk_s") or boot.get("net_s"))
+        if ready and boot.get("init_s"):
             init = boot["init_s"]["median"]
             rows.append((table.label(k), {"power-on to /init": init,
-                                          "/init to a usable disk":
-                                              boot["disk_s"]["median"] - init}))
-    return chart.stacked("boot timeline", rows, [("power-on to /init", "s0"),
-                                                 ("/init to a usable disk", "s1")], "s")
+                                          then: ready["median"] - init}))
+    return chart.stacked("boot timeline", rows, [("power-on to /init", "s0"), (then, "s1")], "s")
 
 
 def ports(result, found, kinds, limit=12):
@@ -192,8 +207,12 @@ def boot_section(result):
     if result.get("only") == "io" or not any(found[k]["boot"] for k in kinds):
         return ""
     boots = {k: found[k]["boot"] for k in kinds}
+    on_net = result.get("part") == "net"
     return "<h2>Boot</h2><p class=dim>From the guest's first instruction to /init, and on to the " \
-           "first block read from the disk. Lower is better.</p>" + timeline(found, kinds) \
+           + ("first connection to the host" if on_net else "first block read from the disk") \
+           + ". Lower is better.</p>" \
+           + timeline(found, kinds, "/init to the first connection" if on_net
+                      else "/init to a usable disk") \
         + figures(table.BOOT_ROWS, boots, kinds) + "<h3>Exits by reason</h3>" \
         + reasons(boots, kinds, "exits by reason, boot") + ports(result, found, kinds)
 
@@ -202,25 +221,48 @@ def io_section(result):
     found, kinds = result["summary"], result["kinds"]
     if not result["jobs"]:
         return ""
-    out = "<h2>Block I/O</h2><p class=dim>fio in the guest, on the same image; whiskers from the " \
-          "lowest to the highest run.</p>"
+    on_net = result.get("part") == "net"
+    out = "<h2>" + ("Network" if on_net else "Block I/O") + "</h2><p class=dim>" + (
+        "Guest to its host over one TAP; unmodified is the emulated 82540EM with the stock driver "
+        "e1000" if on_net else "fio in the guest, on the same image") \
+        + "; whiskers from the lowest to the highest run.</p>"
     for job in result["jobs"]:
         here = {k: found[k]["jobs"].get(job["name"]) for k in kinds}
         if not any(here.values()):
             continue
-        key, unit, title = ("mb_s", "MB/s", "Throughput") if job["bs"] == "1m" \
-            else ("iops", "", "I/O per second")
+        key, unit, title, exits, name = table.headline(job)
         rows = [(table.label(k), cls(kinds, k), here[k] and here[k][key]) for k in kinds]
         out += f"<h3>{escape(job['title'])}</h3>{in_words(job, here)}<small>{title}, higher is better</small>"
         out += chart.bars(f"{job['title']}: {title}", rows, unit)
-        rows = [(table.label(k), cls(kinds, k), here[k] and here[k]["exits_per_io"])
+        rows = [(table.label(k), cls(kinds, k), here[k] and here[k][exits])
                 for k in kinds]
         if any(s for _, _, s in rows):
-            out += "<small>Exits per I/O, lower is better</small>"
-            out += chart.bars(f"{job['title']}: exits per I/O", rows)
-        out += "<details><summary>All figures</summary>" + figures(table.IO_ROWS, here, kinds)
+            out += f"<small>{escape(name[0].upper() + name[1:])}, lower is better</small>"
+            out += chart.bars(f"{job['title']}: {name}", rows)
+        out += "<details><summary>All figures</summary>" + figures(
+            table.rows_of(job), here, kinds, table.base_of(kinds) if on_net else None)
+        if on_net:
+            out += f"<small>Exits by reason, per {escape(job['unit'])}</small>" + reasons(
+                here, kinds, f"exits by reason, {job['title']}",
+                {k: here[k]["units"]["median"] for k in kinds if here[k]})
         out += "</details>"
-    return out
+    return out + (registers(found, kinds) if on_net else "")
+
+
+def registers(found, kinds, limit=16):
+    """Accesses that reached pvkit-vm's devices, by register, over the whole run, most first."""
+    maps = {k: found[k].get("registers") or {} for k in kinds}
+    maps = {k: m for k, m in maps.items() if m}
+    names = sorted({n for m in maps.values() for n in m},
+                   key=lambda n: -max(m[n]["median"] if n in m else 0 for m in maps.values()))
+    if not names:
+        return ""
+    out = "<tr><th>register</th>" + "".join(f"<th>{escape(table.label(k))}</th>" for k in maps)
+    for n in names[:limit]:
+        out += f"</tr><tr><td>{escape(n)}</td>" + "".join(
+            f"<td>{table.number(m[n]['median'] if n in m else 0)}</td>" for m in maps.values())
+    return "<h3>Accesses by device register, whole run</h3>" \
+           f'<div class="wide"><table>{out}</tr></table></div>'
 
 
 def failures(result):

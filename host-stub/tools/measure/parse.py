@@ -14,7 +14,7 @@ import binascii
 import json
 import zlib
 
-from . import MeasureError, guests, plan as plans
+from . import MeasureError, guests, net, plan as plans
 
 FORMAT, VERSION = "pvkit-measure", 1
 MARK_INIT, MARK_DISK = 1, 2
@@ -25,10 +25,12 @@ MARK_INIT, MARK_DISK = 1, 2
 def console(text):
     """
     What the guest said: {'init': s, 'disk_at': s, 'disk': name, 'where': path,
-    'facts': {}, 'fio': {j: document}, 'skipped': {j: why}, 'problem': ''}.
+    'facts': {}, 'fio': {j: document}, 'skipped': {j: why}, 'problem': ''}; of the
+    network part 'net_at': s, 'nic': {name, driver, where}, 'net': {j: [line]}.
     """
     said = {"init": None, "disk_at": None, "disk": "", "where": "", "facts": {}, "fio": {},
-            "skipped": {}, "problem": ""}
+            "skipped": {}, "problem": "", "net_at": None, "nic": {}, "net": {}}
+    times = {"PVM-INIT": "init", "PVM-DISK-AT": "disk_at", "PVM-NET-AT": "net_at"}
     done, number, packed = False, None, []
     for line in text.replace("\r", "").splitlines():
         word, _, rest = line.strip().partition(" ")
@@ -39,9 +41,9 @@ def console(text):
             else:
                 said["fio"][number] = document
             number, packed = None, []
-        elif word in ("PVM-INIT", "PVM-DISK-AT"):
+        elif word in times:
             try:
-                said["init" if word == "PVM-INIT" else "disk_at"] = float(rest)
+                said[times[word]] = float(rest)
             except ValueError:
                 said["problem"] = said["problem"] or f"'{line}' has no time"
         elif word == "PVM-DISK":
@@ -49,7 +51,12 @@ def console(text):
         elif word == "PVM-FACT":
             name, _, value = rest.partition(" ")
             said["facts"][name] = value
-        elif word in ("PVM-FIO", "PVM-SKIP"):
+        elif word == "PVM-NIC":
+            said["nic"] = dict(zip(("name", "driver", "where"), rest.split(" ", 2)))
+        elif word == "PVM-NET" and rest.partition(" ")[0].isdigit():
+            first, _, result_of_net = rest.partition(" ")
+            said["net"].setdefault(int(first), []).append(result_of_net)
+        elif word in ("PVM-FIO", "PVM-SKIP", "PVM-NET"):
             first, _, why = rest.partition(" ")
             if not first.isdigit():
                 said["problem"] = said["problem"] or f"'{line}' has no job number"
@@ -180,15 +187,37 @@ def port_names(document):
 
 
 def round_figures(figures, own, traced, ends):
-    """figures with what was counted between the two marks, and that for each I/O."""
+    """
+    figures with what was counted between the two marks, and that for each I/O
+    or, of the network, for each unit.
+    """
     counts = merged(phase(own, *ends), phase(traced, *ends))
     if counts:
-        figures.update(counts)
-        ios = figures["ios"]
-        figures["exits_per_io"] = None if counts["exits"] is None else counts["exits"] / ios
-        figures["user_per_io"] = counts["exits_user"] / ios
-        figures["cpu_us_per_io"] = counts["cpu_s"] * 1e6 / ios
+        seconds = figures["seconds"]
+        figures.update(counts, seconds=seconds, between_marks_s=counts["seconds"])
+        one, n = ("io", figures["ios"]) if "ios" in figures else ("unit", figures["units"])
+        figures["exits_per_" + one] = None if counts["exits"] is None else counts["exits"] / n
+        figures["user_per_" + one] = counts["exits_user"] / n
+        figures["cpu_us_per_" + one] = counts["cpu_s"] * 1e6 / n
     return figures
+
+
+def rounds_of(job, said, plan):
+    """The figures of each round of a job as the guest's tool says; None without a result."""
+    j, rounds = job["number"], plan["rounds"]
+    if part_of(plan) == "net":
+        lines = said["net"].get(j, [])
+        if len(lines) > rounds:
+            raise ValueError(f"{job['name']}: {len(lines)} rounds, want {rounds}")
+        return [net.figures(line) for line in lines] if len(lines) == rounds else None
+    if j not in said["fio"]:
+        return None
+    return [fio_figures(said["fio"][j], which) for which in range(rounds)]
+
+
+def part_of(document):
+    """"disk" or "net", of a plan or a result; those of old do not say it."""
+    return document.get("part", "disk")
 
 
 # --- a run -------------------------------------------------------------------------
@@ -197,34 +226,39 @@ def run_figures(raw, plan):
     """One run as docs/MEASURE.md describes it; 'problem' is '' or why it is void."""
     said = console(raw["console"])
     run = {"kind": raw["kind"], "number": raw["number"], "seconds": raw["seconds"],
-           "argv": raw.get("argv", []), "facts": dict(said["facts"], disk=said["where"]),
+           "argv": raw.get("argv", []), "facts": dict(said["facts"]),
            "boot": None, "jobs": {}, "skipped": {}, "registers": [],
            "problem": raw["problem"] or said["problem"], "console_tail": []}
+    on_net = part_of(plan) == "net"
+    run["facts"].update({"driver": said["nic"].get("driver", ""),
+                         "nic": said["nic"].get("where", "")} if on_net
+                        else {"disk": said["where"]})
     own, traced = {}, trace_points(raw.get("trace"))
     try:
         if raw.get("stub"):
             own = stub_points(raw["stub"])
             run["registers"] = raw["stub"]["boots"][0].get("registers", [])
             run["pv"] = raw["stub"]["boots"][0].get("pv")
-        run["problem"] = run["problem"] or face_problem(raw["kind"], said)
+        run["problem"] = run["problem"] or (net.face_problem if on_net
+                                            else face_problem)(raw["kind"], said)
         boot = merged(phase(own, None, MARK_DISK), phase(traced, None, MARK_DISK))
         if boot:
             points = own or traced
             boot["init_s"] = points.get(MARK_INIT, {}).get("t")
-            boot["disk_s"] = boot.pop("seconds")
+            boot["net_s" if on_net else "disk_s"] = boot.pop("seconds")
             run["boot"] = boot
         for job in plan["jobs"]:
             name, j = job["name"], job["number"]
             if j in said["skipped"]:
                 run["skipped"][name] = said["skipped"][j]
                 continue
-            if j not in said["fio"]:
+            rounds = rounds_of(job, said, plan)
+            if rounds is None:
                 run["problem"] = run["problem"] or f"no result of {name}"
                 continue
             run["jobs"][name] = [
-                round_figures(fio_figures(said["fio"][j], which), own, traced,
-                              plans.marks(j, which, plan["rounds"]))
-                for which in range(plan["rounds"])]
+                round_figures(figures, own, traced, plans.marks(j, which, plan["rounds"]))
+                for which, figures in enumerate(rounds)]
     except (KeyError, ValueError, TypeError, IndexError) as e:
         run["problem"] = run["problem"] or f"result not understood: {e}"
     if run["problem"]:
@@ -248,8 +282,10 @@ def result(plan, raw):
     """All runs of a measurement, with its conditions."""
     conditions = dict(plan["conditions"])
     conditions.update(raw["conditions"])
-    conditions["guest"] = f"{plan['cpus']} vCPU, {plan['memory']} MiB, disk image of " \
-                          f"{plan['disk_mib']} MiB in memory, host page cache"
+    on_net = part_of(plan) == "net"
+    conditions["guest"] = f"{plan['cpus']} vCPU, {plan['memory']} MiB, " + (
+        "TAP with the host's end in a network namespace of its own" if on_net else
+        f"disk image of {plan['disk_mib']} MiB in memory, host page cache")
     conditions["guest command line"] = plan["cmdline"]
     for r in raw["runs"]:
         config = (r.get("stub") or {}).get("config")
@@ -265,14 +301,19 @@ def result(plan, raw):
         if r.get("stub"):
             names.update(port_names(r["stub"]))
     seconds = plan["seconds"]
-    if plan["jobs"]:
+    if plan["jobs"] and on_net:
+        conditions["load"] = f"net.c, one connection, guest {net.GUEST} to {net.HOST}; " \
+                             f"{plan['rounds']} round(s) of {seconds:g} s of each job in a run"
+    elif plan["jobs"]:
         conditions["I/O"] = f"fio, io_uring, direct=1, scheduler none; {plan['rounds']} round(s) " \
                              f"of {seconds:g} s of each job in a run"
     for r in runs:
-        for fact in ("clocksource", "queues", "io_poll"):
+        for fact in ("clocksource", "queues", "io_poll", "mtu", "qdisc", "congestion"):
             if fact in r["facts"]:
                 conditions[f"{r['kind']}: guest {fact}"] = r["facts"][fact]
-    return {"format": FORMAT, "version": VERSION, "conditions": conditions,
+    if on_net:
+        conditions.update(net.offload_conditions(zip(raw["runs"], runs), plan))
+    return {"format": FORMAT, "version": VERSION, "part": part_of(plan), "conditions": conditions,
             "kinds": plan["kinds"], "jobs": plan["jobs"], "repetitions": plan["runs"], "rounds": plan["rounds"],
             "ports": {f"{p:#x}": n for p, n in sorted(names.items())}, "runs": runs}
 

@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import tempfile
 
-from . import MeasureError
+from . import MeasureError, net
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(os.path.realpath(__file__)), "../../.."))
 RIG = os.path.join(TOP, "tests/rig")
@@ -231,10 +231,10 @@ def kernel_dir():
     return path, images[0]
 
 
-def modules(release):
+def modules(release, names):
     """Paths of pvkit's modules for this kernel; MeasureError when they are not there."""
     found = []
-    for name in PVKIT_MODULES:
+    for name in names:
         path = os.path.join(TOP, "build/modules", name)
         if not os.path.exists(path):
             raise MeasureError(f"build/modules/{name} is not there: run make modules")
@@ -246,12 +246,22 @@ def modules(release):
     return found
 
 
-def build_initrd(build, directory, mark, kos):
-    argv = [os.path.join(RIG, "mkinitrd"), "--init", os.path.join(GUEST, "init"),
-            "--kernel-dir", directory, "--modules", MODULES, "--file", f"{mark}:/bin/mark"]
+def build_net(build):
+    out = os.path.join(build, "net")
+    command(["gcc", "-std=gnu11", "-O2", "-static", "-s", "-Wl,--build-id=none", "-o", out]
+            + [os.path.join(GUEST, n) for n in ("net.c", "net_conn.c", "net_load.c")],
+            "building net")
+    return out
+
+
+def build_initrd(build, directory, init, names, kos, more):
+    """The guest's initrd: its init, stock modules by name, modules by path, more words."""
+    argv = [os.path.join(RIG, "mkinitrd"), "--init", os.path.join(GUEST, init),
+            "--kernel-dir", directory, "--modules", names,
+            "--file", f"{build_mark(build)}:/bin/mark"] + more
     for ko in kos:
         argv += ["--ko", ko]
-    out = os.path.join(build, "initrd.cpio.gz")
+    out = os.path.join(build, f"{init}rd.cpio.gz")
     command(argv + ["-o", out], "the guest's initrd")
     return out
 
@@ -272,6 +282,32 @@ def commit():
     return p.stdout.strip() if p.returncode == 0 else ""
 
 
+def prepare_disk(opts, build, directory, kos):
+    """What the plan says of the block part."""
+    initrd = build_initrd(build, directory, "init", MODULES, kos, [])
+    chosen = jobs(opts.quick, opts.only != "boot")
+    archive = build_archive(build, chosen, opts.seconds, opts.rounds) if chosen else None
+    return {"part": "disk", "jobs": chosen, "initrd": initrd, "archive": archive,
+            "disk_mib": opts.disk, "cmdline": CMDLINE}
+
+
+def prepare_net(opts, build, directory, kos):
+    """What the plan says of the network part."""
+    for tool in ("ip", "ethtool", "unshare"):
+        if not shutil.which(tool, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin"):
+            raise MeasureError(f"{tool} is not installed: run tests/rig/setup")
+    chosen = net.jobs(opts.only != "boot")
+    lines = os.path.join(build, "net-jobs")
+    with open(lines, "w", encoding="ascii") as f:
+        f.write(net.job_lines(chosen, opts.seconds, opts.rounds, marks))
+    tool = build_net(build)
+    initrd = build_initrd(build, directory, "init-net", net.MODULES, kos,
+                          ["--file", f"{tool}:/bin/net", "--file", f"{lines}:/jobs",
+                           "--bin", "ethtool"])
+    return {"part": "net", "jobs": chosen, "initrd": initrd, "net": tool,
+            "offloads": opts.offloads, "cmdline": net.CMDLINE}
+
+
 def prepare(opts):
     """Builds all, and returns the plan that the worker follows (a dict for JSON)."""
     build = os.path.join(TOP, "build/measure")
@@ -287,16 +323,18 @@ def prepare(opts):
                            "--reference out")
     if stub:	# a copy, as a make while the guests run must not change what is measured
         vm = shutil.copy(vm, os.path.join(build, "pvkit-vm"))
-    initrd = build_initrd(build, directory, build_mark(build), modules(release) if stub else [])
-    chosen = jobs(opts.quick, opts.only != "boot")
-    archive = build_archive(build, chosen, opts.seconds, opts.rounds) if chosen else None
-    return {
-        "kinds": list(opts.kinds), "runs": opts.runs, "jobs": chosen, "quick": opts.quick,
-        "seconds": opts.seconds, "rounds": opts.rounds, "kernel": image, "release": release, "initrd": initrd,
-        "archive": archive, "vm": vm, "memory": opts.memory, "cpus": opts.cpus,
-        "disk_mib": opts.disk, "poll_us": opts.poll_us, "cmdline": CMDLINE,
-        "guest_limit": opts.guest_limit,
+    if opts.net:
+        parts = prepare_net(opts, build, directory, modules(release, net.PVKIT_MODULES)
+                            if "pv" in opts.kinds else [])
+    else:
+        parts = prepare_disk(opts, build, directory,
+                             modules(release, PVKIT_MODULES) if stub else [])
+    return dict(parts, **{
+        "kinds": list(opts.kinds), "runs": opts.runs, "quick": opts.quick,
+        "seconds": opts.seconds, "rounds": opts.rounds, "kernel": image, "release": release,
+        "vm": vm, "memory": opts.memory, "cpus": opts.cpus,
+        "poll_us": opts.poll_us, "guest_limit": opts.guest_limit,
         "conditions": {"commit": commit(), "guest kernel": release,
-                       "initrd sha256": digest(initrd),
+                       "initrd sha256": digest(parts["initrd"]),
                        "load of the machine before": f"{os.getloadavg()[0]:.2f}"},
-    }
+    })

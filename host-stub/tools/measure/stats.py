@@ -7,9 +7,11 @@ normal (docs/MEASURE.md, "Spread").
 
 import statistics
 
-BOOT = ("init_s", "disk_s", "cpu_s", "exits", "exits_user")
+BOOT = ("init_s", "disk_s", "net_s", "cpu_s", "exits", "exits_user")
 JOB = ("iops", "mb_s", "exits_per_io", "user_per_io", "cpu_us_per_io", "lat_mean_us",
        "lat_p50_us", "lat_p90_us", "lat_p99_us", "lat_p999_us")
+NET_JOB = ("rate", "sent_rate", "units", "exits_per_unit", "user_per_unit", "cpu_us_per_unit",
+           "loss_pct", "stalls", "lat_mean_us", "lat_p50_us", "lat_p99_us")
 
 
 def spread(values):
@@ -68,7 +70,7 @@ def summary(result):
             name = job["name"]
             phases = [p for r in good for p in r["jobs"].get(name, [])]
             if phases:
-                jobs[name] = of_phase(phases, JOB)
+                jobs[name] = of_phase(phases, NET_JOB if "unit" in job else JOB)
         boots = [r["boot"] for r in good if r["boot"]]
         found[kind] = {"runs": len(good), "failed": len(runs) - len(good),
                        "boot": of_phase(boots, BOOT) if boots else None, "jobs": jobs,

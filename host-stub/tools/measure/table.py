@@ -6,7 +6,7 @@ the pv guest to the unmodified one. Under a median stands its lowest and highest
 run, when there was more than one.
 """
 
-from . import stats
+from . import net, stats
 
 LABELS = {"unmodified": "unmodified", "pv": "pvkit"}
 BAR = " ▏▎▍▌▋▊▉█"
@@ -14,6 +14,7 @@ BAR = " ▏▎▍▌▋▊▉█"
 BOOT_ROWS = (
     ("init_s", "power-on to /init", "s"),
     ("disk_s", "power-on to a usable disk", "s"),
+    ("net_s", "power-on to the first connection", "s"),
     ("cpu_s", "host CPU time", "s"),
     ("exits", "exits, all", ""),
     ("exits_user", "exits to user space", ""),
@@ -29,9 +30,31 @@ IO_ROWS = (
 )
 
 
+def rows_of(job):
+    """The rows of a job's table: of a unit of the network, or of fio's I/O."""
+    return net.rows(job) if "unit" in job else IO_ROWS
+
+
+def headline(job):
+    """(key of the rate, its unit, its name, key of the exits, their name) of a job."""
+    if "unit" in job:
+        _, _, name, unit = net.UNITS[job["unit"]]
+        return "rate", unit, name.capitalize(), "exits_per_unit", f"exits per {job['unit']}"
+    if job["bs"] == "1m":
+        return "mb_s", "MB/s", "Throughput", "exits_per_io", "exits per I/O"
+    return "iops", "", "I/O per second", "exits_per_io", "exits per I/O"
+
+
+def base_of(kinds):
+    """The column that the others of a network's table are compared with, or None."""
+    return next((k for k in ("unmodified", "qemu:e1000") if k in kinds), None)
+
+
 def label(kind):
     if kind.startswith("qemu:"):
         machine = kind.partition(":")[2]
+        if machine in net.MACHINES:
+            return f"QEMU {machine}"
         return "QEMU pc IDE" if machine == "ide" else f"QEMU {machine} virtio"
     return LABELS.get(kind, kind)
 
@@ -82,8 +105,8 @@ class Text:
         self.lines.append(self.dye(text, code) if code else text)
 
 
-def compare(text, rows, found, kinds, width):
-    """The rows of a table: found[kind] is {metric: spread}."""
+def compare(text, rows, found, kinds, width, base=None):
+    """The rows of a table: found[kind] is {metric: spread}; with base, ratios of all to it."""
     for key, title, unit in rows:
         cells = [(found.get(k) or {}).get(key) for k in kinds]
         if not any(cells):
@@ -95,6 +118,10 @@ def compare(text, rows, found, kinds, width):
         if any(c and c["n"] > 1 for c in cells):
             text.row("", [f"{number(c['min'])}…{number(c['max'])}" if c else "" for c in cells],
                      width, "2")
+        ratios = [stats.ratio(c, cells[kinds.index(base)]) if base and k != base else None
+                  for k, c in zip(kinds, cells)]
+        if any(ratios):
+            text.row(f"  to {label(base)}", [times(r) if r else "" for r in ratios], width, "2")
 
 
 def reasons(text, found, kinds, width, limit=8):
@@ -136,17 +163,19 @@ def render(result, colour=False):
             continue
         text.head(job["title"])
         text.row("", columns, width, "4")
-        compare(text, IO_ROWS, here, kinds, width)
+        compare(text, rows_of(job), here, kinds, width, base_of(kinds) if "unit" in job else None)
     if result["jobs"]:
-        text.head("IOPS")
+        on_net = result.get("part") == "net"
+        text.head("Rates" if on_net else "IOPS")
         for job in result["jobs"]:
+            key = "rate" if on_net else "iops"
             cells = {k: found[k]["jobs"].get(job["name"]) for k in kinds}
-            most = max([s["iops"]["median"] for s in cells.values() if s] or [0])
+            most = max([s[key]["median"] for s in cells.values() if s] or [0])
             for k in kinds:
                 if cells[k]:
-                    value = cells[k]["iops"]["median"]
+                    value = cells[k][key]["median"]
                     text.lines.append(f"  {job['name']:<18} {label(k):<20} "
-                                      f"{number(value):>9} {bar(value, most, 40)}")
+                                      f"{number(value):>9} {bar(value, most, 40)}".rstrip())
     failed = [r for r in result["runs"] if r["problem"]]
     if failed:
         text.head(f"FAILED and repeated: {len(failed)} of {len(result['runs'])} runs; they are in no figure")

@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 
-from . import MeasureError, guests, table, trace
+from . import MeasureError, guests, netrig, table, trace
 
 ATTEMPTS = 3	# of a run whose guest fails
 
@@ -84,6 +84,8 @@ class Steps:
         word, _, rest = line.partition(" ")
         if word == "PVM-DISK-AT":
             print("@step has its disk", flush=True)
+        elif word == "PVM-NET-AT":
+            print("@step is connected", flush=True)
         elif word == "PVM-JOB" and rest in self.jobs:
             print(f"@step {self.jobs[rest]['title']}", flush=True)
 
@@ -96,7 +98,15 @@ def one_run(kind, plan, image, stats, why, steps):
     """One guest from power-on to its end; what it and its VMM left, raw."""
     if os.path.exists(stats):
         os.unlink(stats)
-    run = guests.run(kind, plan, image, stats, not why, steps.line)
+    if plan.get("part") == "net":
+        with netrig.Rig(plan["net"]) as rig:
+            def on_line(line):
+                rig.line(line)
+                steps.line(line)
+            run = guests.run(kind, plan, image, stats, not why, on_line)
+        run["tap"] = rig.facts
+    else:
+        run = guests.run(kind, plan, image, stats, not why, steps.line)
     run["argv"] = guests.argv(kind, plan, "DISK", "STATS.json")
     if os.path.exists(stats):
         try:
@@ -118,12 +128,15 @@ def main(path):
     shm = "/dev/shm"
     if not os.access(shm, os.W_OK):
         raise MeasureError(f"{shm} is not writable: the disk image is to stand in memory")
-    if shutil.disk_usage(shm).free < (plan["disk_mib"] + 64) << 20:
-        raise MeasureError(f"{shm} has no room for an image of {plan['disk_mib']} MiB: "
-                           "give a smaller --disk")
+    mib = plan.get("disk_mib", 0)
+    if shutil.disk_usage(shm).free < (mib + 64) << 20:
+        raise MeasureError(f"{shm} has no room for an image of {mib} MiB: give a smaller --disk")
     with tempfile.TemporaryDirectory(prefix="pvkit-measure-", dir=shm) as tmp:
         image = os.path.join(tmp, "disk.raw")
-        guests.make_image(image, plan)
+        if plan.get("part") == "net":
+            netrig.prepare(plan["kinds"])
+        else:
+            guests.make_image(image, plan)
         for number in range(plan["runs"]):
             # Each kind takes each place in turn: a place may be a warm or a quiet one.
             first = number % len(plan["kinds"])
