@@ -6,7 +6,7 @@
  *
  * Signals come through a signalfd, so no handler runs: SIGTERM presses the
  * power button, a second one or SIGINT ends at once, SIGHUP looks at the
- * disks' sizes again.
+ * disks' sizes again, SIGUSR2 unplugs the NICs' cables and plugs them in again.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "backend/blk.h"
+#include "backend/net.h"
 #include "backend/worker.h"
 #include "emu/console.h"
 #include "emu/emu.h"
@@ -47,6 +48,7 @@ struct host {
 	char *boot[BOOTS_KEPT];	/* accounts of power-ons, JSON */
 	unsigned int boots;
 	bool button_pressed;
+	bool unplugged;		/* the NICs' links are down by SIGUSR2 */
 	int signal;		/* that ended it */
 };
 
@@ -108,6 +110,7 @@ static int open_own(struct host *host)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR2);
 	sigaddset(&set, SIGUSR1);	/* the kick: vCPU threads let it in */
 	sigaddset(&set, SIGPIPE);	/* a console that is closed is an error of write(2) */
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
@@ -159,6 +162,31 @@ static int open_disks(struct host *host)
 	return 0;
 }
 
+/* The process of a user-mode network, while there is one thread only. */
+static int fork_networks(struct hs_config *config)
+{
+	for (unsigned int i = 0; i < config->nics; i++) {
+		struct hs_nic_config *nic = &config->nic[i];
+
+		if (nic->kind != HS_NIC_USER)
+			continue;
+		if (hs_net_user_fork(nic, &nic->fd[0]) < 0)
+			return HS_EXIT_NIC;
+		nic->fds = 1;
+	}
+	return 0;
+}
+
+static int open_nics(struct host *host)
+{
+	const struct hs_config *config = host->hs.config;
+
+	for (unsigned int i = 0; i < config->nics; i++)
+		if (hs_net_open(&host->hs.net[i], &config->nic[i], i, config->poll_ns) < 0)
+			return HS_EXIT_NIC;
+	return 0;
+}
+
 static void on_signal(struct host *host, struct hs_vm *vm)
 {
 	struct signalfd_siginfo info;
@@ -167,6 +195,10 @@ static void on_signal(struct host *host, struct hs_vm *vm)
 		if (info.ssi_signo == SIGHUP) {
 			for (unsigned int i = 0; i < host->hs.config->disks; i++)
 				hs_blk_check_size(host->hs.blk[i]);
+		} else if (info.ssi_signo == SIGUSR2) {
+			host->unplugged = !host->unplugged;
+			for (unsigned int i = 0; i < host->hs.config->nics; i++)
+				hs_net_set_link(host->hs.net[i], !host->unplugged);
 		} else if (info.ssi_signo == SIGTERM && !host->button_pressed) {
 			host->button_pressed = true;
 			hs_acpi_power_button(vm);
@@ -287,9 +319,9 @@ static int write_accounts(struct host *host)
 		return 0;
 	hs_stats_cpu(&user, &system);
 	fprintf(f, "{\n\t\"format\": 1,\n\t\"program\": \"pvkit-vm %s\",\n", HS_VERSION);
-	fprintf(f, "\t\"config\": {\"memory\": %llu, \"vcpus\": %u, \"disks\": %u, \"offer\": %llu, "
+	fprintf(f, "\t\"config\": {\"memory\": %llu, \"vcpus\": %u, \"disks\": %u, \"nics\": %u, \"offer\": %llu, "
 		"\"kvm_mask\": %llu, \"poll_ns\": %llu, \"gather_ns\": %llu, \"exit_ns\": %llu},\n", (unsigned long long)config->memory,
-		config->vcpus, config->disks, (unsigned long long)config->pv_offer,
+		config->vcpus, config->disks, config->nics, (unsigned long long)config->pv_offer,
 		(unsigned long long)config->kvm_mask, (unsigned long long)config->poll_ns,
 		(unsigned long long)config->gather_ns,
 		(unsigned long long)host->hs.probe.exit_ns);
@@ -300,6 +332,22 @@ static int write_accounts(struct host *host)
 	for (unsigned int i = 0; i < config->disks; i++) {
 		hs_worker_call(hs_blk_worker(host->hs.blk[i]), thread_ns_on_worker, &ns);
 		fprintf(f, ", {\"name\": \"disk%u\", \"cpu_ns\": %llu}", i, (unsigned long long)ns);
+	}
+	for (unsigned int i = 0; i < config->nics; i++) {
+		struct hs_net_info info;
+
+		hs_net_info(host->hs.net[i], &info);
+		for (unsigned int q = 0; q < info.queues; q++) {
+			hs_worker_call(hs_net_worker(host->hs.net[i], q), thread_ns_on_worker, &ns);
+			fprintf(f, ", {\"name\": \"nic%u-%u\", \"cpu_ns\": %llu}", i, q,
+				(unsigned long long)ns);
+		}
+	}
+	fprintf(f, "],\n\t\"nics\": [");
+	for (unsigned int i = 0; i < config->nics; i++) {
+		fprintf(f, "%s{", i ? ", " : "");
+		hs_net_json(host->hs.net[i], f);
+		fputc('}', f);
 	}
 	fprintf(f, "],\n\t\"power_ons\": %u,\n\t\"boots\": [", host->boots);
 	for (unsigned int i = host->boots - kept; i < host->boots; i++) {
@@ -318,6 +366,9 @@ static int write_accounts(struct host *host)
 
 static void close_all(struct host *host)
 {
+	for (unsigned int i = host->hs.config->nics; i-- > 0;)
+		if (host->hs.net[i])
+			hs_net_close(host->hs.net[i]);
 	for (unsigned int i = host->hs.config->disks; i-- > 0;)
 		if (host->hs.blk[i])
 			hs_blk_close(host->hs.blk[i]);
@@ -371,7 +422,9 @@ int main(int argc, char **argv)
 	status = hs_options(&config, argc, argv);
 	if (status >= 0)
 		return status;
-	status = hs_kernel_open(&host.hs.kernel, &config);
+	status = fork_networks(&config);
+	if (!status)
+		status = hs_kernel_open(&host.hs.kernel, &config);
 	if (!status)
 		status = open_kvm(&host);
 	if (!status)
@@ -380,6 +433,8 @@ int main(int argc, char **argv)
 		choose_times(&config, host.hs.probe.exit_ns);
 	if (!status)
 		status = open_disks(&host);
+	if (!status)
+		status = open_nics(&host);
 	if (!status && config.sandbox && hs_sandbox_drop(&host.hs) < 0)
 		status = HS_EXIT_HOST;
 	/* After the drop, so that its thread begins without rights. */

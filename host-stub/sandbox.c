@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "backend/blk.h"
+#include "backend/net.h"
 #include "backend/worker.h"
 #include "sandbox.h"
 
@@ -164,6 +165,13 @@ int hs_sandbox_drop(const struct hs_host *host)
 	/* Capabilities are each thread's own: so each gives them up. */
 	for (unsigned int i = 0; i < host->config->disks && !ret; i++)
 		hs_worker_call(hs_blk_worker(host->blk[i]), drop_on_worker, &ret);
+	for (unsigned int i = 0; i < host->config->nics; i++) {
+		struct hs_net_info info;
+
+		hs_net_info(host->net[i], &info);
+		for (unsigned int q = 0; q < info.queues && !ret; q++)
+			hs_worker_call(hs_net_worker(host->net[i], q), drop_on_worker, &ret);
+	}
 	if (!ret)
 		ret = drop_capabilities();
 	if (ret < 0)

@@ -126,7 +126,7 @@ static int create_chips(struct hs_vm *vm)
 {
 	static int (*const create[])(struct hs_vm *vm) = {
 		hs_pci_create, hs_acpi_pm_create, hs_rtc_create, hs_i8042_create,
-		hs_uart_create, hs_ide_create,
+		hs_uart_create, hs_ide_create, hs_e1000_create,
 	};
 	int ret = 0;
 

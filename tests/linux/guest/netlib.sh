@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# What the scripts of guests with a network card share; sourced after lib.sh.
+
+# card DRIVER SECONDS: waits for an interface of this driver, prints its name.
+card()
+{
+	net_n=$(($2 * 5))
+	while [ $net_n -gt 0 ]; do
+		for net_i in /sys/class/net/*; do
+			net_d=$(readlink "$net_i/device/driver")
+			if [ "${net_d##*/}" = "$1" ]; then
+				echo "${net_i##*/}"
+				return 0
+			fi
+		done
+		sleep 0.2
+		net_n=$((net_n - 1))
+	done
+	return 1
+}
+
+# cards: how many interfaces have a device behind them.
+cards()
+{
+	set -- /sys/class/net/*/device
+	[ -e "$1" ] || set --
+	echo $#
+}
+
+# face DRIVER-OF: pvkit or e1000 -> the driver's name
+driver_of()
+{
+	case $1 in
+	pvkit)
+		echo pvk_net
+		;;
+	*)
+		echo e1000
+		;;
+	esac
+}
+
+# lease IF: an address by DHCP (udhcpc), set on the interface.
+lease()
+{
+	ip link set "$1" up && udhcpc -i "$1" -n -q -t 10 -T 1 -s /tests/udhcpc.sh
+}
+
+# static IF ADDRESS: without a server.
+static()
+{
+	ip link set "$1" up && ip address add "$2/24" dev "$1"
+}
+
+# fetch ADDRESS: the page of the host
+fetch()
+{
+	printf 'GET / HTTP/1.0\r\n\r\n' | nc -w 10 "$1" 8000 | grep -q "served by the host"
+}
+
+# talk ADDRESS SECONDS SEED: verified traffic
+talk()
+{
+	traffic talk "$1" 5001 "$2" "$3" 2>&1 | tee /tmp/talk
+	grep -q ' messages ' /tmp/talk && ! grep -q '^traffic: ' /tmp/talk
+}
