@@ -256,6 +256,8 @@ int64_t hs_pv_dev_accept(struct hs_pv *pv, const uint64_t arg[4])
 	if (arg[1] & ~dev->features)
 		return -PVK_EINVAL;
 	dev->accepted = arg[1];
+	if (dev->ops->accepted)
+		dev->ops->accepted(dev);
 	atomic_store(&dev->state, PVK_DEV_SETUP);
 	return 0;
 }
@@ -396,6 +398,9 @@ int hs_pv_bus_create(struct hs_pv *pv)
 	for (unsigned int i = 0; i < config->disks && !ret; i++)
 		if (config->disk[i].faces != HS_FACES_EMULATED)
 			ret = hs_pv_blk_create(pv, i);
+	for (unsigned int i = 0; i < config->nics && !ret; i++)
+		if (config->nic[i].faces != HS_FACES_EMULATED)
+			ret = hs_pv_net_create(pv, i);
 	if (ret < 0)
 		hs_pv_bus_destroy(pv);
 	return ret;

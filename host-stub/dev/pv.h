@@ -7,6 +7,7 @@
  *   bus.c    devices, their states, queue set-up, faces
  *   queue.c  what all queues share: entries, answers, telling the guest
  *   blk.c    the block device: rings to back end and back
+ *   net*.c   the network device, see pv_net.h
  *
  * The call port's region is `unlocked`: calls take pv->lock. Order of locks:
  * pv->lock, then vm->lock; a worker takes neither while it serves a ring.
@@ -25,7 +26,7 @@ struct hs_call {
 	int64_t status;
 };
 
-/* Creates calls, events, bus and one PV device per disk whose faces include pvkit. */
+/* Creates calls, events, bus and one PV device per disk and NIC whose faces include pvkit. */
 int hs_pv_create(struct hs_vm *vm);
 
 /* A call from a vCPU; thread-safe; takes bounded time. */

@@ -22,7 +22,7 @@
 
 /* Limits, as PVK_CPUID_LIMITS and the device infos state them */
 #define HS_PV_CHANNELS		HS_IRQ_MESSAGES
-#define HS_PV_ENTRIES		256u	/* of a ring */
+#define HS_PV_ENTRIES		PVK_RING_MAX_ENTRIES	/* of a ring of any device */
 #define HS_PV_BATCH		64u	/* entries of a batch served in one call */
 #define HS_PV_BATCH_NS		200000u	/* and the time after which no further one is begun */
 #define HS_PV_BATCH_COUNT	65536u	/* longest batch at all */
@@ -89,6 +89,7 @@ struct hs_pv_dev_ops {
 	/* PVK_CALL_DEV_CONTROL, in state SETUP or RUNNING; NULL: no such operation */
 	int64_t (*control)(struct hs_pv_dev *dev, const uint64_t arg[4]);
 	const struct hs_pv_queue_ops *(*queue_ops)(uint32_t index);
+	void (*accepted)(struct hs_pv_dev *dev);	/* DEV_ACCEPT came; may be NULL */
 	/* Starts the queues there are; state is RUNNING. 0, or -PVK_E* with all undone. */
 	int (*start)(struct hs_pv_dev *dev);
 	/* From here on no entry is taken and no answer given; what is in flight may be. */
@@ -202,6 +203,9 @@ void hs_pv_queue_tell(struct hs_pv_queue *q);
 
 /* blk.c: the device of disk n. 0 or -ENOMEM. */
 int hs_pv_blk_create(struct hs_pv *pv, unsigned int n);
+
+/* net.c: the device of NIC n. 0 or -ENOMEM. */
+int hs_pv_net_create(struct hs_pv *pv, unsigned int n);
 
 /* stats.c: a worker as a JSON value, and the counters of any queue as members */
 void hs_pv_json_worker(FILE *out, struct hs_worker *worker);

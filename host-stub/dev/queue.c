@@ -136,6 +136,9 @@ int hs_pv_queue_start(struct hs_pv_queue *q, struct hs_worker *worker)
 		return ret;
 	q->worker = worker;
 	q->live = true;
+	/* The zeroes of the guest ask for a doorbell that nobody waits for. */
+	if (q->ops->hungry)
+		pvk_ring_disarm(&q->sq);
 	return 0;
 }
 

@@ -5,10 +5,11 @@
  * survives, each call ends with a status of the ABI, and after LEAVE nothing of
  * the session is left.
  */
-/* LINK: host-stub/dev/call.c host-stub/dev/event.c host-stub/dev/bus.c host-stub/dev/queue.c host-stub/dev/blk.c host-stub/dev/stats.c host-stub/backend/blk.c host-stub/backend/blk_open.c host-stub/backend/worker.c host-stub/mem.c host-stub/io.c host-stub/log.c */
+/* LINK: host-stub/dev/call.c host-stub/dev/event.c host-stub/dev/bus.c host-stub/dev/queue.c host-stub/dev/blk.c host-stub/dev/net.c host-stub/dev/net_rx.c host-stub/dev/net_tx.c host-stub/dev/net_rss.c host-stub/dev/stats.c host-stub/backend/net_soft.c host-stub/backend/blk.c host-stub/backend/blk_open.c host-stub/backend/worker.c host-stub/mem.c host-stub/io.c host-stub/log.c */
 /* LIBS: -luring -lpthread -Wl,--wrap=ioctl */
 #define FAKE_IDE
 #include "fuzz.h"
+#include "tests/unit/fake_net.h"
 #include "tests/unit/pv_guest.h"
 
 #define STRUCTS	16u	/* places of structures, 128 bytes apart */

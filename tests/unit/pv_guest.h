@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The guest's side of the contract for tests and fuzzers: calls into a stub
- * on the fake VM, and a block queue with the guest's half of the ring. The
+ * on the fake VM, and a queue with the guest's half of the ring. The
  * places of structures and rings in guest memory are fixed here.
  */
 #ifndef TESTS_PV_GUEST_H
@@ -121,8 +121,8 @@ static inline int64_t pv_queue_setup(struct pv_queue *q, uint32_t device, uint32
 	return status;
 }
 
-/* Puts a request and rings when the host asked for it. */
-static inline void pv_submit(struct pv_queue *q, const struct pvk_blk_sqe *e)
+/* Puts a request, an entry of any device type, and rings when the host asked for it. */
+static inline void pv_submit(struct pv_queue *q, const void *e)
 {
 	union pvk_sqe_words words;
 	uint32_t old = q->sq.next;

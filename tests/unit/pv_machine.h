@@ -8,6 +8,7 @@
 
 #define FAKE_IDE
 #include "fake_vm.h"
+#include "fake_net.h"
 #include "hold_blk.h"
 #include "pv_guest.h"
 

@@ -4,7 +4,7 @@
  * in one process: session, structures, batches, events, the offer, accounts.
  * Devices are test_pv_dev.c's, what their rings do test_pv_blk.c's.
  */
-/* LINK: host-stub/dev/call.c host-stub/dev/event.c host-stub/dev/bus.c host-stub/dev/queue.c host-stub/dev/blk.c host-stub/dev/stats.c host-stub/backend/blk.c host-stub/backend/blk_open.c host-stub/backend/worker.c host-stub/mem.c host-stub/io.c host-stub/log.c */
+/* LINK: host-stub/dev/call.c host-stub/dev/event.c host-stub/dev/bus.c host-stub/dev/queue.c host-stub/dev/blk.c host-stub/dev/net.c host-stub/dev/net_rx.c host-stub/dev/net_tx.c host-stub/dev/net_rss.c host-stub/dev/stats.c host-stub/backend/net_soft.c host-stub/backend/blk.c host-stub/backend/blk_open.c host-stub/backend/worker.c host-stub/mem.c host-stub/io.c host-stub/log.c */
 /* LIBS: -luring -lpthread -Wl,--wrap=ioctl -Wl,--wrap=hs_blk_submit */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -527,7 +527,7 @@ static void cpuid_tells_what_calls_keep(void **state)
 	assert_int_equal(r[2], HS_PORT_PVK_DOORBELL);
 	hs_pv_cpuid(&fake.config, PVK_CPUID_LIMITS, r);
 	assert_int_equal(r[0], 64);
-	assert_int_equal(r[1], 256);
+	assert_int_equal(r[1], PVK_RING_MAX_ENTRIES);
 	assert_int_equal(r[2], 64);
 	assert_int_equal(r[3], 4096);
 	hs_pv_cpuid(&fake.config, PVK_CPUID_MAX + 1, r);
