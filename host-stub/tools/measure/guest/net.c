@@ -229,6 +229,14 @@ static int serve_one(int control)
 		err = net_get(control, &go, 1);
 	if (!err)
 		err = host_load(&request, control, udp);
+	/*
+	 * Until the guest has its result: a datagram of its that came to a
+	 * closed socket would break off its load with "connection refused".
+	 */
+	if (!err) {
+		err = net_get(control, &go, 1);
+		err = err == -ENODATA ? 0 : err;
+	}
 	if (udp >= 0)
 		close(udp);
 	return err;

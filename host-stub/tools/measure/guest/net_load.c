@@ -18,7 +18,7 @@
 #define BATCH		32	/* datagrams of a system call */
 #define WINDOW		256	/* datagrams on their way; a ring of e1000 holds as many */
 #define ACK_EVERY	64
-#define STALL_MS	100
+#define STALL_MS	300	/* more than a busy host sleeps, less than a round */
 #define DRAIN_MS	200	/* what has not come by then after the sender's end is lost */
 
 /* --- streams ------------------------------------------------------------------- */
