@@ -6,7 +6,7 @@
  * refused without reading beyond the frame, and pieces add up to it.
  */
 /* LINK: host-stub/backend/net_soft.c */
-/* LIBS: */
+/* LIBS: -lpthread -Wl,--wrap=ioctl */
 #include <stdlib.h>
 #include <string.h>
 
