@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """pvkit measure: one guest, unmodified and paravirtualized, side by side.
 
+    net     the network part: jobs, columns, figures
+    netrig  TAP and server of a guest (where KVM is)
     plan    what is measured; builds what the guests need (this machine)
     worker  runs the guests one after the other (where KVM is)
     guests  the command line of a guest under each VMM; one run of one
