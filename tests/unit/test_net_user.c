@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The user-mode network's process (backend/net_user.c): it answers DHCP, ARP and
+ * a forward; a port that is taken fails the start; its death takes the link
+ * down, and its stub's end ends it. Its own descriptors and rights are looked
+ * at in /proc.
+ */
+/* LINK: host-stub/backend/net.c host-stub/backend/net_rx.c host-stub/backend/net_tx.c host-stub/backend/net_tap.c host-stub/backend/net_socket.c host-stub/backend/net_soft.c host-stub/backend/net_user.c host-stub/backend/worker.c host-stub/log.c */
+/* LIBS: -luring -lseccomp -lslirp -lpthread */
+#include "net_peer.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+
+static struct hs_net *net;
+static struct peer_face face;
+static struct hs_nic_config config;
+static pid_t child;
+static char forward[64];
+
+/* The process that was forked last: the only child there is. */
+static pid_t find_child(void)
+{
+	char path[64], text[32] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+	f = fopen(path, "r");
+	if (f) {
+		if (!fgets(text, sizeof(text), f))
+			text[0] = 0;
+		fclose(f);
+	}
+	return (pid_t)atoi(text);
+}
+
+static int begin(void **state)
+{
+	(void)state;
+	memset(&config, 0, sizeof(config));
+	config.kind = HS_NIC_USER;
+	config.mtu = 1500;
+	face_init(&face);
+	face.any = true;
+	sends_free();
+	if (forward[0]) {
+		config.forward[0] = forward;
+		config.forwards = 1;
+	}
+	if (hs_net_user_fork(&config, &config.fd[0]) < 0)
+		return -1;
+	config.fds = 1;
+	child = find_child();
+	return hs_net_open(&net, &config, 0, 50000);
+}
+
+/* The process sees the end of the socket and goes. */
+static int end(void **state)
+{
+	int status = 0;
+
+	(void)state;
+	if (net) {
+		hs_net_attach(net, NULL);
+		hs_net_close(net);
+	}
+	net = NULL;
+	for (unsigned int i = 0; i < 20000; i++) {
+		if (waitpid(-1, &status, WNOHANG) != 0)
+			break;
+		pause_a_bit();
+	}
+	return waitpid(-1, &status, WNOHANG) == -1 ? 0 : -1;
+}
+
+static void put16(uint8_t *at, uint32_t value)
+{
+	at[0] = (uint8_t)(value >> 8);
+	at[1] = (uint8_t)value;
+}
+
+/* Ethernet, IPv4 and UDP around what is at byte 42 already. */
+static void wrap_udp(uint8_t *at, uint32_t payload, uint16_t from, uint16_t to)
+{
+	memcpy(at, "\xff\xff\xff\xff\xff\xff\x02\0\0\0\0\x01\x08\0\x45\0", 16);
+	put16(at + 16, 28 + payload);
+	at[22] = 64;
+	at[23] = 17;
+	memset(at + 30, 0xff, 4);
+	put16(at + 34, from);
+	put16(at + 36, to);
+	put16(at + 38, 8 + payload);
+	put16(at + 24, (uint16_t)~hs_net_sum(at + 14, 20, 0));
+}
+
+static void dhcp_discover(unsigned int i)
+{
+	uint32_t payload = 300;
+	uint8_t *at;
+
+	tx_make(i, i, 42 + payload);
+	at = sends[i].memory;
+	memset(at, 0, 42 + payload);
+	/* RFC 2131, 2 */
+	at[42] = 1;
+	at[43] = 1;
+	at[44] = 6;
+	memcpy(at + 46, "abcd", 4);
+	memcpy(at + 70, "\x02\0\0\0\0\x01", 6);
+	memcpy(at + 278, "\x63\x82\x53\x63\x35\x01\x01\xff", 8);
+	wrap_udp(at, payload, 68, 67);
+	send_frames(net, i, 1);
+}
+
+static void dhcp_offers_an_address(void **state)
+{
+	(void)state;
+	assert_true(hs_net_link(net));
+	hs_net_attach(net, &face.face);
+	dhcp_discover(0);
+	WAIT_FOR(face.frames >= 1);
+	assert_int_equal(sends[0].status, 0);
+	assert_int_equal(face.last[23], 17);
+	assert_int_equal(face.last[36] << 8 | face.last[37], 68);
+	assert_memory_equal(face.last + 46, "abcd", 4);
+	assert_memory_equal(face.last + 58, "\x0a\0\x02\x0f", 4);
+	/* option 53, message type 2: offer */
+	assert_memory_equal(face.last + 282, "\x35\x01\x02", 3);
+}
+
+static void killed_process_takes_the_link_down(void **state)
+{
+	(void)state;
+	hs_net_attach(net, &face.face);
+	dhcp_discover(0);
+	WAIT_FOR(face.frames >= 1);
+	assert_true(child > 0);
+	assert_int_equal(kill(child, SIGKILL), 0);
+	WAIT_FOR(face.links == 1);
+	assert_false(face.up);
+	dhcp_discover(1);
+	WAIT_FOR(ended == 2);
+	assert_int_equal(sends[1].status, -EIO);
+}
+
+static unsigned int status_field(const char *name, char *value, size_t size)
+{
+	char path[64], line[256];
+	unsigned int found = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)child);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f))
+		if (!strncmp(line, name, strlen(name))) {
+			snprintf(value, size, "%s", line + strlen(name) + 1);
+			value[strcspn(value, "\n")] = 0;
+			found++;
+		}
+	fclose(f);
+	return found;
+}
+
+static void rights_are_gone(void **state)
+{
+	char path[64], value[128];
+	unsigned int open_fds = 0;
+	struct dirent *entry;
+	DIR *dir;
+
+	(void)state;
+	assert_true(child > 0);
+	assert_int_equal(status_field("Name:", value, sizeof(value)), 1);
+	assert_string_equal(value, "pvkit-net");
+	assert_int_equal(status_field("CapEff:", value, sizeof(value)), 1);
+	assert_string_equal(value, "0000000000000000");
+	assert_int_equal(status_field("CapPrm:", value, sizeof(value)), 1);
+	assert_string_equal(value, "0000000000000000");
+	assert_int_equal(status_field("NoNewPrivs:", value, sizeof(value)), 1);
+	assert_string_equal(value, "1");
+	/* Of the stub's it has the standard ones; its socket to the stub is 3. */
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)child);
+	dir = opendir(path);
+	assert_non_null(dir);
+	while ((entry = readdir(dir)))
+		if (entry->d_name[0] != '.' && atoi(entry->d_name) > 2)
+			open_fds++;
+	closedir(dir);
+	assert_int_equal(open_fds, 1);
+}
+
+/* ---- forwards ---- */
+
+static int listener = -1;
+
+/* A port of the host that something listens on. */
+static int take_port(void)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	socklen_t size = sizeof(in);
+
+	listener = socket(AF_INET, SOCK_STREAM, 0);
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (bind(listener, (struct sockaddr *)&in, sizeof(in)) < 0 || listen(listener, 1) < 0)
+		return -1;
+	getsockname(listener, (struct sockaddr *)&in, &size);
+	return ntohs(in.sin_port);
+}
+
+static void port_that_is_taken(void **state)
+{
+	struct hs_nic_config busy = { .kind = HS_NIC_USER, .forwards = 1, .forward = { forward } };
+	int fd = -7;
+
+	(void)state;
+	snprintf(forward, sizeof(forward), "tcp:127.0.0.1:%d-:22", take_port());
+	assert_int_equal(hs_net_user_fork(&busy, &fd), -EADDRINUSE);
+	assert_int_equal(fd, -7);
+	close(listener);
+	forward[0] = 0;
+	assert_true(waitpid(-1, NULL, 0) > 0);
+}
+
+static void forward_that_is_none(void **state)
+{
+	static const char * const bad[] = {
+		"tcp:1-2", "icmp::1-:2", "tcp::0-:22", "tcp::70000-:22", "tcp::80", "tcp:a:80-:22",
+		"tcp::80-:22x", "tcp::-:22", "tcp::80-300.0.0.1:22",
+	};
+	struct hs_nic_config wrong = { .kind = HS_NIC_USER, .forwards = 1 };
+	int fd;
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		wrong.forward[0] = bad[i];
+		assert_int_equal(hs_net_user_fork(&wrong, &fd), -EINVAL);
+		assert_true(waitpid(-1, NULL, 0) > 0);
+	}
+}
+
+static int begin_forward(void **state)
+{
+	int port = take_port();
+
+	close(listener);
+	snprintf(forward, sizeof(forward), "tcp:127.0.0.1:%d-:22", port);
+	return begin(state);
+}
+
+/* A connection to the host's port: the guest is asked for its address, by ARP. */
+static void forward_reaches_the_guest(void **state)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	(void)state;
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	to.sin_port = htons((uint16_t)atoi(strchr(forward + 4, ':') + 1));
+	forward[0] = 0;
+	hs_net_attach(net, &face.face);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	WAIT_FOR(face.frames >= 1);
+	assert_int_equal(face.last[12] << 8 | face.last[13], 0x0806);
+	assert_memory_equal(face.last + 38, "\x0a\0\x02\x0f", 4);
+	close(fd);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(dhcp_offers_an_address, begin, end),
+		cmocka_unit_test_setup_teardown(killed_process_takes_the_link_down, begin, end),
+		cmocka_unit_test_setup_teardown(rights_are_gone, begin, end),
+		cmocka_unit_test(port_that_is_taken),
+		cmocka_unit_test(forward_that_is_none),
+		cmocka_unit_test_setup_teardown(forward_reaches_the_guest, begin_forward, end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
