@@ -288,7 +288,7 @@ static void causes_masks_and_reading(void **state)
 	assert_int_equal(fake.irq.wire[GSI] | fake.irq.wire[HS_IRQ_NIC_PIC], 0);
 	assert_int_equal(nic_in(N_ICR), 0);
 	/* PIRQRC bit 7, as _PIC sets it: the IOAPIC's wire only */
-	pci_out(HS_PCI_ISA_BRIDGE, 0x60, 4, 0x80808080);
+	pci_out(HS_PCI_ISA_BRIDGE, 0x60, 4, 0x8b8b8b8b);
 	nic_out(N_ICS, LSC);
 	assert_int_equal(fake.irq.wire[GSI], 1);
 	assert_int_equal(fake.irq.wire[HS_IRQ_NIC_PIC], 0);
@@ -579,16 +579,16 @@ static void nonsense_is_completed(void **state)
 	assert_true(tx_ring(n, 1));
 }
 
-static void endless_frame_is_dropped(void **state)
+/* Buffers of `length` and of none, and no end. */
+static void endless_frame(uint32_t length)
 {
 	unsigned int n = 0;
 
-	(void)state;
 	nic_open(RX_ON);
 	plain_frame(fake_ram(TX_BUFFER, 100), 100);
 	for (unsigned int lap = 0; lap < 40; lap++) {
 		for (unsigned int i = 0; i < 32; i++)
-			tx_put(&n, TX_BUFFER, (lap & 1 ? 0 : 4000) | RS, 0);
+			tx_put(&n, TX_BUFFER, (lap & 1 ? 0 : length) | RS, 0);
 		nic_out(N_TDT, n % DESCS);
 		wire_settle();
 	}
@@ -596,6 +596,33 @@ static void endless_frame_is_dropped(void **state)
 	tx_put(&n, TX_BUFFER, 100 | LAST, 0);
 	assert_true(tx_ring(n, 1));
 	assert_true(txd_done(n - 1));
+}
+
+static void endless_frame_is_dropped(void **state)
+{
+	(void)state;
+	endless_frame(4000);
+	endless_frame(2);
+}
+
+static void long_ring_is_served_in_rounds(void **state)
+{
+	struct txd *ring = fake_ram(TX_RING, 16 * 512);
+	const unsigned int last = 400;
+
+	(void)state;
+	nic_open(RX_ON);
+	plain_frame(fake_ram(TX_BUFFER, 100), 100);
+	nic_out(N_TDLEN, 16 * 512);
+	for (unsigned int i = 0; i < last; i++)
+		ring[i] = (struct txd){ 0, DEXT | RS, 0 };
+	for (unsigned int i = last - 100; i < last; i++)
+		ring[i] = (struct txd){ TX_BUFFER, 100 | LAST, 0 };
+	nic_out(N_TDT, last);
+	assert_true(FAKE_UNTIL(nic_in(N_TDH) == last));
+	assert_int_equal(atomic_load(&wire.sent), 100);
+	for (unsigned int i = 0; i < last; i++)
+		assert_int_equal(ring[i].upper & 1, 1);
 }
 
 static void impossible_rings_do_nothing(void **state)
@@ -652,11 +679,13 @@ static void reset_in_the_middle(void **state)
 	nic_out(N_TDT, n);
 	assert_true(FAKE_UNTIL(atomic_load(&wire.sent) == 1));
 	nic_out(N_CTRL, 1u << 26);
-	nic_open(RX_ON);				/* the ring is cleared */
+	pci_out(NIC, 4, 2, 0x07);
 	wire_release();
 	assert_true(FAKE_UNTIL(atomic_load(&wire.done) == 1));
 	wire_settle();
 	assert_false(txd_done(0));
+	assert_int_equal(nic_in(N_TDH) | nic_in(N_ICR), 0);
+	nic_open(RX_ON);				/* the ring is cleared */
 	assert_int_equal(nic_in(N_TDH), 0);
 	n = 0;
 	tx_put(&n, TX_BUFFER, 80 | LAST, 0);
@@ -986,7 +1015,8 @@ int main(void)
 		T(completion_waits_for_the_back_end), T(checksums_are_asked_for),
 		T(large_packets_go_as_one), T(large_packets_of_ipv6), T(large_packets_with_a_tag),
 		T(tag_is_inserted), T(many_pieces_are_joined), T(nonsense_is_completed),
-		T(endless_frame_is_dropped), T(impossible_rings_do_nothing), T(reset_in_the_middle),
+		T(endless_frame_is_dropped), T(long_ring_is_served_in_rounds),
+		T(impossible_rings_do_nothing), T(reset_in_the_middle),
 		T(frames_are_received), T(long_frames_take_several_buffers),
 		T(full_ring_refuses_until_rdt), T(addresses_are_filtered),
 		T(vlans_are_filtered_and_stripped), T(checksum_status_is_true),

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Fuzzer of the emulated 82540EM: an input is a series of register and
+ * configuration accesses, descriptors of both rings, frames that come in, and
+ * pauses, with the hand-over in between. Whatever they are: the stub survives,
+ * what it sends is well formed (wire_net.h ends the process otherwise), and a
+ * reset gives back a NIC that sends and receives.
+ */
+/* LINK: host-stub/emu/e1000.c host-stub/emu/e1000_eeprom.c host-stub/emu/e1000_tx.c host-stub/emu/e1000_rx.c host-stub/emu/pci.c host-stub/backend/net_soft.c host-stub/backend/blk.c host-stub/backend/blk_open.c host-stub/backend/worker.c host-stub/mem.c host-stub/io.c host-stub/log.c */
+/* LIBS: -luring -lpthread -Wl,--wrap=ioctl */
+#define FAKE_IDE
+#include "fuzz.h"
+#include "tests/unit/e1000_guest.h"
+
+#define NIC	HS_PCI_NIC(0)
+
+static uint8_t frame[HS_NET_MAX_FRAME];
+static unsigned int tail;
+
+/* Somewhere in RAM, at its edges, or nowhere. */
+static uint64_t place(struct input *in)
+{
+	switch (take(in, 1) & 7) {
+	case 0:
+		return take(in, 8);
+	case 1:
+		return HS_MEM_MIN - take(in, 1);
+	default:
+		return TX_BUFFER + take(in, 2);
+	}
+}
+
+/* A register: those that matter, or any. */
+static uint32_t reg(struct input *in)
+{
+	static const uint32_t often[] = {
+		N_CTRL, N_EECD, N_EERD, N_MDIC, N_ICR, N_ITR, N_ICS, N_IMS, N_IMC, N_RCTL, N_TCTL,
+		N_RDBAL, N_RDLEN, N_RDH, N_RDT, N_TDBAL, N_TDLEN, N_TDH, N_TDT, N_RXCSUM, N_VET,
+		N_RA + 4, N_GOTCL + 4, 0x1000,
+	};
+	uint8_t which = (uint8_t)take(in, 1);
+
+	if (which & 0x80)
+		return (uint32_t)take(in, 3) & 0x1ffffu;
+	return often[which % (sizeof(often) / sizeof(often[0]))];
+}
+
+static void access_register(struct input *in)
+{
+	static const unsigned int sizes[] = { 4, 4, 4, 4, 4, 1, 2, 8 };
+	uint8_t what = (uint8_t)take(in, 1);
+	uint32_t at = reg(in);
+	uint64_t value = 0;
+
+	if (what & 8) {
+		fake_out(HS_PORT_NIC(0), 4, at);
+		if (what & 0x10)
+			fake_out((uint16_t)(HS_PORT_NIC(0) + 4), 4, (uint32_t)take(in, 4));
+		else
+			(void)fake_in((uint16_t)(HS_PORT_NIC(0) + 4), 4);
+		return;
+	}
+	if (what & 0x10)
+		value = what & 0x20 ? take(in, 2) : take(in, 8);
+	hs_io_dispatch(fake.vm.io, HS_MMIO, HS_MMIO_NIC(0) + at, what & 0x10, sizes[what & 7],
+		       &value, 1);
+}
+
+/* A few transmit descriptors that are nearly right, and their bell. */
+static void transmit(struct input *in)
+{
+	for (unsigned int n = 1 + (take(in, 1) & 15); n && in->left; n--) {
+		uint8_t kind = (uint8_t)take(in, 1);
+		uint32_t flags = (kind & 1 ? EOP : 0) | (kind & 2 ? IFCS : 0) | (kind & 4 ? RS : 0) |
+				 (kind & 8 ? TSE : 0) | (kind & 16 ? VLE : 0);
+
+		switch (kind >> 5) {
+		case 0:
+			tx_put(&tail, take(in, 8), DEXT | flags | 3u << 24 | (uint32_t)take(in, 2),
+			       (uint32_t)take(in, 4));
+			break;
+		case 1:
+			tx_context(&tail, 14, 24, 33, 34, 50, 0, TSE | 3u << 24 |
+				   (uint32_t)take(in, 2), 54, (uint16_t)take(in, 2));
+			break;
+		case 2:
+			tx_put(&tail, place(in), flags | (uint32_t)take(in, 3), (uint32_t)take(in, 4));
+			break;
+		case 3:
+			tx_put(&tail, take(in, 8), (uint32_t)take(in, 4), (uint32_t)take(in, 4));
+			break;
+		default:
+			tx_put(&tail, place(in), DATA | flags | (uint32_t)take(in, 2),
+			       (uint32_t)take(in, 1) << 8);
+		}
+	}
+	nic_out(N_TDT, tail % DESCS);
+}
+
+static void receive(struct input *in)
+{
+	uint32_t length = (uint32_t)take(in, 2);
+	uint8_t what = (uint8_t)take(in, 1);
+
+	if (!(what & 0x80))
+		length %= 1600;
+	if (length < HS_NET_MIN_FRAME)
+		length = HS_NET_MIN_FRAME;
+	for (unsigned int i = 0; i < 60 && in->left; i++)
+		frame[i] = (uint8_t)take(in, 1);
+	if (what & 1)
+		memcpy(frame, wire.info.mac, 6);
+	if (what & 2)
+		memcpy(frame + 12, what & 4 ? "\x08\x00\x45" : "\x86\xdd\x60", 3);
+	if (what & 8)
+		memcpy(frame + 12, "\x81\x00", 2);
+	(void)wire_receive(frame, length, 1 + (what >> 4 & 3), what & 0x40);
+}
+
+static void hand_over(bool back)
+{
+	pthread_mutex_lock(&fake.vm.lock);
+	hs_e1000_detach(&fake.vm, 0);
+	if (back)
+		hs_e1000_attach(&fake.vm, 0);
+	pthread_mutex_unlock(&fake.vm.lock);
+}
+
+/* As after power-on, whatever it was. */
+static void recover(void)
+{
+	unsigned int sent;
+
+	wire_release();
+	hand_over(true);
+	wire_settle();
+	MUST(pci_in(NIC, 0, 4) == 0x100e8086);
+	nic_open(0x8002);
+	tail = 0;
+	memset(fake_ram(TX_BUFFER, 100), 0x11, 100);
+	sent = atomic_load(&wire.sent);
+	tx_put(&tail, TX_BUFFER, 100 | LAST, 0);
+	nic_out(N_TDT, tail);
+	MUST(FAKE_UNTIL(txd_done(0)));
+	MUST(atomic_load(&wire.sent) == sent + 1);
+	memcpy(frame, wire.info.mac, 6);
+	MUST(wire_receive(frame, 100, 1, false) == 1);
+	MUST((rxd_at(0)->status & 3) == 3);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct input in = { data, size };
+
+	if (!fake.vm.pci) {
+		fuzz_power_on();
+		MUST(wire_create() == 0 && hs_pci_create(&fake.vm) == 0 &&
+		     hs_e1000_create(&fake.vm) == 0);
+		recover();
+	}
+	while (in.left) {
+		uint8_t what = (uint8_t)take(&in, 1);
+
+		switch (what & 7) {
+		case 0:
+		case 1:
+			transmit(&in);
+			break;
+		case 2:
+			receive(&in);
+			break;
+		case 3:
+			*rxd_at(what >> 3) = (struct rxd){ .address = place(&in) };
+			nic_out(N_RDT, (uint32_t)take(&in, 1) % (DESCS + 2));
+			break;
+		case 4:
+			if (what & 0x80)
+				wire_settle();
+			else if (what & 0x40)
+				atomic_store(&wire.hold, what & 0x20);
+			else
+				wire_set_link(what & 0x20);
+			break;
+		case 5:
+			if ((what & 0xf0) == 0xf0)
+				recover();
+			else
+				pci_out(NIC, what & 0x10 ? 0x04 : (uint32_t)take(&in, 1) & 0xfcu, 4,
+					(uint32_t)take(&in, 4));
+			break;
+		default:
+			access_register(&in);
+		}
+	}
+	recover();
+	return 0;
+}
