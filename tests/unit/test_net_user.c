@@ -193,7 +193,7 @@ static void rights_are_gone(void **state)
 	assert_int_equal(open_fds, 1);
 }
 
-/* ---- forwards ---- */
+/* ---- what it does for the guest, with the rights that it kept ---- */
 
 static int listener = -1;
 
@@ -210,6 +210,71 @@ static int take_port(void)
 	getsockname(listener, (struct sockaddr *)&in, &size);
 	return ntohs(in.sin_port);
 }
+
+/* Has the process know the guest's address: an ARP request for the host's. */
+static void say_hello(unsigned int i)
+{
+	uint8_t *at;
+
+	tx_make(i, i, 60);
+	at = sends[i].memory;
+	memset(at, 0, 60);
+	memcpy(at, "\xff\xff\xff\xff\xff\xff\x02\0\0\0\0\x01\x08\x06\0\x01\x08\0\x06\x04\0\x01"
+	       "\x02\0\0\0\0\x01\x0a\0\x02\x0f\0\0\0\0\0\0\x0a\0\x02\x02", 42);
+	send_frames(net, i, 1);
+}
+
+static void host_is_reached(void **state)
+{
+	int port = take_port();
+	uint8_t *at;
+
+	(void)state;
+	hs_net_attach(net, &face.face);
+	say_hello(0);
+	WAIT_FOR(face.frames == 1);
+	assert_memory_equal(face.last + 12, "\x08\x06", 2);
+	tx_make(1, 1, 60);
+	at = sends[1].memory;
+	memset(at, 0, 60);
+	wrap_udp(at, 12, 4000, (uint16_t)port);
+	at[23] = 6;
+	memcpy(at + 26, "\x0a\0\x02\x0f\x0a\0\x02\x02", 8);
+	memcpy(at + 38, "\0\0\0\x09\0\0\0\0\x50\x02\x20\0\0\0\0\0", 16);
+	put16(at + 24, 0);
+	put16(at + 24, (uint16_t)~hs_net_sum(at + 14, 20, 0));
+	put16(at + 50, (uint16_t)~hs_net_sum(at + 34, 20, hs_net_sum(at + 26, 8, 6 + 20)));
+	send_frames(net, 1, 1);
+	WAIT_FOR(face.frames == 2);
+	assert_int_equal(face.last[23], 6);
+	assert_int_equal(face.last[47], 0x12);	/* SYN and ACK */
+	close(listener);
+}
+
+/* It reads resolv.conf for that, and lives on whatever stands in it. */
+static void name_server_is_asked(void **state)
+{
+	uint8_t *at;
+
+	(void)state;
+	hs_net_attach(net, &face.face);
+	say_hello(0);
+	WAIT_FOR(face.frames == 1);
+	tx_make(1, 1, 42 + 17);
+	at = sends[1].memory;
+	memset(at, 0, 42 + 17);
+	memcpy(at + 42, "\x12\x34\x01\0\0\x01\0\0\0\0\0\0\0\0\x01\0\x01", 17);
+	wrap_udp(at, 17, 4000, 53);
+	memcpy(at + 26, "\x0a\0\x02\x0f\x0a\0\x02\x03", 8);
+	put16(at + 24, 0);
+	put16(at + 24, (uint16_t)~hs_net_sum(at + 14, 20, 0));
+	send_frames(net, 1, 1);
+	say_hello(2);
+	WAIT_FOR(face.frames >= 2);
+	assert_true(hs_net_link(net));
+}
+
+/* ---- forwards ---- */
 
 static void port_that_is_taken(void **state)
 {
@@ -275,6 +340,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(dhcp_offers_an_address, begin, end),
 		cmocka_unit_test_setup_teardown(killed_process_takes_the_link_down, begin, end),
 		cmocka_unit_test_setup_teardown(rights_are_gone, begin, end),
+		cmocka_unit_test_setup_teardown(host_is_reached, begin, end),
+		cmocka_unit_test_setup_teardown(name_server_is_asked, begin, end),
 		cmocka_unit_test(port_that_is_taken),
 		cmocka_unit_test(forward_that_is_none),
 		cmocka_unit_test_setup_teardown(forward_reaches_the_guest, begin_forward, end),
