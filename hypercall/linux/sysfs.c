@@ -16,6 +16,7 @@
 
 static const char * const feature_names[] = { "event", "bus", "batch", "handover" };
 static const char * const blk_names[] = { "flush", "discard", "write_zeroes", "read_only" };
+
 static const char * const net_names[] = {
 	"csum", "tso4", "tso6", "uso", "rx_csum", "rx_tso4", "rx_tso6", "rx_uso", "rss", "rx_mode",
 };

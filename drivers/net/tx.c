@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Transmit: one entry per frame, named by the number of a slot, which holds
+ * what is to be freed when it is done, and memory for a list of segments.
+ *
+ * Everything here is under the lock of the netdev_queue: both rings, the slots
+ * and the counters. Completions are taken in passing by whoever sends, and by
+ * NAPI. An interrupt is asked for by number, for a completion that is some way
+ * off (check.h), and there is always one asked for: sockets and byte queue
+ * limits wait for what is in flight.
+ */
+#include <linux/ip.h>
+#include <linux/nospec.h>
+#include <linux/tcp.h>
+#include <linux/udp.h>
+
+#include "net.h"
+
+static struct pvk_seg *list_of(struct pvk_net_tx *tx, u16 id)
+{
+	return tx->mem->lists[id / PVK_NET_LISTS_PER_PAGE] +
+	       id % PVK_NET_LISTS_PER_PAGE * PVK_NET_LIST_BYTES;
+}
+
+/* ---- slots ---- */
+
+void pvk_net_tx_begin(struct pvk_net_tx *tx, struct pvk_net_mem *mem)
+{
+	u32 i;
+
+	for (i = 0; i < mem->tx_entries; i++)
+		mem->slot[i].next_free = i + 1;
+	tx->mem = mem;
+	tx->kicked = 0;
+	tx->wake = 0;		/* as pvk_queues_setup() leaves it */
+	tx->in_flight = 0;
+	tx->first_free = 0;
+}
+
+/* There is one: in_flight is less than the entries. */
+static u16 slot_get(struct pvk_net_tx *tx, enum pvk_net_kind kind, void *ptr, u32 bytes)
+{
+	u16 id = tx->first_free;
+	struct pvk_net_tx_slot *slot = &tx->mem->slot[id];
+
+	tx->first_free = slot->next_free;
+	tx->in_flight++;
+	slot->kind = kind;
+	slot->ptr = ptr;
+	slot->bytes = bytes;
+	return id;
+}
+
+/* The content of the slot is the caller's from here. */
+static void slot_put(struct pvk_net_tx *tx, u16 id)
+{
+	struct pvk_net_tx_slot *slot = &tx->mem->slot[id];
+
+	slot->kind = PVK_NET_FREE;
+	slot->ptr = NULL;
+	slot->next_free = tx->first_free;
+	tx->first_free = id;
+	tx->in_flight--;
+}
+
+/* ---- completions ---- */
+
+struct reaped {
+	u32 packets, bytes;		/* for byte queue limits: of skbs only */
+	u32 sent, sent_bytes, errors;
+};
+
+static void reap_one(struct pvk_net_tx *tx, const struct pvk_cqe *e, struct reaped *done,
+		     int budget)
+{
+	struct pvk_net_tx_slot slot = tx->mem->slot[e->id];
+
+	slot_put(tx, e->id);
+	if (e->status < 0) {
+		done->errors++;
+	} else {
+		done->sent++;
+		done->sent_bytes += slot.bytes;
+	}
+	if (slot.kind == PVK_NET_XDP) {
+		xdp_return_frame(slot.ptr);
+		return;
+	}
+	done->packets++;
+	done->bytes += slot.bytes;
+	if (e->status < 0)
+		dev_kfree_skb_any(slot.ptr);
+	else
+		napi_consume_skb(slot.ptr, budget);
+}
+
+/* Is there room enough to wake a queue that was full? */
+static bool roomy(const struct pvk_net_tx *tx)
+{
+	return tx->q->entries - tx->in_flight >= max(tx->q->entries / 4, 1u);
+}
+
+/* Takes what completions there are. True when there were any. */
+static bool reap(struct pvk_net_tx *tx, int budget)
+{
+	struct pvk_net *net = tx->pair->net;
+	union pvk_cqe_words words;
+	struct reaped done = { 0 };
+
+	while (tx->live && pvk_cq_get(&tx->q->cq, &words)) {
+		struct pvk_cqe *e = &words.cqe;
+		bool in_flight = false;
+
+		if (e->id < tx->q->entries) {
+			e->id = array_index_nospec(e->id, tx->q->entries);
+			in_flight = tx->mem->slot[e->id].kind != PVK_NET_FREE;
+		}
+		if (pvk_net_check_tx(e, in_flight)) {
+			tx->live = false;
+			netif_tx_stop_queue(tx->nq);
+			pvk_net_malformed(net, tx->q, e);
+			break;
+		}
+		reap_one(tx, e, &done, budget);
+	}
+	if (!done.sent && !done.errors)
+		return false;
+	pvk_net_progress(net);
+	u64_stats_update_begin(&tx->syncp);
+	u64_stats_add(&tx->stats.packets, done.sent);
+	u64_stats_add(&tx->stats.bytes, done.sent_bytes);
+	u64_stats_add(&tx->stats.errors, done.errors);
+	u64_stats_update_end(&tx->syncp);
+	netdev_tx_completed_queue(tx->nq, done.packets, done.bytes);
+	if (tx->live && netif_tx_queue_stopped(tx->nq) && roomy(tx))
+		netif_tx_wake_queue(tx->nq);
+	return true;
+}
+
+/* Makes sure that an interrupt is asked for that comes in time. */
+static void arm(struct pvk_net_tx *tx, int budget)
+{
+	struct pvk_ring *cq = &tx->q->cq;
+
+	while (tx->live && tx->in_flight) {
+		bool stopped = netif_xmit_stopped(tx->nq);
+		u32 ahead = tx->wake - cq->next;
+		u32 more;
+
+		/* A sender that waits is not told by one that is not in flight. */
+		if (pvk_net_armed(tx->wake, cq->next, tx->q->entries) &&
+		    (!stopped || ahead < tx->in_flight))
+			return;
+		more = pvk_net_tx_more(tx->in_flight, tx->q->entries,
+				       READ_ONCE(tx->pair->net->tx_frames), stopped);
+		tx->wake = cq->next + more;
+		pvk_ring_arm(cq, more);
+		if (!pvk_cq_pending(cq) || !reap(tx, budget))
+			return;
+	}
+}
+
+void pvk_net_tx_poll(struct pvk_net_tx *tx, int budget)
+{
+	/* netpoll: whoever it interrupted may have the lock */
+	if (!budget) {
+		if (!__netif_tx_trylock(tx->nq))
+			return;
+	} else {
+		__netif_tx_lock(tx->nq, smp_processor_id());
+	}
+	reap(tx, budget);
+	arm(tx, budget);
+	__netif_tx_unlock(tx->nq);
+}
+
+/* ---- sending ---- */
+
+/* The doorbell. */
+static void kick(struct pvk_net_tx *tx)
+{
+	if (tx->kicked == tx->q->sq.next)
+		return;
+	pvk_queue_kick(tx->q, tx->kicked);
+	tx->kicked = tx->q->sq.next;
+}
+
+bool pvk_net_tx_room(struct pvk_net_tx *tx, int budget)
+{
+	if (pvk_cq_pending(&tx->q->cq))
+		reap(tx, budget);
+	return tx->live && tx->in_flight < tx->q->entries;
+}
+
+void pvk_net_tx_end(struct pvk_net_tx *tx)
+{
+	if (!tx->live)
+		return;
+	kick(tx);
+	arm(tx, 0);
+}
+
+static void put_entry(struct pvk_net_tx *tx, const struct pvk_net_tx_sqe *e)
+{
+	union pvk_sqe_words words;
+
+	BUILD_BUG_ON(sizeof(*e) != sizeof(words));
+	memcpy(&words, e, sizeof(words));
+	pvk_sq_put(&tx->q->sq, &words);
+}
+
+static void add_seg(struct pvk_seg *seg, u64 gpa, u32 len)
+{
+	seg->gpa = gpa;
+	seg->len = len;
+	seg->reserved = 0;
+}
+
+/* Guest-physical pieces of a frame, at most max_segs; their number. */
+static u32 map_skb(const struct sk_buff *skb, struct pvk_seg *list)
+{
+	u32 n = 0;
+	u32 i;
+
+	if (skb_headlen(skb))
+		add_seg(&list[n++], virt_to_phys(skb->data), skb_headlen(skb));
+	for (i = 0; i < skb_shinfo(skb)->nr_frags; i++) {
+		const skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
+
+		add_seg(&list[n++], page_to_phys(skb_frag_page(frag)) + skb_frag_off(frag),
+			skb_frag_size(frag));
+	}
+	return n;
+}
+
+/* What is asked of the host for this frame; 0 or -EINVAL. */
+static int encode_offloads(struct pvk_net_tx *tx, const struct sk_buff *skb,
+			   struct pvk_net_tx_sqe *e)
+{
+	const struct skb_shared_info *info = skb_shinfo(skb);
+
+	if (skb->ip_summed == CHECKSUM_PARTIAL) {
+		e->flags |= PVK_NET_CSUM;
+		e->csum_start = skb_checksum_start_offset(skb);
+		e->csum_offset = skb->csum_offset;
+		pvk_net_count(tx, csum, 1);
+	}
+	if (!skb_is_gso(skb))
+		return 0;
+	if (skb->ip_summed != CHECKSUM_PARTIAL)
+		return -EINVAL;
+	e->gso_size = info->gso_size;
+	if (info->gso_type & SKB_GSO_TCPV4)
+		e->gso = PVK_NET_GSO_TCP4;
+	else if (info->gso_type & SKB_GSO_TCPV6)
+		e->gso = PVK_NET_GSO_TCP6;
+	else if (info->gso_type & SKB_GSO_UDP_L4)
+		e->gso = PVK_NET_GSO_UDP;
+	else
+		return -EINVAL;
+	if (e->gso == PVK_NET_GSO_UDP)
+		e->hdr_len = skb_transport_offset(skb) + sizeof(struct udphdr);
+	else
+		e->hdr_len = skb_transport_offset(skb) + tcp_hdrlen(skb);
+	if (info->gso_type & SKB_GSO_TCP_ECN)
+		e->flags |= PVK_NET_ECN;
+	pvk_net_count(tx, gso, 1);
+	return 0;
+}
+
+/* 0: it is on the ring; -errno: it cannot be sent, and is still the caller's. */
+static int send_skb(struct pvk_net_tx *tx, struct sk_buff *skb)
+{
+	u32 max_segs = tx->pair->net->config.max_segs;
+	struct pvk_net_tx_sqe e = { .op = PVK_NET_TX, .length = skb->len };
+	struct pvk_seg *list;
+	u32 pieces;
+	int ret;
+
+	if (skb->len < PVK_NET_MIN_FRAME || skb->len > PVK_NET_MAX_FRAME)
+		return -EINVAL;
+	pieces = skb_shinfo(skb)->nr_frags + !!skb_headlen(skb);
+	if (pieces > max_segs) {
+		ret = skb_linearize(skb);
+		if (ret)
+			return ret;
+		pvk_net_count(tx, linearized, 1);
+	}
+	ret = encode_offloads(tx, skb, &e);
+	if (ret)
+		return ret;
+	e.id = slot_get(tx, PVK_NET_SKB, skb, skb->len);
+	pieces = skb_shinfo(skb)->nr_frags + !!skb_headlen(skb);
+	list = pieces > PVK_NET_INLINE_SEGS ? list_of(tx, e.id) : e.seg;
+	e.nsegs = map_skb(skb, list);
+	if (list != e.seg)
+		e.list_gpa = virt_to_phys(list);
+	skb_tx_timestamp(skb);
+	put_entry(tx, &e);
+	return 0;
+}
+
+netdev_tx_t pvk_net_xmit(struct sk_buff *skb, struct net_device *dev)
+{
+	struct pvk_net *net = netdev_priv(dev);
+	struct pvk_net_tx *tx = pvk_net_tx_of(net, skb_get_queue_mapping(skb));
+	bool more = netdev_xmit_more();
+	u32 bytes = skb->len;
+
+	if (!pvk_net_tx_room(tx, 0)) {
+		if (!tx->live)
+			goto drop;
+		/* XDP's frames fill the ring without stopping the queue. */
+		netif_tx_stop_queue(tx->nq);
+		pvk_net_tx_end(tx);
+		if (!tx->live)
+			goto drop;
+		return NETDEV_TX_BUSY;
+	}
+	if (send_skb(tx, skb))
+		goto drop;
+	if (tx->in_flight == tx->q->entries) {
+		netif_tx_stop_queue(tx->nq);
+		pvk_net_count(tx, stops, 1);
+	}
+	if (__netdev_tx_sent_queue(tx->nq, bytes, more))
+		pvk_net_tx_end(tx);
+	return NETDEV_TX_OK;
+
+drop:
+	pvk_net_count(tx, dropped, 1);
+	dev_kfree_skb_any(skb);
+	/* Those before it may wait for the bell. */
+	if (!more)
+		pvk_net_tx_end(tx);
+	return NETDEV_TX_OK;
+}
+
+/* After pvk_net_tx_room(); the frame is the driver's. The caller ends the burst. */
+void pvk_net_tx_xdp(struct pvk_net_tx *tx, struct xdp_frame *frame)
+{
+	struct pvk_net_tx_sqe e = { .op = PVK_NET_TX, .length = frame->len, .nsegs = 1 };
+
+	e.id = slot_get(tx, PVK_NET_XDP, frame, frame->len);
+	add_seg(&e.seg[0], virt_to_phys(frame->data), frame->len);
+	put_entry(tx, &e);
+}
+
+/* ---- out of service ---- */
+
+/*
+ * After the reset of the device, not live: frees what is in flight. From a host
+ * that did not reset the memory of frames is kept, so that nothing else of the
+ * guest's gets onto the wire.
+ */
+void pvk_net_tx_drop_all(struct pvk_net_tx *tx)
+{
+	bool leaked = tx->pair->net->pdev->leaked;
+	u32 dropped = 0;
+	u32 i;
+
+	for (i = 0; i < tx->mem->tx_entries; i++) {
+		struct pvk_net_tx_slot slot = tx->mem->slot[i];
+
+		if (slot.kind == PVK_NET_FREE)
+			continue;
+		slot_put(tx, i);
+		dropped++;
+		if (slot.kind == PVK_NET_XDP && !leaked)
+			xdp_return_frame(slot.ptr);
+		else if (slot.kind == PVK_NET_SKB && !leaked)
+			dev_kfree_skb_any(slot.ptr);
+		else if (slot.kind == PVK_NET_SKB)
+			skb_orphan(slot.ptr);
+	}
+	pvk_net_count(tx, dropped, dropped);
+	netdev_tx_reset_queue(tx->nq);
+}
