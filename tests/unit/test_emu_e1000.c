@@ -534,21 +534,30 @@ static void tag_is_inserted(void **state)
 static void many_pieces_are_joined(void **state)
 {
 	uint8_t *buffer = fake_ram(TX_BUFFER, 0x10000);
+	struct txd *ring = fake_ram(TX_RING, 16 * 512);
 	uint8_t want[1300];
 	unsigned int n = 0;
 
 	(void)state;
 	nic_open(RX_ON);
-	/* two frames of 50 pieces each, that do not adjoin; both need the one bounce buffer */
+	nic_out(N_TDLEN, 16 * 512);
+	/* frames of 50 pieces each, that do not adjoin; all need the one bounce buffer */
 	plain_frame(want, 1300);
 	for (unsigned int i = 0; i < 50; i++)
 		memcpy(buffer + 64 * i, want + 26 * i, 26);
-	for (unsigned int frame = 0; frame < 2; frame++) {
-		for (unsigned int i = 0; i < 50; i++)
-			tx_put(&n, TX_BUFFER + 64 * i, 26 | (i == 49 ? LAST : 0), 0);
-		assert_true(tx_ring(n, 1));
-		assert_int_equal(wire.frame[frame].length, 1300);
-		assert_memory_equal(wire.frame[frame].bytes, want, 1300);
+	for (; n < 150; n++)
+		ring[n] = (struct txd){ TX_BUFFER + 64 * (n % 50), 26 | (n % 50 == 49 ? LAST : 0), 0 };
+	atomic_store(&wire.hold, true);
+	nic_out(N_TDT, n);
+	assert_true(FAKE_UNTIL(atomic_load(&wire.sent) == 1));
+	wire_settle();
+	assert_int_equal(atomic_load(&wire.sent), 1);
+	wire_release();
+	assert_true(FAKE_UNTIL(nic_in(N_TDH) == n));
+	assert_int_equal(atomic_load(&wire.sent), 3);
+	for (unsigned int i = 0; i < 3; i++) {
+		assert_int_equal(wire.frame[i].length, 1300);
+		assert_memory_equal(wire.frame[i].bytes, want, 1300);
 	}
 }
 
@@ -562,6 +571,8 @@ static void nonsense_is_completed(void **state)
 	tx_put(&n, TX_BUFFER, 5 | LAST, 0);				/* too short */
 	tx_put(&n, HS_MEM_HOLE_START, 100 | LAST, 0);			/* no RAM */
 	tx_put(&n, ~0ull - 50, 100 | LAST, 0);
+	tx_put(&n, TX_BUFFER, 100, 0);					/* no RAM, but for a part */
+	tx_put(&n, HS_MEM_MIN - 50, 100 | LAST, 0);
 	tx_put(&n, TX_BUFFER, 0 | LAST, 0);
 	tx_put(&n, TX_BUFFER, 100 | LAST | IC | 90 << 16, 99 << 8);	/* CSO < CSS */
 	tx_put(&n, TX_BUFFER, 100 | LAST | IC | 99 << 16, 50 << 8);	/* one byte too far */
