@@ -488,6 +488,43 @@ def test_net_trace():
         equal("vhost: a thread that has ended has none", trace.thread_cpu_ns(99, tmp), 0)
 
 
+def test_net_tool():
+    with tempfile.TemporaryDirectory() as tmp:
+        tool = plan.build_net(tmp)
+        server = subprocess.Popen([tool, "serve", "127.0.0.1"], stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE)
+
+        def run_net(*args):
+            p = subprocess.run([tool, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               text=True, check=False, timeout=60)
+            return p.returncode, p.stdout, p.stderr
+
+        try:
+            equal("net.c: the server listens", server.stdout.readline(), b"ready\n")
+            equal("net.c: the wait ends", run_net("wait", "127.0.0.1", "5")[0], 0)
+            for job in net.JOBS:
+                good, least = True, 20 if job["unit"] != "MB" else 0.05
+                for _ in range(3):	# a server that is gone too early shows not each time
+                    code, line, err = run_net(job["name"], "127.0.0.1", "0.1")
+                    good = good and code == 0 and net.figures(line)["units"] > least
+                check(f"net.c: {job['name']} over the loopback", good, line + err)
+            for name, args in (("no job", ()), ("an unknown job", ("x", "127.0.0.1", "1")),
+                               ("one mark", ("rr", "127.0.0.1", "1", "4")),
+                               ("a mark beyond a byte", ("rr", "127.0.0.1", "1", "4", "256")),
+                               ("no time", ("rr", "127.0.0.1", "0")),
+                               ("a time that is none", ("rr", "127.0.0.1", "nan"))):
+                code, _, err = run_net(*args)
+                check(f"net.c: refused: {name}", code == 2 and "usage" in err, err)
+            code, _, err = run_net("rr", "localhost", "1")
+            check("net.c: refused: a name for an address", code == 1 and "localhost" in err, err)
+        finally:
+            server.kill()
+            _, err = server.communicate()
+        equal("net.c: the server had nothing to complain of", err, b"")
+        code, _, err = run_net("rr", "127.0.0.1", "0.1")
+        check("net.c: a server that is not there is said", code == 1 and "refused" in err, err)
+
+
 def test_plan():
     seen = set()
     jobs = plan.jobs(False, True)
@@ -583,7 +620,7 @@ def test_command():
 def main():
     for test in (test_console, test_counts, test_runs, test_statistics, test_output, test_plan,
                  test_net_figures, test_net_runs, test_net_output, test_net_plan, test_net_trace,
-                 test_progress, test_command):
+                 test_net_tool, test_progress, test_command):
         test()
     print(f"1..{count}")
     return 1 if failed else 0
