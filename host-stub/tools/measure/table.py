@@ -100,7 +100,7 @@ class Text:
         self.lines += ["", self.dye(text, "1")]
 
     def row(self, first, cells, width, code=None):
-        text = f"  {first:<30}" + "".join(f"{c:>{width}}" for c in cells)
+        text = f"  {first:<38}" + "".join(f"{c:>{width}}" for c in cells)
         text = text.rstrip()
         self.lines.append(self.dye(text, code) if code else text)
 
@@ -114,7 +114,8 @@ def compare(text, rows, found, kinds, width, base=None):
         r = stats.ratio(cells[kinds.index("pv")], cells[kinds.index("unmodified")]) \
             if "pv" in kinds and "unmodified" in kinds else None
         text.row(title + (f" [{unit}]" if unit else ""),
-                 [number(c and c["median"]) for c in cells] + [times(r)], width)
+                 [number(c and c["median"]) for c in cells]
+                 + ([times(r)] if "pv" in kinds and "unmodified" in kinds else []), width)
         if any(c and c["n"] > 1 for c in cells):
             text.row("", [f"{number(c['min'])}…{number(c['max'])}" if c else "" for c in cells],
                      width, "2")
@@ -142,7 +143,9 @@ def render(result, colour=False):
     text = Text(colour)
     found, kinds = result["summary"], result["kinds"]
     width = max([18] + [len(label(k)) + 2 for k in kinds])
-    columns = [label(k) for k in kinds] + ["pvkit/unmod."]
+    columns = [label(k) for k in kinds]
+    if "pv" in kinds and "unmodified" in kinds:
+        columns.append("pvkit/unmod.")
     c = result["conditions"]
     text.head("pvkit measure: one stock guest, Linux " + c.get("guest kernel", "?"))
     text.lines.append(f"  {c.get('KVM', '?')}")
