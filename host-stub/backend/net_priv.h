@@ -40,10 +40,10 @@
 #define HS_NET_MIN_GSO	16u	/* bytes: bounds what a frame can be cut into */
 #define HS_NET_VNET_LEN	12u	/* struct virtio_net_hdr of virtio 1.x, 5.1.6 */
 #define HS_NET_PREFIX	4u	/* a stream's length, big-endian */
-#define HS_NET_RX_BYTES	(HS_NET_MAX_FRAME + HS_NET_VNET_LEN + 1u)	/* one more: too long shows */
+#define HS_NET_RX_BYTES	(HS_NET_MAX_FRAME + HS_NET_VNET_LEN + 1u)	/* too long shows */
 #define HS_NET_RX_SLOT	69632u		/* HS_NET_RX_BYTES in whole pages */
 #define HS_NET_STREAM_BYTES	(4u * HS_NET_RX_SLOT)
-#define HS_NET_ARENA	(4u * HS_NET_RX_SLOT)	/* frames that net_soft.c works on, and their pieces */
+#define HS_NET_ARENA	(4u * HS_NET_RX_SLOT)	/* copies of frames, and pieces */
 #define HS_NET_ERRORS	64u	/* reads that fail in a row: the descriptor is of no use any more */
 
 enum hs_net_framing {
@@ -97,7 +97,7 @@ struct hs_net_rx {
 struct hs_net_txq {
 	struct hs_net_tx *first, **last;	/* not begun */
 	struct hs_net_unit unit[HS_NET_UNITS];
-	unsigned int count, begun, ended;	/* of the batch: units, issued ones, finished ones */
+	unsigned int count, begun, ended;	/* of the batch: units, issued, ended */
 	unsigned int in_flight;
 	struct iovec iov[HS_NET_UNITS * (HS_NET_IOV + 1)];
 	unsigned int iovs;
@@ -107,7 +107,7 @@ struct hs_net_txq {
 	struct hs_net_cutter cutter;
 	struct hs_net_tx *cutting;		/* NULL: none */
 	unsigned int piece;			/* the next one of it */
-	bool failed;				/* a piece of the frame being finished was dropped */
+	bool failed;				/* a piece of the present frame was dropped */
 	uint32_t sent;				/* stream: bytes of the first unit that are gone */
 	uint8_t *rest;				/* stream: of a frame whose sender has its answer */
 	uint32_t rest_at, rest_end;
@@ -165,7 +165,7 @@ static inline void hs_net_count(_Atomic uint64_t *counter, uint64_t n)
 }
 
 /* net.c */
-void hs_net_peer(struct hs_net *net, bool up);	/* any worker of it: link up or down at the other end */
+void hs_net_peer(struct hs_net *net, bool up);	/* any worker of it */
 static inline bool hs_net_is_up(struct hs_net *net)
 {
 	return atomic_load_explicit(&net->peer_up, memory_order_relaxed);
@@ -175,7 +175,7 @@ static inline bool hs_net_is_up(struct hs_net *net)
 int hs_net_rx_init(struct hs_net_queue *q);
 void hs_net_rx_fini(struct hs_net_queue *q);
 bool hs_net_rx_round(struct hs_net_queue *q);
-void hs_net_rx_restart(struct hs_net_queue *q);		/* a new connection: nothing is left of the old one */
+void hs_net_rx_restart(struct hs_net_queue *q);		/* a new connection */
 
 /* net_tx.c */
 int hs_net_tx_init(struct hs_net_queue *q);
