@@ -286,7 +286,8 @@ static bool stream_round(struct hs_net_queue *q)
 		whole = have >= HS_NET_PREFIX;
 		if (!whole)
 			break;
-		length = (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+		length = (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 |
+			 at[3];
 		if (!length || length > HS_NET_MAX_FRAME) {
 			char why[80];
 

@@ -413,7 +413,8 @@ static void look_at_messages(struct hs_net_queue *q)
 		} else if (res == -EAGAIN && net->framing != HS_NET_VNET) {
 			block(q);
 			break;
-		} else if (res == -EBADFD || (net->seqpacket && (res == -EPIPE || res == -ECONNRESET))) {
+		} else if (res == -EBADFD ||
+			   (net->seqpacket && (res == -EPIPE || res == -ECONNRESET))) {
 			/* The reads will find the same, and say it. */
 			hs_net_peer(net, false);
 			break;
