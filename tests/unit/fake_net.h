@@ -41,6 +41,7 @@ struct fake_net_queue {
 	pthread_mutex_t lock;	/* the two below */
 	struct fake_frame *in, **in_last;
 	atomic_uint sent, held, waiting, offered;	/* offered: calls of receive() */
+	atomic_uint rounds;	/* of the hook, that have ended */
 };
 
 struct hs_net {
@@ -134,7 +135,9 @@ static inline bool fake_net_round(struct hs_hook *hook)
 	struct fake_net_queue *q = (struct fake_net_queue *)hook;
 	bool work = fake_net_send_some(q);
 
-	return fake_net_receive_some(q) || work;
+	work |= fake_net_receive_some(q);
+	atomic_fetch_add(&q->rounds, 1);
+	return work;
 }
 
 static inline void fake_net_hook(void *arg)
@@ -211,7 +214,7 @@ static inline void fake_net_mode(unsigned int n, enum fake_net_mode mode)
 		hs_worker_call(fake_nets[n]->queue[i].worker, fake_net_nothing, NULL);
 }
 
-/* From the test's thread: a frame comes in. */
+/* From the test's thread: a frame comes in, and was offered when this returns. */
 static inline void fake_net_inject(unsigned int n, unsigned int queue,
 				   const struct hs_net_meta *meta, const void *frame,
 				   uint32_t length)
@@ -224,8 +227,13 @@ static inline void fake_net_inject(unsigned int n, unsigned int queue,
 	} u = { .in = frame };
 	struct iovec iov = { .iov_base = u.base, .iov_len = length };
 
+	unsigned int rounds;
+
 	fake_net_put(q, meta ? meta : &nothing, &iov, 1, length);
-	hs_worker_call(q->worker, fake_net_nothing, NULL);
+	/* The round that is on may be past the place where it looks. */
+	rounds = atomic_load(&q->rounds);
+	while (atomic_load(&q->rounds) - rounds < 2)
+		hs_worker_call(q->worker, fake_net_nothing, NULL);
 }
 
 /* ---- backend/net.h ---- */
