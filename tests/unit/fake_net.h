@@ -180,20 +180,35 @@ static inline bool fake_nic(unsigned int n, unsigned int queues, uint32_t offloa
 	return true;
 }
 
+/* Without a face attached: drops the frames that wait. */
+static inline void fake_net_forget(unsigned int n)
+{
+	for (unsigned int i = 0; i < fake_nets[n]->info.queues; i++) {
+		struct fake_net_queue *q = &fake_nets[n]->queue[i];
+
+		pthread_mutex_lock(&q->lock);
+		while (q->in) {
+			struct fake_frame *f = q->in;
+
+			q->in = f->next;
+			free(f);
+		}
+		q->in_last = &q->in;
+		pthread_mutex_unlock(&q->lock);
+		atomic_store(&q->waiting, 0);
+	}
+}
+
 /* After fake_destroy(). */
 static inline void fake_nics_close(void)
 {
 	for (unsigned int n = 0; n < HS_MAX_NICS; n++) {
+		if (fake_nets[n])
+			fake_net_forget(n);
 		for (unsigned int i = 0; fake_nets[n] && i < fake_nets[n]->info.queues; i++) {
 			struct fake_net_queue *q = &fake_nets[n]->queue[i];
 
 			hs_worker_destroy(q->worker);
-			while (q->in) {
-				struct fake_frame *f = q->in;
-
-				q->in = f->next;
-				free(f);
-			}
 			pthread_mutex_destroy(&q->lock);
 		}
 		free(fake_nets[n]);

@@ -507,22 +507,22 @@ static void workers_do_not_meet(void **state)
 	struct pvk_net_rx_mode mode = { .size = sizeof(mode), .flags = PVK_NET_RX_PROMISC };
 	unsigned int flying[4] = { 0 }, posted[4] = { 0 }, done = 0, turn = 0;
 	static uint8_t frame[4][1000];
+	struct pvk_net_tx_sqe e[4];
 
 	(void)state;
 	start(MULTI, 4, 32, PVK_NET_F_RX_MODE);
-	for (unsigned int k = 0; k < 4; k++)
+	for (unsigned int k = 0; k < 4; k++) {
 		make_frame(frame[k], 1000, k);
+		e[k] = scattered(frame[k], 1000, 4, k);
+	}
 	while (done < 4000) {
 		for (unsigned int k = 0; k < 4; k++) {
 			union pvk_cqe_words words;
 
 			while (k < 2 && posted[k] - pair[k].got < 32)
 				post(k, posted[k]++ % 32, 2048);
-			for (; flying[k] < 8; flying[k]++) {
-				struct pvk_net_tx_sqe e = scattered(frame[k], 1000, 4, k);
-
-				pv_submit(&pair[k].tx, &e);
-			}
+			for (; flying[k] < 8; flying[k]++)
+				pv_submit(&pair[k].tx, &e[k]);
 			while (pvk_cq_get(&pair[k].tx.cq, &words)) {
 				assert_int_equal(words.cqe.status, 0);
 				flying[k]--;
