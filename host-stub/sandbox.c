@@ -11,6 +11,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/fs.h>
+#include <linux/if_tun.h>
 #include <linux/kvm.h>
 #include <seccomp.h>
 #include <stdio.h>
@@ -119,6 +120,8 @@ static const struct {
 	{ KVM_SET_SREGS, "reboot" },
 	{ KVM_SET_REGS, "reboot" },
 	{ KVM_GET_STATS_FD, "reboot, --stats" },
+	{ TUNSETOFFLOAD, "a TAP: what the face that is attached can take" },
+	{ TUNSETQUEUE, "a TAP: queues that the face does not serve" },
 	{ TCGETS, "console: stdio asks whether it is a terminal" },
 	{ TCSETS, "console: the terminal's mode is put back" },
 	{ TCSETSW, "the same" },

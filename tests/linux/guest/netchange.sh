@@ -1,0 +1,88 @@
+#!/bin/busybox sh
+# SPDX-License-Identifier: BSD-2-Clause
+# netchange.sh HOST ADDRESS SECONDS: whatever a user may change is changed under traffic.
+. /tests/lib.sh
+. /tests/netlib.sh
+host=$1
+address=$2
+seconds=$3
+
+modprobe pvk_net
+i=$(card pvk_net 30)
+check "there is a card on the pvkit face" [ -n "$i" ]
+check "it takes an address" static "$i" "$address"
+check "the host answers" ping -c 2 -W 5 "$host"
+check "its driver tells its name" sh -c "ethtool -i $i | grep -q '^driver: pvk_net'"
+check "and its channels" ethtool -l "$i"
+check "and its rings" ethtool -g "$i"
+check "and its coalescing" ethtool -c "$i"
+check "and statistics of each queue" sh -c "ethtool -S $i | grep -qE 'rx|tx'"
+
+traffic talk "$host" 5001 "$seconds" 11 >/tmp/long 2>&1 &
+load=$!
+change()
+{
+	check "under traffic: $*" "$@"
+	sleep 1
+	check "the host answers after it" ping -c 1 -W 10 "$host"
+}
+change ethtool -G "$i" rx 64 tx 64
+change ethtool -G "$i" rx 1024 tx 512
+change ethtool -L "$i" combined 1
+change ethtool -L "$i" combined 2
+change ethtool -X "$i" equal 1
+change ethtool -X "$i" equal 2
+change ethtool -K "$i" tso off
+change ethtool -K "$i" tx off
+change ethtool -K "$i" rx off
+change ethtool -K "$i" tx on rx on tso on
+change ip link set "$i" promisc on
+change ip link set "$i" promisc off
+change ip link set "$i" mtu 1400
+change ip link set "$i" mtu 1500
+change xdp "$i" pass
+change ethtool -L "$i" combined 1
+change xdp "$i" drop
+change xdp "$i" off
+change ethtool -L "$i" combined 2
+refuse "a ring size that is none" ethtool -G "$i" rx 100000
+refuse "more channels than there are" ethtool -L "$i" combined 64
+refuse "an MTU out of range" ip link set "$i" mtu 60000
+check "the host answers still" ping -c 1 -W 10 "$host"
+set_value late "$(kill -0 $load 2>/dev/null && echo 0 || echo 1)"
+wait $load
+check "no connection broke, no byte was wrong" sh -c 'cat /tmp/long; grep -q " messages " /tmp/long && ! grep -q "^traffic: " /tmp/long'
+set_value traffic "$(tail -n 1 /tmp/long)"
+
+# The cable is pulled and plugged in again by the host.
+at pull
+await
+n=0
+while [ $n -lt 50 ] && grep -q 1 "/sys/class/net/$i/carrier"; do n=$((n + 1)); sleep 0.2; done
+check "the link goes down" grep -q 0 "/sys/class/net/$i/carrier"
+at plug
+await
+n=0
+while [ $n -lt 50 ] && ! grep -q 1 "/sys/class/net/$i/carrier"; do n=$((n + 1)); sleep 0.2; done
+check "and comes up" grep -q 1 "/sys/class/net/$i/carrier"
+check "and the host answers" ping -c 2 -W 10 "$host"
+
+# XDP programs, judged by the host, which sends the frames.
+for action in pass drop tx redirect; do
+	check "the program '$action' is attached" xdp "$i" $action
+	at "xdp-$action"
+	await
+done
+check "and taken off" xdp "$i" off
+check "the host answers" ping -c 2 -W 10 "$host"
+
+# The TAP goes away under us.
+at delete
+await
+ping -c 2 -W 1 "$host" >/dev/null
+n=0
+while [ $n -lt 50 ] && grep -q 1 "/sys/class/net/$i/carrier"; do n=$((n + 1)); sleep 0.2; done
+check "without its TAP the link is down" grep -q 0 "/sys/class/net/$i/carrier"
+check "and the driver unloads" rmmod pvk_net
+refuse "no complaint about malformed answers" grep -qv '^0$' /sys/bus/platform/drivers/pvkit/PVKT0001:00/answers_malformed
+finish
