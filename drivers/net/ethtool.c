@@ -16,7 +16,7 @@ enum source {
 };
 
 struct counter {
-	char name[ETH_GSTRING_LEN - 8];
+	const char *name;
 	enum source source;
 	size_t offset;
 };

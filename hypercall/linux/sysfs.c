@@ -16,10 +16,10 @@
 
 static const char * const feature_names[] = { "event", "bus", "batch", "handover" };
 static const char * const blk_names[] = { "flush", "discard", "write_zeroes", "read_only" };
-
 static const char * const net_names[] = {
 	"csum", "tso4", "tso6", "uso", "rx_csum", "rx_tso4", "rx_tso6", "rx_uso", "rss", "rx_mode",
 };
+
 static const char * const state_names[] = {
 	[PVK_DEV_RESET] = "reset",
 	[PVK_DEV_SETUP] = "setup",
