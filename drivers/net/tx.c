@@ -187,6 +187,9 @@ static void kick(struct pvk_net_tx *tx)
 
 bool pvk_net_tx_room(struct pvk_net_tx *tx, int budget)
 {
+	/* Out of service the rings may be on their way out, too. */
+	if (!tx->live)
+		return false;
 	if (pvk_cq_pending(&tx->q->cq))
 		reap(tx, budget);
 	return tx->live && tx->in_flight < tx->q->entries;
