@@ -130,19 +130,19 @@ static inline void pvk_xdp_announce(struct net_device *dev)
 
 /* 5.15 and 5.17: more arguments, which are not used here */
 #if PVK_KERNEL_FROM(5, 15)
-#define PVK_COALESCE_ARGS(dev, c)						\
+#define PVK_COALESCE_ARGS							\
 	struct net_device *dev, struct ethtool_coalesce *c,			\
 	struct kernel_ethtool_coalesce *kernel, struct netlink_ext_ack *extack
 #else
-#define PVK_COALESCE_ARGS(dev, c)						\
+#define PVK_COALESCE_ARGS							\
 	struct net_device *dev, struct ethtool_coalesce *c
 #endif
 #if PVK_KERNEL_FROM(5, 17)
-#define PVK_RING_ARGS(dev, ring)						\
+#define PVK_RING_ARGS							\
 	struct net_device *dev, struct ethtool_ringparam *ring,			\
 	struct kernel_ethtool_ringparam *kernel, struct netlink_ext_ack *extack
 #else
-#define PVK_RING_ARGS(dev, ring)						\
+#define PVK_RING_ARGS							\
 	struct net_device *dev, struct ethtool_ringparam *ring
 #endif
 

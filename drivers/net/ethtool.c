@@ -147,7 +147,7 @@ static int set_channels(struct net_device *dev, struct ethtool_channels *channel
 	return want.pairs == net->setup.pairs ? 0 : pvk_net_reconfigure(net, &want);
 }
 
-static void get_ringparam(PVK_RING_ARGS(dev, ring))
+static void get_ringparam(PVK_RING_ARGS)
 {
 	const struct pvk_net *net = netdev_priv(dev);
 
@@ -158,7 +158,7 @@ static void get_ringparam(PVK_RING_ARGS(dev, ring))
 }
 
 /* Rounded down to what a ring can have. */
-static int set_ringparam(PVK_RING_ARGS(dev, ring))
+static int set_ringparam(PVK_RING_ARGS)
 {
 	struct pvk_net *net = netdev_priv(dev);
 	struct pvk_net_setup want = net->setup;
@@ -173,7 +173,7 @@ static int set_ringparam(PVK_RING_ARGS(dev, ring))
 	return pvk_net_reconfigure(net, &want);
 }
 
-static int get_coalesce(PVK_COALESCE_ARGS(dev, c))
+static int get_coalesce(PVK_COALESCE_ARGS)
 {
 	const struct pvk_net *net = netdev_priv(dev);
 
@@ -185,7 +185,7 @@ static int get_coalesce(PVK_COALESCE_ARGS(dev, c))
 }
 
 /* How long a host waits for more is the host's to say: there are no usecs. */
-static int set_coalesce(PVK_COALESCE_ARGS(dev, c))
+static int set_coalesce(PVK_COALESCE_ARGS)
 {
 	struct pvk_net *net = netdev_priv(dev);
 

@@ -211,6 +211,7 @@ static void large_packets_were_accepted(struct kunit *test)
 static void headers_hold_what_is_said(struct kunit *test)
 {
 	u64 value = large(PVK_NET_GSO_TCP4, 500, PVK_NET_RX_PARTIAL);
+	u64 other = large(PVK_NET_GSO_TCP6, 500, PVK_NET_RX_PARTIAL);
 	u8 f[100] = { 0 };
 
 	f[12] = 8;		/* IPv4 */
@@ -234,9 +235,7 @@ static void headers_hold_what_is_said(struct kunit *test)
 	f[14] = 0x65;
 	KUNIT_EXPECT_EQ(test, pvk_net_check_headers(f, sizeof(f), value), -EINVAL);
 	f[14] = 0x45;
-	KUNIT_EXPECT_EQ(test, pvk_net_check_headers(f, sizeof(f),
-						    large(PVK_NET_GSO_TCP6, 500, PVK_NET_RX_PARTIAL)),
-			-EINVAL);
+	KUNIT_EXPECT_EQ(test, pvk_net_check_headers(f, sizeof(f), other), -EINVAL);
 	f[12] = 6;
 	KUNIT_EXPECT_EQ(test, pvk_net_check_headers(f, sizeof(f), value), -EINVAL);
 	KUNIT_EXPECT_EQ(test, pvk_net_check_headers(f, 1, 0), 0);
