@@ -65,6 +65,7 @@ enum pvk_net_gso {
 #define PVK_NET_MAX_SEGS	32u	/* of a transmit entry */
 #define PVK_NET_MAX_FRAME	65550u	/* bytes: 64 KiB - 1 of IP, Ethernet header, one tag */
 #define PVK_NET_MIN_FRAME	14u	/* bytes of a transmitted frame */
+#define PVK_NET_MIN_GSO		16u	/* least gso_size to send: bounds what one entry is cut into */
 #define PVK_NET_MIN_BUFFER	64u	/* bytes of a receive buffer */
 #define PVK_NET_MAX_BUFFER	65535u
 #define PVK_NET_MIN_MTU		68u
@@ -79,7 +80,7 @@ struct pvk_net_tx_sqe {
 	__u8 gso;		/* enum pvk_net_gso */
 	__u8 reserved;		/* 0 */
 	__u32 length;		/* bytes; the segments' lengths add up to it */
-	__u16 gso_size;		/* payload bytes of each piece; 0 without GSO */
+	__u16 gso_size;		/* payload bytes of each piece, >= PVK_NET_MIN_GSO; 0 without GSO */
 	__u16 hdr_len;		/* bytes up to the payload, all headers; 0 without GSO */
 	__u16 csum_start;	/* where summing begins, bytes into the frame; 0 without CSUM */
 	__u16 csum_offset;	/* where the sum goes, from csum_start; 0 without CSUM */
