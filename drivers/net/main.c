@@ -219,6 +219,7 @@ static const struct net_device_ops netdev_ops = {
 	.ndo_validate_addr	= eth_validate_addr,
 	.ndo_change_mtu		= change_mtu,
 	.ndo_fix_features	= fix_features,
+	.ndo_features_check	= pvk_net_features_check,
 	.ndo_set_features	= set_features,
 	.ndo_get_stats64	= get_stats64,
 	.ndo_tx_timeout		= tx_timeout,

@@ -208,6 +208,8 @@ int pvk_net_read_config(struct pvk_net *net, struct pvk_net_config *config);
  * taken for it. end: the doorbell and the interrupt, after a burst of frames.
  */
 netdev_tx_t pvk_net_xmit(struct sk_buff *skb, struct net_device *dev);
+netdev_features_t pvk_net_features_check(struct sk_buff *skb, struct net_device *dev,
+					 netdev_features_t features);
 bool pvk_net_tx_room(struct pvk_net_tx *tx, int budget);
 void pvk_net_tx_xdp(struct pvk_net_tx *tx, struct xdp_frame *frame);
 void pvk_net_tx_end(struct pvk_net_tx *tx);

@@ -9,6 +9,7 @@
  * off (check.h), and there is always one asked for: sockets and byte queue
  * limits wait for what is in flight.
  */
+#include <linux/if_vlan.h>
 #include <linux/ip.h>
 #include <linux/nospec.h>
 #include <linux/tcp.h>
@@ -337,6 +338,18 @@ drop:
 	if (!more)
 		pvk_net_tx_end(tx);
 	return NETDEV_TX_OK;
+}
+
+/*
+ * What of the features can be used for this frame. UDP_SEGMENT lets a user ask
+ * for pieces that the host does not cut: the kernel does.
+ */
+netdev_features_t pvk_net_features_check(struct sk_buff *skb, struct net_device *dev,
+					 netdev_features_t features)
+{
+	if (skb_is_gso(skb) && skb_shinfo(skb)->gso_size < PVK_NET_MIN_GSO)
+		features &= ~NETIF_F_GSO_MASK;
+	return vlan_features_check(skb, features);
 }
 
 /* After pvk_net_tx_room(); the frame is the driver's. The caller ends the burst. */
