@@ -232,7 +232,7 @@ static inline u32 pvk_net_rx_more(u32 taken, u32 in_flight, u32 frames)
 }
 
 /* Transmit completions that gather at least, in a ring that has room */
-#define PVK_NET_TX_GATHER	8u
+#define PVK_NET_TX_GATHER	32u
 
 /*
  * Transmit: the same. A sender that waits (stopped) is told when half of what

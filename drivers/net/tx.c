@@ -138,7 +138,11 @@ static bool reap(struct pvk_net_tx *tx, int budget)
 	return true;
 }
 
-/* Makes sure that an interrupt is asked for that comes in time. */
+/*
+ * Makes sure that an interrupt is asked for that comes in time. Who keeps
+ * sending takes completions in passing: so the one that interrupts is moved
+ * ahead before the host gets there.
+ */
 static void arm(struct pvk_net_tx *tx, int budget)
 {
 	struct pvk_ring *cq = &tx->q->cq;
@@ -146,14 +150,13 @@ static void arm(struct pvk_net_tx *tx, int budget)
 	while (tx->live && tx->in_flight) {
 		bool stopped = netif_xmit_stopped(tx->nq);
 		u32 ahead = tx->wake - cq->next;
-		u32 more;
+		u32 more = pvk_net_tx_more(tx->in_flight, tx->q->entries,
+					   READ_ONCE(tx->pair->net->tx_frames), stopped);
 
 		/* A sender that waits is not told by one that is not in flight. */
 		if (pvk_net_armed(tx->wake, cq->next, tx->q->entries) &&
-		    (!stopped || ahead < tx->in_flight))
+		    (stopped ? ahead < tx->in_flight : ahead >= more / 2))
 			return;
-		more = pvk_net_tx_more(tx->in_flight, tx->q->entries,
-				       READ_ONCE(tx->pair->net->tx_frames), stopped);
 		tx->wake = cq->next + more;
 		pvk_ring_arm(cq, more);
 		if (!pvk_cq_pending(cq) || !reap(tx, budget))

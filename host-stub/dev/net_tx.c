@@ -174,4 +174,10 @@ const struct hs_pv_queue_ops hs_pv_net_tx_ops = {
 	.create = create,
 	.destroy = destroy,
 	.serve = serve,
+	/*
+	 * Nobody waits for these but the sender's books, and who sends again or
+	 * gets an acknowledgement sees them in passing. With 1, a guest that is
+	 * slower than the wire had an event for every second frame.
+	 */
+	.patience = 4,
 };

@@ -55,6 +55,8 @@ struct hs_pv_queue_ops {
 	unsigned int (*serve)(struct hs_pv_queue *q);
 	/* Does it wait for entries? NULL: always. */
 	bool (*hungry)(const struct hs_pv_queue *q);
+	/* How many times gather_ns its answers may wait for more to come; 0: once. */
+	unsigned int patience;
 };
 
 /*

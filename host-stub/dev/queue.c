@@ -7,7 +7,8 @@
  * Telling the guest: answers are put as they come, and the wake word is looked
  * at once per round of the worker, for all of them. So one event serves many.
  * A guest that asked for a later answer is told of those there are when none
- * was added for config->gather_ns, and before the worker sleeps (abi/ring.h).
+ * was added for config->gather_ns (some queues: a multiple of it), and before
+ * the worker sleeps (abi/ring.h).
  */
 #include "pv_priv.h"
 
@@ -88,7 +89,8 @@ static bool poll(struct hs_source *source)
 	if (!hs_pv_queue_running(q))
 		return false;
 	if (!q->ops->serve(q)) {
-		tell_late(q, q->dev->pv->vm->config->gather_ns);
+		tell_late(q, q->dev->pv->vm->config->gather_ns *
+			  (q->ops->patience ? q->ops->patience : 1));
 		return false;
 	}
 	hs_pv_add(&q->counters->polls_found, 1);

@@ -72,11 +72,12 @@ def make_image(path, plan):
                 f.write(a.read())
 
 
-def run(kind, plan, image, stats, tracing, on_line):
+def run(kind, plan, image, stats, tracing, on_line, on_start=None):
     """
     One run. Returns a dict: kind, started (monotonic s), status of the VMM,
     seconds, console (text), trace (or None), problem ('' or why it is void).
-    on_line(text) is called with each line of the console as it comes.
+    on_line(text) is called with each line of the console as it comes, on_start(pid)
+    when the VMM has begun.
     """
     tracer = trace.Trace() if tracing else None
     if tracer:
@@ -95,6 +96,8 @@ def run(kind, plan, image, stats, tracing, on_line):
         return {"kind": kind, "started": started, "status": 127, "seconds": 0, "console": "",
                 "trace": None, "problem": f"cannot start: {e.strerror}"}
     try:
+        if on_start:
+            on_start(proc.pid)
         if tracer:
             tracer.attach(proc.pid)
         sel = selectors.DefaultSelector()

@@ -67,10 +67,11 @@ def stub_args():
 def qemu_args(machine, offloads):
     """QEMU's NIC on the same TAP."""
     vhost = "on" if machine == "vhost" else "off"
-    args = ["-netdev", f"tap,id=n0,ifname={TAP},script=no,downscript=no"]
+    args = ["-name", "guest,debug-threads=on",	# netrig.py tells threads by their names
+            "-netdev", f"tap,id=n0,ifname={TAP},script=no,downscript=no"]
     if machine == "e1000":
         return args + ["-device", f"e1000,netdev=n0,mac={MAC},romfile="]
-    args[1] += f",vhost={vhost}"
+    args[3] += f",vhost={vhost}"
     more = "," + EQUAL if offloads == "equal" else ""
     return args + ["-device", f"virtio-net-pci,netdev=n0,mac={MAC},romfile={more}"]
 

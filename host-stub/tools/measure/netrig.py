@@ -7,6 +7,7 @@ bridge, no firewall, no routes. The TAP is made anew for each guest.
 """
 
 import os
+import re
 import subprocess
 
 from . import MeasureError, net
@@ -61,11 +62,51 @@ def prepare(kinds):
         setting("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1")
 
 
+VCPU = re.compile(r"(?:vcpu|CPU )(\d+)")	# as pvkit-vm and QEMU call these threads
+
+
+def threads(vmm):
+    """The threads of the VMM, and vhost's for it: [(id, name)]."""
+    found = [(int(t), f"/proc/{vmm}/task/{t}/comm") for t in os.listdir(f"/proc/{vmm}/task")]
+    found += [(int(p), f"/proc/{p}/comm") for p in os.listdir("/proc") if p.isdigit()]
+    named = []
+    for number, path in found:
+        try:
+            with open(path, encoding="ascii", errors="replace") as f:
+                name = f.read().strip()
+        except OSError:
+            continue	# it ended
+        if "/task/" in path or name == f"vhost-{vmm}":
+            named.append((number, name))
+    return named
+
+
+def place(vmm, server):
+    """
+    The vCPUs on CPUs of their own; everything else of the VMM, and the server, on
+    the last one. Where they are left to the scheduler, a frame that wakes
+    somebody beside a vCPU costs an exit which no face can help. In words.
+    """
+    cpus = sorted(os.sched_getaffinity(0))
+    named = threads(vmm)
+    vcpus = [number for number, name in named if VCPU.match(name)]
+    if not vcpus or len(cpus) <= len(vcpus):
+        return "as the scheduler likes: there are no more CPUs than vCPUs"
+    for number, name in named:
+        m = VCPU.match(name)
+        try:
+            os.sched_setaffinity(number, {cpus[int(m.group(1))] if m else cpus[-1]})
+        except OSError:
+            pass	# it ended
+    os.sched_setaffinity(server, {cpus[-1]})
+    return f"each vCPU on its own from {cpus[0]} on, all else on {cpus[-1]}"
+
+
 class Rig:
     """TAP and server of one guest; a context."""
 
     def __init__(self, tool):
-        self.tool, self.server = tool, None
+        self.tool, self.server, self.vmm = tool, None, None
         self.facts = {}
 
     def __enter__(self):
@@ -90,9 +131,13 @@ class Rig:
             self.server.stdout.close()
         command("ip", "link", "del", "dev", net.TAP)
 
+    def started(self, pid):
+        self.vmm = pid
+
     def line(self, line):
-        """Notes the TAP's state when the guest says that it is connected."""
+        """When the guest says that it is connected: gives each its CPU, notes the TAP's state."""
         if line.startswith("PVM-NET-AT"):
+            self.facts["CPUs"] = place(self.vmm, self.server.pid)
             try:
                 self.facts["offloads"] = features(net.TAP)
             except MeasureError as e:

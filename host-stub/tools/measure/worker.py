@@ -103,7 +103,7 @@ def one_run(kind, plan, image, stats, why, steps):
             def on_line(line):
                 rig.line(line)
                 steps.line(line)
-            run = guests.run(kind, plan, image, stats, not why, on_line)
+            run = guests.run(kind, plan, image, stats, not why, on_line, rig.started)
         run["tap"] = rig.facts
     else:
         run = guests.run(kind, plan, image, stats, not why, steps.line)

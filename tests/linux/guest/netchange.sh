@@ -32,6 +32,7 @@ change ethtool -L "$i" combined 1
 change ethtool -L "$i" combined 2
 change ethtool -X "$i" equal 1
 change ethtool -X "$i" equal 2
+change ethtool -X "$i" default
 change ethtool -K "$i" tso off
 change ethtool -K "$i" tx off
 change ethtool -K "$i" rx off

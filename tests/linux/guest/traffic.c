@@ -31,7 +31,7 @@
 
 #define MAGIC	0x706b7674u
 #define STREAMS	3
-#define STUCK	60		/* seconds */
+#define STUCK	180		/* seconds */
 #define MOST	(256u << 10)	/* payload of a TCP message */
 #define DATAGRAM_MOST	8000u
 
