@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Giving up rights: see sandbox.h. A guest that takes the stub over finds a
- * process that can open nothing, start nothing and talk to nobody: it has the
+ * process whose system calls open nothing, start nothing and talk to nobody (what
+ * io_uring can still do is told in docs/STUB.md): it has the
  * descriptors that are open, and the calls listed here.
  *
  * A call that is not listed ends the process (SECCOMP_RET_KILL_PROCESS), so
