@@ -56,7 +56,7 @@ enum pvk_net_gso {
 #define PVK_NET_F_RX_TSO6	(1ull << 6)
 #define PVK_NET_F_RX_USO	(1ull << 7)
 #define PVK_NET_F_RSS		(1ull << 8)	/* PVK_NET_CTL_RSS */
-#define PVK_NET_F_RX_MODE	(1ull << 9)	/* PVK_NET_CTL_RX_MODE; without it all frames pass */
+#define PVK_NET_F_RX_MODE	(1ull << 9)	/* PVK_NET_CTL_RX_MODE; else all frames pass */
 
 #define PVK_NET_F_RX_OFFLOADS	(PVK_NET_F_RX_CSUM | PVK_NET_F_RX_TSO4 | \
 				 PVK_NET_F_RX_TSO6 | PVK_NET_F_RX_USO)
@@ -65,7 +65,7 @@ enum pvk_net_gso {
 #define PVK_NET_MAX_SEGS	32u	/* of a transmit entry */
 #define PVK_NET_MAX_FRAME	65550u	/* bytes: 64 KiB - 1 of IP, Ethernet header, one tag */
 #define PVK_NET_MIN_FRAME	14u	/* bytes of a transmitted frame */
-#define PVK_NET_MIN_GSO		16u	/* least gso_size to send: bounds what one entry is cut into */
+#define PVK_NET_MIN_GSO		16u	/* least gso_size to send: bounds the pieces */
 #define PVK_NET_MIN_BUFFER	64u	/* bytes of a receive buffer */
 #define PVK_NET_MAX_BUFFER	65535u
 #define PVK_NET_MIN_MTU		68u

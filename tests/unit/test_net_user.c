@@ -165,12 +165,28 @@ static unsigned int status_field(const char *name, char *value, size_t size)
 	return found;
 }
 
+/* Descriptors of the child beyond the standard ones. */
+static unsigned int open_descriptors(void)
+{
+	struct dirent *entry;
+	unsigned int n = 0;
+	char path[64];
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)child);
+	dir = opendir(path);
+	assert_non_null(dir);
+	while ((entry = readdir(dir)))
+		if (entry->d_name[0] != '.' && atoi(entry->d_name) > 2)
+			n++;
+	closedir(dir);
+	return n;
+}
+
 static void rights_are_gone(void **state)
 {
-	char path[64], value[128];
-	unsigned int open_fds = 0;
-	struct dirent *entry;
-	DIR *dir;
+	const struct timespec pause = { .tv_nsec = 20000000 };
+	char value[128];
 
 	(void)state;
 	assert_true(child > 0);
@@ -183,14 +199,10 @@ static void rights_are_gone(void **state)
 	assert_int_equal(status_field("NoNewPrivs:", value, sizeof(value)), 1);
 	assert_string_equal(value, "1");
 	/* Of the stub's it has the standard ones; its socket to the stub is 3. */
-	snprintf(path, sizeof(path), "/proc/%d/fd", (int)child);
-	dir = opendir(path);
-	assert_non_null(dir);
-	while ((entry = readdir(dir)))
-		if (entry->d_name[0] != '.' && atoi(entry->d_name) > 2)
-			open_fds++;
-	closedir(dir);
-	assert_int_equal(open_fds, 1);
+	/* The pipe of its start goes a moment after it told us. */
+	for (int i = 0; i < 100 && open_descriptors() != 1; i++)
+		nanosleep(&pause, NULL);
+	assert_int_equal(open_descriptors(), 1);
 }
 
 /* ---- what it does for the guest, with the rights that it kept ---- */
