@@ -17,6 +17,7 @@ top = scratch()
 
 
 def pair(kind, server_nic, client_nic, faces):
+    server_nic, client_nic = (f"{nic},faces={face}" for nic, face in zip((server_nic, client_nic), faces))
     with Vm(t, "net", f"netpair.sh serve {faces[0]} 10.78.0.1 10.78.0.2", options=["--nic", server_nic],
             memory="192M", name=kind + "-server") as server, \
          Vm(t, "net", f"netpair.sh talk {faces[1]} 10.78.0.2 10.78.0.1", options=["--nic", client_nic],
