@@ -15,7 +15,7 @@ from vm import Checks, Vm	# noqa: E402
 face = sys.argv[1]
 t = Checks()
 with Tap("pvt0") as tap, dhcp(tap), Page() as page, traffic() as server:
-    with Vm(t, "net", f"net.sh {face} {tap.address}", cpus=2,
+    with Vm(t, "net", f"net.sh {face} {tap.address}",
             # Loaded by its alias, pvkit's driver would take an idle card that has both faces.
             options=["--nic", "tap=pvt0,mac=52:54:00:77:00:01"
                      + (",faces=emulated" if face == "emulated" else "")]) as vm:
