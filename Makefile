@@ -22,7 +22,7 @@ libs	= $(shell sed -n 's|.*LIBS:\(.*\)\*/.*|\1|p' $(1))
 
 UNIT	:= $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 FUZZ	:= $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-HDRS	:= $(wildcard hypercall/*.h hypercall/abi/*.h host-stub/*.h host-stub/*/*.h)
+HDRS	:= $(wildcard hypercall/*.h hypercall/*/*.h hypercall/tools/*/*.h host-stub/*.h host-stub/*/*.h)
 
 .PHONY: all help setup stub tools modules unit fuzz static demo check check-long install clean
 
