@@ -40,7 +40,14 @@ setup:	## Install the missing Debian packages (tests/rig/packages.list)
 stub: setup	## Build the host stub (build/pvkit-vm)
 	@$(MAKE) --no-print-directory -C host-stub
 
-tools: stub	## Build what the tools need in the guest
+# The tools of guests: not part of the stub, and they run without it.
+DETECT	:= $(wildcard hypercall/tools/detect/*.c hypercall/detect/*.c)
+
+$(BUILD)/pvkit-detect: $(DETECT) $(HDRS)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -o $@ $(DETECT) -lcpuid
+
+tools: setup $(BUILD)/pvkit-detect	## Build the guests' tools (build/pvkit-detect)
 
 # The modules are built in a copy, so that the tree stays free of products.
 modules: setup	## Build the Linux modules against KDIR (build/modules/*.ko)

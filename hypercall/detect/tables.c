@@ -155,7 +155,7 @@ const char *const pvk_if_registers[PVK_IFS] = {
 	[PVK_IF_PVM] = "number RAX; status RAX",
 	[PVK_IF_ACRN] = "number R8; RDI RSI; status RAX",
 	[PVK_IF_JAILHOUSE] = "number EAX; RDI RSI; status EAX",
-	[PVK_IF_TDX] = "TDCALL: leaf RAX",
+	[PVK_IF_TDX] = "leaf RAX; status RAX",
 };
 
 const struct pvk_name pvk_platform_name[PVK_PLATFORMS] = {

@@ -367,12 +367,6 @@ static void what_is_written_reads_the_same(void **state)
 			fprintf(f, "basic_cpuid[%u]=%08x %08x %08x %08x\n", n, r->eax, r->ebx,
 				r->ecx, r->edx);
 		}
-		if (dump_find(&dump, PVK_VIA_CPUID, 0x21)) {
-			const struct pvk_cpuid_regs *r = dump_find(&dump, PVK_VIA_CPUID, 0x21);
-
-			fprintf(f, "basic_cpuid[33]=%08x %08x %08x %08x\n", r->eax, r->ebx,
-				r->ecx, r->edx);
-		}
 		dump_write_rest(&dump, f);
 		fclose(f);
 		f = fmemopen(text, size, "r");

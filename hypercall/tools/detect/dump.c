@@ -194,9 +194,10 @@ void dump_write_rest(const struct dump *dump, FILE *file)
 		const struct dump_leaf *l = &dump->leaf[i];
 		const struct pvk_cpuid_regs *r = &l->regs;
 
-		if (l->via == PVK_VIA_CPUID && (l->leaf >> 28 != 4 ||
+		/* libcpuid has 32 basic and 32 extended leaves */
+		if (l->via == PVK_VIA_CPUID && ((l->leaf & 0x7fffffffu) < 32 ||
 						!(r->eax | r->ebx | r->ecx | r->edx)))
-			continue;	/* libcpuid's part, or nothing */
+			continue;
 		fprintf(file, "%s[%08x]=%08x %08x %08x %08x\n", word[l->via], l->leaf, r->eax,
 			r->ebx, r->ecx, r->edx);
 	}
