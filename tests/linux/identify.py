@@ -28,17 +28,17 @@ KVM = rf"interface 0x40000000 kvm of kvm by {CALL}"
 HYPERV = "interface 0x40000000 hyperv of kvm by page 0x40000001"
 # what runs, arguments, lines wanted
 STUB = {
-    "live-pvkit-vm": ([], ["hypervisor kvm certain guest", "platform pvkit", KVM,
+    "box-pvkit-vm": ([], ["hypervisor kvm certain guest", "platform pvkit", KVM,
                            "interface 0x40000100 pvkit of kvm by port 0x700"]),
-    "live-pvkit-vm-no-offer": (["--offer", "none"], ["hypervisor kvm likely guest", KVM]),
+    "box-pvkit-vm-no-offer": (["--offer", "none"], ["hypervisor kvm likely guest", KVM]),
 }
 QEMU = {
-    "live-qemu-kvm": ("host,migratable=off", ["hypervisor kvm certain guest", "platform qemu", KVM]),
-    "live-qemu-kvm-hyperv": (
+    "box-qemu-kvm": ("host,migratable=off", ["hypervisor kvm certain guest", "platform qemu", KVM]),
+    "box-qemu-kvm-hyperv": (
         "host,migratable=off,hv-relaxed,hv-vapic,hv-time,hv-vpindex,hv-spinlocks=0x1fff",
         ["hypervisor kvm certain guest", "platform qemu", HYPERV,
          rf"interface 0x40000100 kvm of kvm by {CALL}"]),
-    "live-qemu-kvm-hidden": (
+    "box-qemu-kvm-hidden": (
         "host,migratable=off,kvm=off,hv-relaxed,hv-vapic,hv-time",
         ["hypervisor kvm likely guest", "platform qemu", HYPERV]),
 }
@@ -75,7 +75,7 @@ def judge(t, name, got, want):
 def here(t):
     """This host itself."""
     if os.environ.get("PVKIT_BOX") != "emulated":
-        t.skip("live-tcg: pvkit detect names the machine", "this host is no emulated one")
+        t.skip("box-tcg: pvkit detect names the machine", "this host is no emulated one")
         return
 
     def run(*argv):
@@ -88,9 +88,9 @@ def here(t):
     values["lscpu"] = "".join(re.findall(r"(?m)^Hypervisor vendor: *(.*)$", run("lscpu")))
     subprocess.run([DETECT, "--quiet", "--save", "/run/saved"], check=True)
     with open("/run/saved", encoding="utf-8") as f:
-        record("live-tcg", values, "".join(f"PVT-SAVED {x}" for x in f))
+        record("box-tcg", values, "".join(f"PVT-SAVED {x}" for x in f))
     # without firmware's DMI, QEMU's name is known by TCG's signature
-    judge(t, "live-tcg", got, TCG)
+    judge(t, "box-tcg", got, TCG)
 
 
 def stub(t, name, options, want, argument="", append=""):

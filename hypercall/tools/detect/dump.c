@@ -30,6 +30,8 @@ static const struct {
 	{ "pvm_cpuid", PVK_VIA_PVM, 0, true },
 };
 
+#define DUMP_LINES	100000u	/* 1000 processors have as many */
+
 #define COUNT(table)	(sizeof(table) / sizeof((table)[0]))
 
 const struct pvk_cpuid_regs *dump_find(const struct dump *dump, enum pvk_via via, uint32_t leaf)
@@ -170,8 +172,10 @@ int dump_read(struct dump *dump, FILE *file, unsigned int *line)
 
 	memset(dump, 0, sizeof(*dump));
 	for (*line = 1; fgets(text, sizeof(text), file); (*line)++) {
-		if (strlen(text) == sizeof(text) - 1)
-			return -EINVAL;
+		if (!strchr(text, '\n') && !feof(file))
+			return -EINVAL;		/* too long, or no text at all */
+		if (*line > DUMP_LINES)
+			return -E2BIG;
 		ret = parse_line(dump, text, &first);
 		if (ret < 0)
 			return ret;

@@ -137,7 +137,7 @@ static int read_raw(struct dump *dump, const char *path)
 	if (!ret)
 		return 0;
 	if (ret == -E2BIG)
-		complain("%s, line %u: more than %u leaves: that is no single machine", path, line,
+		complain("%s, line %u: too much for one machine: more than %u leaves", path, line,
 			 DUMP_LEAVES);
 	else if (line)
 		complain("%s, line %u: not understood: a dump of --save, libcpuid or cpuid -r is needed",
