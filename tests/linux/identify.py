@@ -47,7 +47,7 @@ TCG = ["hypervisor tcg certain guest", "platform qemu", "interface 0x40000000 no
 
 def said(text):
     """The lines "PVT set KEY VALUE" of a console."""
-    return dict(m.groups() for m in re.finditer(r"(?m)^PVT set (\S+) ?(.*?)\r?$", text))
+    return dict(m.groups() for m in re.finditer(r"(?m)^PVT set (\S+) ?(.*?)\r*$", text))
 
 
 def lines_of(values):
@@ -60,7 +60,7 @@ def record(name, values, text=""):
            "virt-what": values.get("virt-what", "").split(), "lscpu": values.get("lscpu", "")}
     with open(os.path.join(OUT, name + ".json"), "w", encoding="utf-8") as f:
         json.dump(row, f)
-    saved = re.findall(r"(?m)^PVT-SAVED (.*?)\r?$", text)
+    saved = re.findall(r"(?m)^PVT-SAVED (.*?)\r*$", text)
     if saved:
         with open(os.path.join(OUT, name + ".dump"), "w", encoding="utf-8") as f:
             f.write("\n".join(saved) + "\n")
@@ -146,4 +146,5 @@ def main():
     return t.end()
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

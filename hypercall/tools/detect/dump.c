@@ -186,6 +186,17 @@ int dump_read(struct dump *dump, FILE *file, unsigned int *line)
 	return dump_find(dump, PVK_VIA_CPUID, 1) ? 0 : -EINVAL;
 }
 
+/*
+ * Many processors answer each base with the same data of another leaf: no block is
+ * ever seen in what is no text, so it need not be kept.
+ */
+static bool is_junk(const struct dump_leaf *l)
+{
+	char text[PVK_SIGNATURE_TEXT];
+
+	return !(l->leaf % PVK_CPUID_STEP) && pvk_signature_text(text, &l->regs);
+}
+
 void dump_write_rest(const struct dump *dump, FILE *file)
 {
 	static const char *const word[PVK_VIAS] = {
@@ -199,7 +210,7 @@ void dump_write_rest(const struct dump *dump, FILE *file)
 		const struct pvk_cpuid_regs *r = &l->regs;
 
 		/* libcpuid has 32 basic and 32 extended leaves */
-		if (l->via == PVK_VIA_CPUID && ((l->leaf & 0x7fffffffu) < 32 ||
+		if (l->via == PVK_VIA_CPUID && ((l->leaf & 0x7fffffffu) < 32 || is_junk(l) ||
 						!(r->eax | r->ebx | r->ecx | r->edx)))
 			continue;
 		fprintf(file, "%s[%08x]=%08x %08x %08x %08x\n", word[l->via], l->leaf, r->eax,
