@@ -314,7 +314,10 @@ int hs_cpuid_set(struct hs_vm *vm, int vcpu_fd, unsigned int id)
 	}
 	mask_nested(cpuid);
 	topology(cpuid, id, vm->config->vcpus);
-	ret = vm->config->cpuid ? recorded(cpuid, vm->config->cpuid) : hypervisor(cpuid, vm->config);
+	if (vm->config->cpuid)
+		ret = recorded(cpuid, vm->config->cpuid);
+	else
+		ret = hypervisor(cpuid, vm->config);
 	if (ret < 0) {
 		hs_error("CPUID has more than %u leaves", MAX_ENTRIES);
 		goto free_table;

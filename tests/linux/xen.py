@@ -25,7 +25,8 @@ DOM0 = ["hypervisor xen certain root", "hypervisor tcg certain guest", "platform
 def hypervisor():
     """Xen as the ELF file that QEMU loads by Multiboot."""
     done = subprocess.run([os.path.join(ROOT, "tests/rig/fetch"), "package",
-                           "xen-hypervisor-4.17-amd64"], stdout=subprocess.PIPE, text=True, check=False)
+                           "xen-hypervisor-4.17-amd64"],
+                          stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         return None
     packed = glob.glob(os.path.join(done.stdout.strip(), "boot/xen-4.17-amd64.gz"))[0]

@@ -181,7 +181,8 @@ static void names_are_complete(void **state)
 			for (const struct pvk_feature *g = pvk_feature_next(k, f); g;
 			     g = pvk_feature_next(k, g)) {
 				assert_string_not_equal(f->name, g->name);
-				assert_false(f->leaf == g->leaf && f->reg == g->reg && f->bit == g->bit);
+				assert_false(f->leaf == g->leaf && f->reg == g->reg &&
+					     f->bit == g->bit);
 			}
 		}
 }
@@ -318,7 +319,8 @@ static void files_are_read_or_refused(void **state)
 	} cases[] = {
 		{ "basic_cpuid[1]=1 2 3 4\n", 0, 0 },
 		{ "version=0.6.2\n_________________ Logical CPU #0 _________________\n"
-		  "basic_cpuid[1]=00a00f11 00020800 fffa3203 178bfbff\nintel_fn4[0]=0 0 0 0\n", 0, 0 },
+		  "basic_cpuid[1]=00a00f11 00020800 fffa3203 178bfbff\n"
+		  "intel_fn4[0]=0 0 0 0\n", 0, 0 },
 		{ "CPU:\n   0x00000001 0x00: eax=0x1 ebx=0x2 ecx=0x3 edx=0x4\n", 0, 0 },
 		{ "# only a comment\n", -EINVAL, 0 },
 		{ "CPU 1:\n   0x00000001 0x00: eax=0x1 ebx=0x2 ecx=0x3 edx=0x4\n", -EINVAL, 0 },

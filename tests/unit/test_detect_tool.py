@@ -83,7 +83,8 @@ def main():
     t.check("--quiet", run("--raw", dump("kvm"), "--quiet") == (YES, "", ""))
     names = run("--list")[1]
     t.check("--list names what --is and --offers take",
-            all(x in names for x in ("parallels", "nutanix", "hyperv.reference_tsc", "kvm.pv_eoi")), names)
+            all(x in names for x in ("parallels", "nutanix", "hyperv.reference_tsc", "kvm.pv_eoi")),
+            names)
 
     with tempfile.TemporaryDirectory() as top:
         path = os.path.join(top, "saved")
@@ -96,9 +97,10 @@ def main():
         try:
             with open(raw, "w", encoding="ascii") as f:
                 subprocess.run(["cpuid", "-r"], stdout=f, check=True)
-            blocks = [x for x in run("--raw", raw, "--terse")[1].splitlines() if x.startswith("interf")]
+            read = run("--raw", raw, "--terse")[1]
+            blocks = [x for x in read.splitlines() if x.startswith("interface")]
             t.check("cpuid -r of this machine has the same interfaces",
-                    blocks == [x for x in live.splitlines() if x.startswith("interf")], str(blocks))
+                    blocks == [x for x in live.splitlines() if x.startswith("interface")], read)
         except OSError:
             t.skip("cpuid -r of this machine has the same interfaces", "no cpuid program")
         with open(raw, encoding="ascii") as f:
@@ -114,12 +116,14 @@ def main():
         with open(long, "w", encoding="ascii") as f:
             f.writelines(f"hypervisor_cpuid[{0x40000000 + i:x}]=1 2 3 4\n" for i in range(5000))
         for argv, status, *words in [
-                (["--raw", bad], TROUBLE, bad, "line 2"), (["--raw", empty], TROUBLE, empty, "leaf 1"),
+                (["--raw", bad], TROUBLE, bad, "line 2"),
+                (["--raw", empty], TROUBLE, empty, "leaf 1"),
                 (["--raw", long], TROUBLE, long, "line 1025"), (["--raw", top], TROUBLE, top),
                 (["--raw", top + "/none"], TROUBLE, "No such file"),
                 (["--raw", "/dev/zero"], TROUBLE, "/dev/zero"),
                 (["--save", top + "/no/where"], TROUBLE, "No such file"),
-                (["--is", "kvmm"], USAGE, "'kvmm'", "--list"), (["--offers", "kvm.eoi"], USAGE, "kvm.eoi"),
+                (["--is", "kvmm"], USAGE, "'kvmm'", "--list"),
+                (["--offers", "kvm.eoi"], USAGE, "kvm.eoi"),
                 (["--offers", "none"], USAGE, "none"), (["--raw"], USAGE, "--raw"),
                 (["--what"], USAGE, "--what"), (["more"], USAGE, "more")]:
             code, out, err = run(*argv)

@@ -153,7 +153,8 @@ static int read_raw(struct dump *dump, const char *path)
 /* -1: go on; else the exit status */
 static int parse(struct options *o, int argc, char **argv)
 {
-	enum { RAW = 256, SAVE, IS, OFFERS, FORM_JSON, FORM_TERSE, FORM_SHORT, FORM_QUIET, ALL, LIST, HELP };
+	enum { RAW = 256, SAVE, IS, OFFERS, FORM_JSON, FORM_TERSE, FORM_SHORT, FORM_QUIET, ALL,
+	       LIST, HELP };
 	static const struct option longs[] = {
 		{ "raw", required_argument, NULL, RAW },
 		{ "save", required_argument, NULL, SAVE },

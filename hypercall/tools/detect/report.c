@@ -51,7 +51,8 @@ static void layers(const struct report *r, FILE *out)
 
 			if (e->layer != i)
 				continue;
-			fprintf(out, "              %s ", e->hv == l->hv || l->hv == PVK_HV_UNKNOWN ? "because" : "although");
+			fprintf(out, "              %s ", e->hv == l->hv ||
+				l->hv == PVK_HV_UNKNOWN ? "because" : "although");
 			evidence(r, e, out);
 			fprintf(out, "\n");
 		}
@@ -117,7 +118,8 @@ static void interfaces(const struct report *r, FILE *out, bool all)
 		fprintf(out, "\n    calls:    ");
 		calls(b, out);
 		if (b->tsc_khz)
-			fprintf(out, "    TSC:      %u.%03u MHz\n", b->tsc_khz / 1000, b->tsc_khz % 1000);
+			fprintf(out, "    TSC:      %u.%03u MHz\n", b->tsc_khz / 1000,
+				b->tsc_khz % 1000);
 		features(b, out, true);
 		if (all)
 			features(b, out, false);

@@ -35,7 +35,7 @@ def structure(kind, handle, body, strings):
 
 
 def tables(f):
-    s = [structure(0, 0, ["bios_vendor", "bios_version", b"\0\xe8", b"\0\0", bytes(8), bytes(6)], f),
+    s = [structure(0, 0, ["bios_vendor", "bios_version", b"\0\xe8\0\0", bytes(14)], f),
          structure(1, 1, ["sys_vendor", "product_name", "product_version", "product_serial",
                           bytes(16), b"\6\0\0"], f),
          structure(2, 2, ["board_vendor", bytes(4)], f),
