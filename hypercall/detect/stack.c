@@ -393,7 +393,8 @@ static void weigh_facts(struct pvk_stack *s, const struct pvk_machine *m, struct
 	}
 }
 
-static int is_root(const struct pvk_stack *s, __u32 layer)
+/* The interface of the layer that says so, or -1 */
+static int root_by(const struct pvk_stack *s, __u32 layer)
 {
 	for (__u32 i = 0; i < s->interfaces; i++) {
 		const struct pvk_interface *b = &s->interface[i];
@@ -406,10 +407,10 @@ static int is_root(const struct pvk_stack *s, __u32 layer)
 				continue;
 			value = pvk_reg(&b->leaf[r->leaf], r->reg);
 			if (value >> r->bit & 1 && (r->not_bit > 31 || !(value >> r->not_bit & 1)))
-				return 1;
+				return (int)i;
 		}
 	}
-	return 0;
+	return -1;
 }
 
 /* The layer that plain CPUID, or DMI alone, shows. */
@@ -420,6 +421,7 @@ static void shown_layer(struct pvk_stack *s, const struct pvk_machine *m)
 	__u32 blocks = weigh_blocks(s, &w);
 	__u8 best = PVK_HV_UNKNOWN, by;
 	struct pvk_layer *l;
+	int root;
 
 	weigh_facts(s, m, &w);
 	for (__u8 hv = 0; hv < PVK_HVS; hv++)
@@ -433,8 +435,11 @@ static void shown_layer(struct pvk_stack *s, const struct pvk_machine *m)
 		say(s, s->layers, PVK_SAYS_BIT, 0, PVK_HV_UNKNOWN);
 	l = add_layer(s, best, PVK_LIKELY);
 	by = w.by[best];
-	if (is_root(s, s->layers - 1u))
+	root = root_by(s, s->layers - 1u);
+	if (root >= 0) {
 		l->role = PVK_ROLE_ROOT;
+		say(s, s->layers - 1u, PVK_SAYS_ROOT, (__u32)root, best);
+	}
 	if (w.weight[best] == PVK_W_OWN || (by & (by - 1)) || l->role == PVK_ROLE_ROOT ||
 	    (w.weight[best] == PVK_W_SHARED &&
 	     (m->fact[PVK_FACT_SYS_VENDOR] || m->fact[PVK_FACT_PRODUCT_NAME])))
@@ -488,8 +493,10 @@ void pvk_stack_detect(const struct pvk_machine *m, struct pvk_stack *s)
 	lower_layer(s);
 	if (m->fact[PVK_FACT_XEN_CAPS] && has(m->fact[PVK_FACT_XEN_CAPS], "control_d"))
 		for (i = 0; i < s->layers; i++)
-			if (s->layer[i].hv == PVK_HV_XEN)
+			if (s->layer[i].hv == PVK_HV_XEN) {
 				s->layer[i].role = PVK_ROLE_ROOT;
+				say(s, (__u32)i, PVK_SAYS_FACT, PVK_FACT_XEN_CAPS, PVK_HV_XEN);
+			}
 }
 
 int pvk_feature_offered(const struct pvk_interface *b, const struct pvk_feature *f)

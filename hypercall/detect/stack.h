@@ -178,10 +178,11 @@ struct pvk_layer {
 	__u8 reserved;
 };
 
-/* Why a layer is believed; pvk_saying_words[] */
+/* Why a layer is believed */
 enum pvk_saying {
 	PVK_SAYS_SIGNATURE,	/* interface[what] has its signature */
 	PVK_SAYS_FACT,		/* fact[what] */
+	PVK_SAYS_ROOT,		/* interface[what] says that the hardware is this system's */
 	PVK_SAYS_NESTED,	/* interface[what]: Hyper-V's leaf +4, EAX bit 12 */
 	PVK_SAYS_BIT,		/* the hypervisor bit is set, and nothing else speaks */
 	PVK_SAYINGS

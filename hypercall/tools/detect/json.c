@@ -27,6 +27,7 @@ static void evidence(const struct report *r, unsigned int layer, FILE *out)
 	static const char *const kind[PVK_SAYINGS] = {
 		[PVK_SAYS_SIGNATURE] = "signature",
 		[PVK_SAYS_FACT] = "fact",
+		[PVK_SAYS_ROOT] = "root",
 		[PVK_SAYS_NESTED] = "nested",
 		[PVK_SAYS_BIT] = "bit",
 	};

@@ -23,6 +23,9 @@ static void evidence(const struct report *r, const struct pvk_evidence *e, FILE 
 	case PVK_SAYS_FACT:
 		fprintf(out, "%s is \"%s\"", pvk_fact_name[e->what], r->dump->fact[e->what]);
 		break;
+	case PVK_SAYS_ROOT:
+		fprintf(out, "CPUID 0x%x gives it the rights of the root", b->base);
+		break;
 	case PVK_SAYS_NESTED:
 		fprintf(out, "CPUID 0x%x, EAX bit 12 says nested", b->base + 4);
 		break;
@@ -51,10 +54,15 @@ static void layers(const struct report *r, FILE *out)
 
 			if (e->layer != i)
 				continue;
-			fprintf(out, "              %s ", e->hv == l->hv ||
-				l->hv == PVK_HV_UNKNOWN ? "because" : "although");
-			evidence(r, e, out);
-			fprintf(out, "\n");
+			if (e->hv == l->hv || l->hv == PVK_HV_UNKNOWN) {
+				fprintf(out, "              because ");
+				evidence(r, e, out);
+				fprintf(out, "\n");
+			} else {
+				fprintf(out, "              although ");
+				evidence(r, e, out);
+				fprintf(out, ", as with %s\n", pvk_hv_name[e->hv].name);
+			}
 		}
 	}
 }
