@@ -294,6 +294,11 @@ static int fact_is(const struct pvk_machine *m, __u32 fact, const char *text)
 	return m->fact[fact] && same(m->fact[fact], text);
 }
 
+static int told(const struct pvk_machine *m, __u32 fact)
+{
+	return m->fact[fact] && m->fact[fact][0];
+}
+
 /* Of the interfaces of this kind, or read this way, the first; else -1. */
 static int find_interface(const struct pvk_stack *s, int kind, int via)
 {
@@ -424,6 +429,9 @@ static void shown_layer(struct pvk_stack *s, const struct pvk_machine *m)
 	int root;
 
 	weigh_facts(s, m, &w);
+	/* KVM can offer Xen's interface (QEMU's xen-version); Xen never offers KVM's */
+	if (w.by[PVK_HV_XEN] & w.by[PVK_HV_KVM] & BY_SIGNATURE)
+		weigh(&w, PVK_HV_KVM, PVK_W_PROOF, 0);
 	for (__u8 hv = 0; hv < PVK_HVS; hv++)
 		if (w.weight[hv] > w.weight[best])
 			best = hv;
@@ -440,9 +448,9 @@ static void shown_layer(struct pvk_stack *s, const struct pvk_machine *m)
 		l->role = PVK_ROLE_ROOT;
 		say(s, s->layers - 1u, PVK_SAYS_ROOT, (__u32)root, best);
 	}
-	if (w.weight[best] == PVK_W_OWN || (by & (by - 1)) || l->role == PVK_ROLE_ROOT ||
+	if (w.weight[best] >= PVK_W_OWN || (by & (by - 1)) || l->role == PVK_ROLE_ROOT ||
 	    (w.weight[best] == PVK_W_SHARED &&
-	     (m->fact[PVK_FACT_SYS_VENDOR] || m->fact[PVK_FACT_PRODUCT_NAME])))
+	     (told(m, PVK_FACT_SYS_VENDOR) || told(m, PVK_FACT_PRODUCT_NAME))))
 		l->confidence = PVK_CERTAIN;
 	else if (w.weight[best] < PVK_W_MAKER && (!blocks || !s->hypervisor_bit))
 		l->confidence = PVK_GUESS;

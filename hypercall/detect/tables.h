@@ -21,6 +21,7 @@ enum pvk_weight {
 	PVK_W_SHARED,		/* KVM's signature: two others are known to show it */
 	PVK_W_MAKER,		/* DMI names the maker of the hypervisor itself */
 	PVK_W_OWN,		/* nobody else is known to say so */
+	PVK_W_PROOF,		/* outdoes even that: what only one of two can offer */
 };
 
 struct pvk_signature {
