@@ -24,7 +24,7 @@ libs	= $(shell sed -n 's|.*LIBS:\(.*\)\*/.*|\1|p' $(1))
 
 UNIT	:= $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 FUZZ	:= $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-HDRS	:= $(wildcard hypercall/*.h hypercall/abi/*.h host-stub/*.h host-stub/*/*.h)
+HDRS	:= $(wildcard hypercall/*.h hypercall/*/*.h hypercall/tools/*/*.h host-stub/*.h host-stub/*/*.h)
 
 .PHONY: all help setup stub tools modules unit fuzz static demo check check-long install clean
 
@@ -42,7 +42,14 @@ setup:	## Install the missing Debian packages (tests/rig/packages.list)
 stub: setup	## Build the host stub (build/pvkit-vm)
 	@$(MAKE) --no-print-directory -C host-stub
 
-tools: stub	## Build what the tools need in the guest
+# The tools of guests: not part of the stub, and they run without it.
+DETECT	:= $(wildcard hypercall/tools/detect/*.c hypercall/detect/*.c)
+
+$(BUILD)/pvkit-detect: $(DETECT) $(HDRS)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -o $@ $(DETECT) -lcpuid
+
+tools: setup $(BUILD)/pvkit-detect	## Build the guests' tools (build/pvkit-detect)
 
 # The modules are built in a copy, so that the tree stays free of products.
 modules: setup	## Build the Linux modules against KDIR (build/modules/*.ko)

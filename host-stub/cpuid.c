@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "../hypercall/tools/detect/dump.h"
 #include "dev/pv.h"
 #include "vm.h"
 
@@ -234,6 +235,39 @@ static int hypervisor(struct kvm_cpuid2 *cpuid, const struct hs_config *config)
 	return 0;
 }
 
+/*
+ * The leaves from 0x40000000 on, and the hypervisor bit, as recorded elsewhere:
+ * what a guest does about them can then be seen here. What they promise is not there.
+ */
+static int recorded(struct kvm_cpuid2 *cpuid, const struct dump *dump)
+{
+	const struct pvk_cpuid_regs *one = dump_find(dump, PVK_VIA_CPUID, 1);
+	struct kvm_cpuid_entry2 *e;
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < cpuid->nent; i++)
+		if (cpuid->entries[i].function >> 28 != 4)
+			cpuid->entries[kept++] = cpuid->entries[i];
+	cpuid->nent = kept;
+	for (uint32_t i = 0; i < dump->leaves; i++) {
+		const struct dump_leaf *l = &dump->leaf[i];
+
+		if (l->via != PVK_VIA_CPUID || l->leaf >> 28 != 4)
+			continue;
+		e = append(cpuid, l->leaf, 0, 0);
+		if (!e)
+			return -E2BIG;
+		e->eax = l->regs.eax;
+		e->ebx = l->regs.ebx;
+		e->ecx = l->regs.ecx;
+		e->edx = l->regs.edx;
+	}
+	e = find(cpuid, 0x1, 0);
+	if (e && one)
+		e->ecx = (e->ecx & ~BIT(31)) | (one->ecx & BIT(31));
+	return 0;
+}
+
 /* A feature withheld is refused by KVM too, where it can do that. */
 static void enforce(struct hs_vm *vm, int vcpu_fd)
 {
@@ -280,9 +314,14 @@ int hs_cpuid_set(struct hs_vm *vm, int vcpu_fd, unsigned int id)
 	}
 	mask_nested(cpuid);
 	topology(cpuid, id, vm->config->vcpus);
-	ret = hypervisor(cpuid, vm->config);
-	if (ret < 0)
+	if (vm->config->cpuid)
+		ret = recorded(cpuid, vm->config->cpuid);
+	else
+		ret = hypervisor(cpuid, vm->config);
+	if (ret < 0) {
+		hs_error("CPUID has more than %u leaves", MAX_ENTRIES);
 		goto free_table;
+	}
 	enforce(vm, vcpu_fd);
 	if (ioctl(vcpu_fd, KVM_SET_CPUID2, cpuid) < 0) {
 		ret = -errno;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../hypercall/tools/detect/dump.h"
 #include "mem.h"
 #include "options.h"
 #include "vm.h"
@@ -70,6 +71,8 @@ static void help(void)
 	     "  --offer WHAT        none, all (default), or a list of event,bus,batch,handover\n"
 	     "  --kvm-mask WHAT     KVM's own features to withhold: a list of names, all, or a\n"
 	     "                      number; --kvm-mask help lists the names\n"
+	     "  --cpuid FILE        show the hypervisor leaves of a recorded machine (pvkit detect\n"
+	     "                      --save, cpuid -r) instead of KVM's and pvkit's\n"
 	     "  --poll-us N         longest that a back end's worker polls before it sleeps (default: 40 exits' time)\n"
 	     "  --gather-us N       longest that answers are gathered for one interrupt (default: 8 exits' time)\n"
 	     "  --console WHERE     stdio (default; Ctrl-A x ends), none, or a file\n"
@@ -191,6 +194,29 @@ static int parse_kvm_mask(struct hs_config *config, const char *text)
 	}
 	return parse_list("--kvm-mask", text, kvm_features,
 			  sizeof(kvm_features) / sizeof(kvm_features[0]), &config->kvm_mask);
+}
+
+/* The machine whose hypervisor leaves are shown. 0, or -errno with the line printed. */
+static int parse_cpuid(struct hs_config *config, const char *path)
+{
+	static struct dump dump;
+	FILE *f = fopen(path, "re");
+	unsigned int line = 0;
+	int ret;
+
+	if (!f) {
+		ret = -errno;
+		hs_error("--cpuid %s: %s", path, strerror(-ret));
+		return ret;
+	}
+	ret = dump_read(&dump, f, &line);
+	fclose(f);
+	if (ret < 0) {
+		hs_error("--cpuid %s: line %u: no recorded machine: see pvkit detect --save", path, line);
+		return ret;
+	}
+	config->cpuid = &dump;
+	return 0;
 }
 
 /* One option of a disk. 0, or -EINVAL with the line printed. */
@@ -316,7 +342,7 @@ static int check(const struct hs_config *config)
 }
 
 enum { OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_MEMORY, OPT_CPUS, OPT_DISK, OPT_NIC, OPT_OFFER,
-       OPT_KVM_MASK, OPT_POLL, OPT_GATHER, OPT_CONSOLE, OPT_STATS, OPT_TIME, OPT_NO_REBOOT, OPT_NO_SANDBOX,
+       OPT_KVM_MASK, OPT_CPUID, OPT_POLL, OPT_GATHER, OPT_CONSOLE, OPT_STATS, OPT_TIME, OPT_NO_REBOOT, OPT_NO_SANDBOX,
        OPT_FORCE, OPT_HELP, OPT_VERSION };
 
 static const struct option options[] = {
@@ -329,6 +355,7 @@ static const struct option options[] = {
 	{ "nic", required_argument, NULL, OPT_NIC },
 	{ "offer", required_argument, NULL, OPT_OFFER },
 	{ "kvm-mask", required_argument, NULL, OPT_KVM_MASK },
+	{ "cpuid", required_argument, NULL, OPT_CPUID },
 	{ "poll-us", required_argument, NULL, OPT_POLL },
 	{ "gather-us", required_argument, NULL, OPT_GATHER },
 	{ "console", required_argument, NULL, OPT_CONSOLE },
@@ -387,6 +414,8 @@ static int parse_value(struct hs_config *config, int opt, char *arg)
 		return hs_options_nic(config, arg);
 	case OPT_KVM_MASK:
 		return parse_kvm_mask(config, arg);
+	case OPT_CPUID:
+		return parse_cpuid(config, arg);
 	default:
 		return parse_disk(config, arg);
 	}

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Detection of the host, for every guest: scans CPUID for the signature of
- * abi/cpuid.h and copies what the leaves offer. Freestanding, no side effects
- * but those of the callback, no allocation; the caller decides what it uses.
- *
- * Nothing is believed but the hypervisor bit: without it, the leaves from
- * 0x40000000 up may hold anything (Intel SDM vol. 2A, CPUID: a leaf above the
- * maximum returns the data of the highest basic leaf).
+ * The offer of a pvkit host, for guests that want to use it: scans CPUID for the
+ * signature of abi/cpuid.h and copies what the leaves offer. Freestanding, no side
+ * effects but those of the callback, no allocation; the caller decides what it
+ * uses. Who else there is, and what they offer: detect/stack.h.
  */
 #ifndef PVK_DETECT_H
 #define PVK_DETECT_H
@@ -14,13 +11,7 @@
 #include "abi/bus.h"
 #include "abi/cpuid.h"
 #include "abi/ring.h"
-
-struct pvk_cpuid_regs {
-	__u32 eax, ebx, ecx, edx;
-};
-
-/* Executes CPUID with EAX = leaf, ECX = 0; context is the caller's. */
-typedef void (*pvk_cpuid_fn)(void *context, __u32 leaf, struct pvk_cpuid_regs *out);
+#include "detect/cpuid.h"
 
 enum pvk_detect_result {
 	PVK_DETECT_OK = 0,
@@ -31,8 +22,6 @@ enum pvk_detect_result {
 	PVK_DETECT_TRANSFER,	/* no transfer that is known, or its ports are wrong */
 	PVK_DETECT_LIMITS,	/* limits that no use could be made of */
 };
-
-#define PVK_CPUID_HYPERVISOR	0x80000000u	/* CPUID.1:ECX[31] */
 
 /* What the host offers, as it said it; checked where a value is wrong by itself. */
 struct pvk_offer {
@@ -48,31 +37,11 @@ struct pvk_offer {
 	__u32 ring_entries;
 	__u32 batch_entries;
 	__u32 struct_size;
-	char seen[16];		/* signature at 0x40000000, printable, NUL padded */
+	char seen[PVK_SIGNATURE_TEXT];	/* signature at 0x40000000, printable */
 };
 
 /* The biggest fixed structure of a call of version 1 */
 #define PVK_STRUCT_LEAST	((__u32)sizeof(struct pvk_dev_info))
-
-/* Signature in register order EBX, ECX, EDX; what cannot be printed becomes '?'. */
-static inline void pvk_detect_seen(char *seen, const struct pvk_cpuid_regs *r)
-{
-	__u32 word[3] = { r->ebx, r->ecx, r->edx };
-	__u32 last = 0;
-	__u32 i;
-
-	for (i = 0; i < 16; i++)
-		seen[i] = 0;
-	for (i = 0; i < 12; i++) {
-		__u32 c = (word[i / 4] >> (8 * (i % 4))) & 0xffu;
-
-		if (c)
-			last = i + 1;
-		seen[i] = c >= 0x20 && c < 0x7f ? (char)c : '?';
-	}
-	for (i = last; i < 12; i++)
-		seen[i] = 0;
-}
 
 static inline int pvk_detect_port_ok(__u32 port)
 {
@@ -98,7 +67,7 @@ static inline enum pvk_detect_result pvk_detect(pvk_cpuid_fn cpuid, void *contex
 	for (base = PVK_CPUID_FIRST; base <= PVK_CPUID_LAST; base += PVK_CPUID_STEP) {
 		cpuid(context, base + PVK_CPUID_SIGNATURE, &r);
 		if (base == PVK_CPUID_FIRST)
-			pvk_detect_seen(offer->seen, &r);
+			pvk_signature_text(offer->seen, &r);
 		if (r.ebx == PVK_SIGNATURE_EBX && r.ecx == PVK_SIGNATURE_ECX &&
 		    r.edx == PVK_SIGNATURE_EDX)
 			break;

@@ -20,7 +20,9 @@
 #include <linux/platform_device.h>
 #include <linux/pm.h>
 #include <linux/processor.h>
+#include <linux/slab.h>
 
+#include "../detect/stack.h"
 #include "core.h"
 
 #define PVK_MODULE_VERSION	"1.0"
@@ -42,6 +44,21 @@ static void guest_cpuid(void *context, __u32 leaf, struct pvk_cpuid_regs *r)
 	cpuid_count(leaf, 0, &r->eax, &r->ebx, &r->ecx, &r->edx);
 }
 
+/* Says who is there instead; seen is the signature at 0x40000000. */
+static void say_other(const char *seen)
+{
+	const struct pvk_machine machine = { .cpuid = guest_cpuid };
+	struct pvk_stack *stack = kzalloc(sizeof(*stack), GFP_KERNEL);
+	const char *name = pvk_hv_name[PVK_HV_UNKNOWN].name;
+
+	if (stack) {
+		pvk_stack_detect(&machine, stack);
+		name = pvk_hv_name[stack->layer[0].hv].name;
+	}
+	pr_info("no host: the hypervisor is %s ('%s'), without pvkit's leaves\n", name, seen);
+	kfree(stack);
+}
+
 /* 0 or -ENODEV, with one line that says why. */
 static int find_host(void)
 {
@@ -58,7 +75,7 @@ static int find_host(void)
 		pr_info("no host: not in a virtual machine (no hypervisor bit in CPUID)\n");
 		break;
 	case PVK_DETECT_OTHER:
-		pr_info("no host: the hypervisor is '%s', without pvkit's leaves\n", o->seen);
+		say_other(o->seen);
 		break;
 	case PVK_DETECT_SHORT:
 		pr_info("no host: CPUID 0x%x has the signature but too few leaves\n", o->base);
