@@ -13,6 +13,7 @@
 
 #include "abi/bus.h"
 #include "abi/cpuid.h"
+#include "abi/info.h"
 #include "abi/ring.h"
 
 struct pvk_cpuid_regs {
@@ -48,6 +49,8 @@ struct pvk_offer {
 	__u32 ring_entries;
 	__u32 batch_entries;
 	__u32 struct_size;
+	__u32 info_bytes;	/* of the information page, 0: none */
+	__u64 info_gpa;
 	char seen[16];		/* signature at 0x40000000, printable, NUL padded */
 };
 
@@ -88,7 +91,7 @@ static inline enum pvk_detect_result pvk_detect(pvk_cpuid_fn cpuid, void *contex
 {
 	static const struct pvk_offer none;
 	struct pvk_cpuid_regs r;
-	__u32 base;
+	__u32 base, last;
 
 	*offer = none;
 	cpuid(context, 1, &r);
@@ -107,8 +110,9 @@ static inline enum pvk_detect_result pvk_detect(pvk_cpuid_fn cpuid, void *contex
 		return PVK_DETECT_OTHER;
 
 	offer->base = base;
-	if (r.eax < base + PVK_CPUID_MAX || r.eax >= base + PVK_CPUID_STEP)
+	if (r.eax < base + PVK_CPUID_LEAST || r.eax >= base + PVK_CPUID_STEP)
 		return PVK_DETECT_SHORT;
+	last = r.eax;
 
 	cpuid(context, base + PVK_CPUID_VERSION, &r);
 	offer->version = r.eax;
@@ -137,6 +141,14 @@ static inline enum pvk_detect_result pvk_detect(pvk_cpuid_fn cpuid, void *contex
 	offer->struct_size = r.edx;
 	if (offer->struct_size < PVK_STRUCT_LEAST)
 		return PVK_DETECT_LIMITS;
+	if (offer->features & PVK_FEAT_INFO && last >= base + PVK_CPUID_INFO) {
+		cpuid(context, base + PVK_CPUID_INFO, &r);
+		offer->info_gpa = ((__u64)r.ebx << 32) | r.eax;
+		offer->info_bytes = r.ecx;
+		if (offer->info_gpa & 4095u || offer->info_bytes & 4095u ||
+		    offer->info_bytes > PVK_INFO_MAX)
+			offer->info_bytes = 0;	/* nonsense: as if there were none */
+	}
 	return PVK_DETECT_OK;
 }
 
