@@ -39,6 +39,7 @@ enum pvk_detect_result {
 struct pvk_offer {
 	__u64 features;
 	__u64 recommended;	/* a subset of features */
+	__u64 info_gpa;		/* of the information page */
 	__u32 base;		/* CPUID base of the block, 0 when not found */
 	__u32 version;		/* of the host */
 	__u32 oldest;		/* that the host accepts */
@@ -49,8 +50,8 @@ struct pvk_offer {
 	__u32 ring_entries;
 	__u32 batch_entries;
 	__u32 struct_size;
+	__u32 highest;		/* leaf of the block, less base */
 	__u32 info_bytes;	/* of the information page, 0: none */
-	__u64 info_gpa;
 	char seen[16];		/* signature at 0x40000000, printable, NUL padded */
 };
 
@@ -91,7 +92,7 @@ static inline enum pvk_detect_result pvk_detect(pvk_cpuid_fn cpuid, void *contex
 {
 	static const struct pvk_offer none;
 	struct pvk_cpuid_regs r;
-	__u32 base, last;
+	__u32 base;
 
 	*offer = none;
 	cpuid(context, 1, &r);
@@ -112,7 +113,7 @@ static inline enum pvk_detect_result pvk_detect(pvk_cpuid_fn cpuid, void *contex
 	offer->base = base;
 	if (r.eax < base + PVK_CPUID_LEAST || r.eax >= base + PVK_CPUID_STEP)
 		return PVK_DETECT_SHORT;
-	last = r.eax;
+	offer->highest = r.eax - base;
 
 	cpuid(context, base + PVK_CPUID_VERSION, &r);
 	offer->version = r.eax;
@@ -141,7 +142,7 @@ static inline enum pvk_detect_result pvk_detect(pvk_cpuid_fn cpuid, void *contex
 	offer->struct_size = r.edx;
 	if (offer->struct_size < PVK_STRUCT_LEAST)
 		return PVK_DETECT_LIMITS;
-	if (offer->features & PVK_FEAT_INFO && last >= base + PVK_CPUID_INFO) {
+	if (offer->features & PVK_FEAT_INFO && offer->highest >= PVK_CPUID_INFO) {
 		cpuid(context, base + PVK_CPUID_INFO, &r);
 		offer->info_gpa = ((__u64)r.ebx << 32) | r.eax;
 		offer->info_bytes = r.ecx;
