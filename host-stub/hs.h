@@ -86,6 +86,12 @@ struct hs_nic_config {
 	bool restricted;	/* HS_NIC_USER: the guest reaches nobody but the host's forwards */
 };
 
+/* What there is besides CPUs and RAM (docs/STUB.md, "Machines"). */
+enum hs_machine {
+	HS_MACHINE_PC,		/* the chips of a PC */
+	HS_MACHINE_LEAN,	/* nothing but pvkit's devices */
+};
+
 /* The command line, parsed and checked (options.c writes it, all others read). */
 struct hs_config {
 	const char *kernel;
@@ -97,6 +103,8 @@ struct hs_config {
 	unsigned int disks;
 	struct hs_nic_config nic[HS_MAX_NICS];
 	unsigned int nics;
+	enum hs_machine machine;
+	uint32_t info;		/* HS_INFO_BIT() of the sections of the information page */
 	uint64_t pv_offer;	/* PVK_FEAT_*; 0: no pvkit leaves, no ACPI device */
 	uint64_t kvm_mask;	/* KVM PV feature bits withheld (0x40000001 EAX) */
 	uint64_t poll_ns;	/* longest a worker polls before it sleeps, or HS_TIME_AUTO */
@@ -115,9 +123,17 @@ enum hs_stop {
 	HS_STOP_POWEROFF,
 	HS_STOP_REBOOT,
 	HS_STOP_CRASH,		/* triple fault: a reboot, unless config.no_reboot */
+	HS_STOP_PANIC,		/* the guest said so (PVK_POWER_PANIC) */
 	HS_STOP_SIGNAL,		/* the user ended it */
 	HS_STOP_TIMEOUT,	/* config.seconds */
 	HS_STOP_ERROR,		/* KVM or the stub gave up; said on stderr */
+};
+
+/* What the guest said last by PVK_CALL_POWER; printable. Written under pv->lock. */
+struct hs_last_words {
+	uint32_t op;		/* enum pvk_power_op; PVK_POWER_NONE: nothing */
+	uint32_t code;
+	char text[PVK_POWER_TEXT + 1];
 };
 
 struct hs_vm {
@@ -134,6 +150,8 @@ struct hs_vm {
 	struct hs_blk **blk;	/* config->disks of them, owned by main.c */
 	struct hs_net **net;	/* config->nics of them, owned by main.c */
 	struct hs_vcpu *vcpu[HS_MAX_VCPUS];
+	struct hs_last_words last_words;
+	uint64_t info_clock;	/* guest-physical, of the information page's clock; 0: none */
 	struct hs_chip *chips;	/* in the order of creation */
 	pthread_mutex_t lock;
 	struct hs_run *run;	/* vm.c: who asked for the end, and the main thread's wake-up */

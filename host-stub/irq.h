@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define HS_IRQ_WIRES	24
-#define HS_IRQ_MESSAGES	64
+#define HS_IRQ_MESSAGES	72	/* 64 for channels, the rest for the platform's (dev/) */
 
 struct hs_irq;
 

@@ -9,43 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dev/info.h"
 #include "mem.h"
 #include "options.h"
 #include "vm.h"
-
-struct name {
-	const char *name;
-	uint64_t bits;
-};
-
-static const struct name offers[] = {
-	{ "event", PVK_FEAT_EVENT },
-	{ "bus", PVK_FEAT_BUS },
-	{ "batch", PVK_FEAT_BATCH },
-	{ "handover", PVK_FEAT_HANDOVER },
-};
-
-/* CPUID 0x40000001 EAX, KVM's Documentation/virt/kvm/x86/cpuid.rst */
-static const struct name kvm_features[] = {
-	{ "clocksource", 1u << 0 },
-	{ "nop_io_delay", 1u << 1 },
-	{ "mmu_op", 1u << 2 },
-	{ "clocksource2", 1u << 3 },
-	{ "async_pf", 1u << 4 },
-	{ "steal_time", 1u << 5 },
-	{ "pv_eoi", 1u << 6 },
-	{ "pv_unhalt", 1u << 7 },
-	{ "pv_tlb_flush", 1u << 9 },
-	{ "async_pf_vmexit", 1u << 10 },
-	{ "pv_send_ipi", 1u << 11 },
-	{ "poll_control", 1u << 12 },
-	{ "pv_sched_yield", 1u << 13 },
-	{ "async_pf_int", 1u << 14 },
-	{ "msi_ext_dest_id", 1u << 15 },
-	{ "hc_map_gpa_range", 1u << 16 },
-	{ "migration_control", 1u << 17 },
-	{ "clocksource_stable", 1u << 24 },
-};
 
 static void help(void)
 {
@@ -67,7 +34,10 @@ static void help(void)
 	     "                        faces=both|emulated|pvkit, mac=ADDRESS, mtu=BYTES,\n"
 	     "                        tap: queues=N, fd=N[:N...]; stream: listen; dgram: peer=PATH;\n"
 	     "                        user: forward=tcp|udp:[ADDR]:PORT-[ADDR]:PORT, restricted\n"
-	     "  --offer WHAT        none, all (default), or a list of event,bus,batch,handover\n"
+	     "  --offer WHAT        pvkit's features: all (default), none, or a list of event, bus, batch,\n"
+	     "                      handover, info, power, smp, console, mem, or no- before one of them\n"
+	     "  --info WHAT         sections of the information page: all (default), none, or a list\n"
+	     "                      of clock, absent, cpus, cpuid, msr, seed, or no- before one\n"
 	     "  --kvm-mask WHAT     KVM's own features to withhold: a list of names, all, or a\n"
 	     "                      number; --kvm-mask help lists the names\n"
 	     "  --poll-us N         longest that a back end's worker polls before it sleeps (default: 40 exits' time)\n"
@@ -124,73 +94,6 @@ static bool parse_size(const char *text, uint64_t *bytes)
 		return false;
 	*bytes <<= shift;
 	return true;
-}
-
-/* A list of names as bits; 0, or -EINVAL with the line printed. */
-static int parse_list(const char *option, const char *text, const struct name *names, size_t n,
-		      uint64_t *bits)
-{
-	*bits = 0;
-	while (*text) {
-		size_t len = strcspn(text, ","), i;
-
-		for (i = 0; i < n; i++)
-			if (strlen(names[i].name) == len && !strncmp(names[i].name, text, len))
-				break;
-		if (i == n) {
-			hs_error("%s: '%.*s' is unknown: see --help", option, (int)len, text);
-			return -EINVAL;
-		}
-		*bits |= names[i].bits;
-		text += len;
-		if (*text == ',')
-			text++;
-	}
-	return 0;
-}
-
-static int parse_offer(struct hs_config *config, const char *text)
-{
-	if (!strcmp(text, "none")) {
-		config->pv_offer = 0;
-		return 0;
-	}
-	if (!strcmp(text, "all")) {
-		config->pv_offer = PVK_FEAT_EVENT | PVK_FEAT_BUS | PVK_FEAT_BATCH | PVK_FEAT_HANDOVER;
-		return 0;
-	}
-	if (!*text) {
-		hs_error("--offer: empty: none, all, or a list of event,bus,batch,handover");
-		return -EINVAL;
-	}
-	return parse_list("--offer", text, offers, sizeof(offers) / sizeof(offers[0]),
-			  &config->pv_offer);
-}
-
-/* 0, -EINVAL, or 1 when the names were listed and nothing is to be done. */
-static int parse_kvm_mask(struct hs_config *config, const char *text)
-{
-	if (!strcmp(text, "help")) {
-		for (size_t i = 0; i < sizeof(kvm_features) / sizeof(kvm_features[0]); i++)
-			puts(kvm_features[i].name);
-		return 1;
-	}
-	if (!strcmp(text, "none")) {
-		config->kvm_mask = 0;
-		return 0;
-	}
-	if (!strcmp(text, "all")) {
-		config->kvm_mask = 0xffffffffu;
-		return 0;
-	}
-	if (*text >= '0' && *text <= '9') {
-		if (parse_number(text, 0, 0xffffffffu, &config->kvm_mask))
-			return 0;
-		hs_error("--kvm-mask: '%s' is no 32-bit number", text);
-		return -EINVAL;
-	}
-	return parse_list("--kvm-mask", text, kvm_features,
-			  sizeof(kvm_features) / sizeof(kvm_features[0]), &config->kvm_mask);
 }
 
 /* One option of a disk. 0, or -EINVAL with the line printed. */
@@ -315,7 +218,7 @@ static int check(const struct hs_config *config)
 	return -1;
 }
 
-enum { OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_MEMORY, OPT_CPUS, OPT_DISK, OPT_NIC, OPT_OFFER,
+enum { OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_MEMORY, OPT_CPUS, OPT_DISK, OPT_NIC, OPT_OFFER, OPT_INFO,
        OPT_KVM_MASK, OPT_POLL, OPT_GATHER, OPT_CONSOLE, OPT_STATS, OPT_TIME, OPT_NO_REBOOT, OPT_NO_SANDBOX,
        OPT_FORCE, OPT_HELP, OPT_VERSION };
 
@@ -328,6 +231,7 @@ static const struct option options[] = {
 	{ "disk", required_argument, NULL, OPT_DISK },
 	{ "nic", required_argument, NULL, OPT_NIC },
 	{ "offer", required_argument, NULL, OPT_OFFER },
+	{ "info", required_argument, NULL, OPT_INFO },
 	{ "kvm-mask", required_argument, NULL, OPT_KVM_MASK },
 	{ "poll-us", required_argument, NULL, OPT_POLL },
 	{ "gather-us", required_argument, NULL, OPT_GATHER },
@@ -382,11 +286,13 @@ static int parse_value(struct hs_config *config, int opt, char *arg)
 		hs_error("--time-limit: '%s': 1 to 1000000 seconds", arg);
 		return -EINVAL;
 	case OPT_OFFER:
-		return parse_offer(config, arg);
+		return hs_options_offer(config, arg);
+	case OPT_INFO:
+		return hs_options_info(config, arg);
 	case OPT_NIC:
 		return hs_options_nic(config, arg);
 	case OPT_KVM_MASK:
-		return parse_kvm_mask(config, arg);
+		return hs_options_kvm_mask(config, arg);
 	default:
 		return parse_disk(config, arg);
 	}
@@ -400,7 +306,8 @@ int hs_options(struct hs_config *config, int argc, char **argv)
 	config->cmdline = "console=ttyS0";
 	config->memory = HS_MEM_DEFAULT;
 	config->vcpus = 1;
-	config->pv_offer = PVK_FEAT_EVENT | PVK_FEAT_BUS | PVK_FEAT_BATCH | PVK_FEAT_HANDOVER;
+	config->pv_offer = HS_OFFER_ALL;
+	config->info = HS_INFO_ALL;
 	config->poll_ns = HS_TIME_AUTO;
 	config->gather_ns = HS_TIME_AUTO;
 	config->console = "stdio";

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "backend/blk.h"
+#include "dev/info.h"
 #include "dev/pv.h"
 #include "emu/emu.h"
 #include "io.h"
@@ -156,6 +157,7 @@ int hs_vm_create(struct hs_vm **out, struct hs_host *host)
 		goto destroy;
 	vm->run->stop_fd = host->stop_fd;
 	vm->run->xsave = host->probe.xsetbv;
+	vm->run->tsc_stable = host->probe.tsc_stable;
 
 	ret = create_kvm(vm);
 	if (ret < 0)
@@ -185,6 +187,11 @@ int hs_vm_create(struct hs_vm **out, struct hs_host *host)
 	ret = hs_boot_load(vm, &host->kernel);
 	if (ret < 0)
 		goto destroy;
+	if (vm->config->pv_offer & PVK_FEAT_INFO) {
+		ret = hs_info_create(vm);
+		if (ret < 0)
+			goto destroy;
+	}
 	ret = hs_stats_create(&vm->stats, vm);
 	if (ret < 0)
 		goto destroy;
@@ -199,7 +206,8 @@ int hs_vm_start(struct hs_vm *vm)
 {
 	int ret;
 
-	for (unsigned int i = 0; i < vm->config->vcpus; i++) {
+	/* The boot CPU last: it may ask for the others at once. */
+	for (unsigned int i = vm->config->vcpus; i-- > 0;) {
 		ret = hs_vcpu_start(vm->vcpu[i]);
 		if (ret < 0) {
 			hs_error("vCPU %u: cannot start its thread: %s", i, strerror(-ret));

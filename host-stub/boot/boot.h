@@ -29,6 +29,8 @@
 #define HS_BOOT_EBDA		0x9fc00u	/* RAM ends here for the guest, by tradition */
 #define HS_BOOT_RSDP		0xe0000u	/* ACPI: 0xe0000 .. 0xfffff */
 #define HS_BOOT_ACPI		0xe0040u
+#define HS_BOOT_INFO		0xec000u	/* information page, abi/info.h; ACPI ends here */
+#define HS_BOOT_INFO_BYTES	0x4000u
 #define HS_BOOT_LOW_END		0x100000u
 
 #define HS_BOOT_ENTRY_64	0x200u		/* from the load address */
@@ -63,6 +65,14 @@ int hs_boot_load(struct hs_vm *vm, const struct hs_kernel *kernel);
 /* Page tables and GDT into RAM (boot/state.c); registers of vCPU `id`. */
 int hs_boot_tables(struct hs_mem *mem);
 int hs_boot_vcpu(int vcpu_fd, unsigned int id, hs_gpa entry);
+
+/*
+ * A CPU that is started by call: its whole state (abi/smp.h), on its own
+ * thread. `lapic` is that of a CPU after reset. 0 or -errno.
+ */
+struct hs_cpu_state;
+int hs_boot_restart(int vcpu_fd, const struct hs_cpu_state *state, bool nx,
+		    const struct kvm_lapic_state *lapic);
 
 /* RSDP, XSDT, FADT, FACS, MADT, DSDT, and SSDT when pvkit is offered (boot/acpi.c). */
 int hs_acpi_tables(struct hs_vm *vm);

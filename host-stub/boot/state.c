@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#include "../vm.h"
 #include "boot.h"
 
 /* Intel SDM vol. 3, 4.5 */
@@ -18,11 +19,17 @@
 #define PTE_LARGE	(1ull << 7)
 
 #define CR0_PE		(1ull << 0)
+#define CR0_MP		(1ull << 1)
 #define CR0_ET		(1ull << 4)
+#define CR0_NE		(1ull << 5)
+#define CR0_WP		(1ull << 16)
+#define CR0_AM		(1ull << 18)
 #define CR0_PG		(1ull << 31)
 #define CR4_PAE		(1ull << 5)
+#define CR4_LA57	(1ull << 12)
 #define EFER_LME	(1ull << 8)
 #define EFER_LMA	(1ull << 10)
+#define EFER_NXE	(1ull << 11)
 
 /* Intel SDM vol. 4 */
 #define MSR_MISC_ENABLE		0x1a0u
@@ -89,6 +96,60 @@ static int firmware_state(int fd)
 	return 0;
 }
 
+static struct kvm_segment code64(uint16_t selector)
+{
+	return (struct kvm_segment){
+		.limit = 0xffffffff, .selector = selector, .type = 0xb,
+		.present = 1, .s = 1, .l = 1, .g = 1,
+	};
+}
+
+static struct kvm_segment flat_data(uint16_t selector)
+{
+	return (struct kvm_segment){
+		.limit = 0xffffffff, .selector = selector, .type = 0x3,
+		.present = 1, .s = 1, .db = 1, .g = 1,
+	};
+}
+
+int hs_boot_restart(int vcpu_fd, const struct hs_cpu_state *s, bool nx,
+		    const struct kvm_lapic_state *lapic)
+{
+	struct kvm_mp_state runnable = { .mp_state = KVM_MP_STATE_RUNNABLE };
+	struct kvm_regs regs = { .rip = s->rip, .rsp = s->rsp, .rdi = s->rdi,
+				 .rflags = RFLAGS_FIXED };
+	struct kvm_vcpu_events none = { 0 };
+	struct kvm_sregs sregs;
+
+	if (ioctl(vcpu_fd, KVM_SET_LAPIC, lapic) < 0 ||
+	    ioctl(vcpu_fd, KVM_SET_VCPU_EVENTS, &none) < 0 ||
+	    ioctl(vcpu_fd, KVM_GET_SREGS, &sregs) < 0)
+		return -errno;
+	sregs.cs = code64(s->cs);
+	sregs.ds = flat_data(s->ds);
+	sregs.es = sregs.ds;
+	sregs.ss = sregs.ds;
+	sregs.fs = flat_data(0);
+	sregs.gs = flat_data(0);
+	sregs.gs.base = s->gs_base;
+	sregs.gdt.base = s->gdt_base;
+	sregs.gdt.limit = s->gdt_limit;
+	sregs.idt.base = 0;
+	sregs.idt.limit = 0;
+	sregs.cr0 = CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG;
+	sregs.cr2 = 0;
+	sregs.cr3 = s->cr3;
+	sregs.cr4 = CR4_PAE | (s->la57 ? CR4_LA57 : 0);
+	sregs.cr8 = 0;
+	sregs.efer = EFER_LME | EFER_LMA | (nx ? EFER_NXE : 0);
+	memset(sregs.interrupt_bitmap, 0, sizeof(sregs.interrupt_bitmap));
+	if (ioctl(vcpu_fd, KVM_SET_SREGS, &sregs) < 0 ||
+	    ioctl(vcpu_fd, KVM_SET_REGS, &regs) < 0 ||
+	    ioctl(vcpu_fd, KVM_SET_MP_STATE, &runnable) < 0)
+		return -errno;
+	return 0;
+}
+
 int hs_boot_vcpu(int vcpu_fd, unsigned int id, hs_gpa entry)
 {
 	struct kvm_regs regs = {
@@ -97,14 +158,7 @@ int hs_boot_vcpu(int vcpu_fd, unsigned int id, hs_gpa entry)
 		.rsp = HS_BOOT_STACK,
 		.rflags = RFLAGS_FIXED,
 	};
-	struct kvm_segment code = {
-		.limit = 0xffffffff, .selector = HS_BOOT_CODE_SELECTOR, .type = 0xb,
-		.present = 1, .s = 1, .l = 1, .g = 1,
-	};
-	struct kvm_segment data = {
-		.limit = 0xffffffff, .selector = HS_BOOT_DATA_SELECTOR, .type = 0x3,
-		.present = 1, .s = 1, .db = 1, .g = 1,
-	};
+	struct kvm_segment data = flat_data(HS_BOOT_DATA_SELECTOR);
 	struct kvm_sregs sregs;
 	int ret;
 
@@ -113,7 +167,7 @@ int hs_boot_vcpu(int vcpu_fd, unsigned int id, hs_gpa entry)
 		return ret;	/* the others wait for the boot CPU's start-up IPI */
 	if (ioctl(vcpu_fd, KVM_GET_SREGS, &sregs) < 0)
 		return -errno;
-	sregs.cs = code;
+	sregs.cs = code64(HS_BOOT_CODE_SELECTOR);
 	sregs.ds = data;
 	sregs.es = data;
 	sregs.fs = data;

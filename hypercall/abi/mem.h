@@ -21,7 +21,7 @@
  *   -PVK_EFAULT  the array, or a block, is misaligned or not in RAM
  */
 #define PVK_MEM_REPORT_MAX	64u
-#define PVK_MEM_ORDER_MAX	18u	/* 1 GiB */
+#define PVK_MEM_ORDER_MAX	13u	/* 32 MiB */
 #define PVK_MEM_ORDER(entry)	((entry) & 0xfffu)
 #define PVK_MEM_ADDRESS(entry)	((entry) & ~0xfffull)
 
