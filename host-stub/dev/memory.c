@@ -11,11 +11,12 @@
 static int64_t report(struct hs_pv *pv, uint64_t entry)
 {
 	uint64_t order = PVK_MEM_ORDER(entry), gpa = PVK_MEM_ADDRESS(entry);
-	uint64_t bytes = 4096ull << order;
+	uint64_t bytes;
 	void *host;
 
 	if (order > PVK_MEM_ORDER_MAX)
 		return -PVK_EINVAL;
+	bytes = 4096ull << order;
 	host = gpa & (bytes - 1) ? NULL : hs_mem_at(pv->vm->mem, gpa, bytes);
 	if (!host)
 		return -PVK_EFAULT;

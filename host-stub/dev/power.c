@@ -32,7 +32,7 @@ int64_t hs_pv_power(struct hs_pv *pv, const uint64_t arg[4])
 	struct hs_last_words *words = &pv->vm->last_words;
 	struct pvk_power power;
 	int ret = hs_pv_struct_in(pv, arg[0], arg[1], &power, sizeof(power));
-	bool goes_on;
+	bool goes_on, said;
 
 	if (ret < 0)
 		return ret;
@@ -42,10 +42,11 @@ int64_t hs_pv_power(struct hs_pv *pv, const uint64_t arg[4])
 	    power.length > PVK_POWER_TEXT || power.reserved)
 		return -PVK_EINVAL;
 	(void)hs_pv_console_drain(pv);
+	said = goes_on && words->op == PVK_POWER_PANIC;	/* a guest that panics on and on */
 	keep(words, &power);
-	if (power.op == PVK_POWER_PANIC || power.length || power.code)
-		hs_guest_error("guest %s%s%s%s (code %u)", did[power.op], goes_on ? " and goes on" : "",
-			       power.length ? ": " : "", words->text, power.code);
+	if (!said && (power.op == PVK_POWER_PANIC || power.length || power.code))
+		hs_note("guest %s%s%s%s (code %u)", did[power.op], goes_on ? " and goes on" : "",
+			power.length ? ": " : "", words->text, power.code);
 	if (power.op == PVK_POWER_OFF)
 		hs_vm_stop(pv->vm, HS_STOP_POWEROFF);
 	else if (power.op == PVK_POWER_REBOOT)
