@@ -31,6 +31,7 @@
 #define HS_MAX_NICS	4
 #define HS_MAX_NIC_QUEUES	HS_MAX_VCPUS	/* of a back end */
 #define HS_MAX_FORWARDS	16
+#define HS_MAX_MODULES	7
 
 struct hs_io;
 struct hs_mem;
@@ -92,11 +93,25 @@ enum hs_machine {
 	HS_MACHINE_LEAN,	/* nothing but pvkit's devices */
 };
 
+/* How the kernel is entered (boot/boot.h). */
+enum hs_boot_way {
+	HS_BOOT_AUTO,		/* as the file is, and what is quickest on the machine */
+	HS_BOOT_BZIMAGE,
+	HS_BOOT_LINUX64,
+	HS_BOOT_PVH,
+	HS_BOOT_MULTIBOOT,
+};
+
 /* The command line, parsed and checked (options.c writes it, all others read). */
 struct hs_config {
 	const char *kernel;
 	const char *initrd;	/* or NULL */
 	const char *cmdline;
+	struct {
+		const char *path, *cmdline;
+	} module[HS_MAX_MODULES];	/* of a Multiboot kernel, behind the initrd */
+	unsigned int modules;
+	enum hs_boot_way boot;
 	uint64_t memory;	/* bytes */
 	unsigned int vcpus;
 	struct hs_disk_config disk[HS_MAX_DISKS];

@@ -453,7 +453,7 @@ int main(int argc, char **argv)
 	struct hs_config config;
 	struct host host = {
 		.hs = { .config = &config, .kvm_fd = -1, .stop_fd = -1,
-			.kernel = { .kernel_fd = -1, .initrd_fd = -1 } },
+			.kernel = { .fd = -1 } },
 		.signal_fd = -1, .timer_fd = -1, .clock_fd = -1,
 	};
 	int status;

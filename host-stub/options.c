@@ -21,7 +21,10 @@ static void help(void)
 	     "Run a Linux guest under KVM, with emulated devices for an unmodified kernel and\n"
 	     "paravirtual ones for a kernel with pvkit.\n"
 	     "\n"
-	     "  --kernel FILE       bzImage\n"
+	     "  --kernel FILE       bzImage, vmlinux, ELF with a PVH note, or Multiboot\n"
+	     "  --boot HOW          auto (default), bzimage, linux64, pvh or multiboot\n"
+	     "  --module FILE[,TEXT] a Multiboot module and its command line; up to 7\n"
+	     "  --machine WHAT      pc (default), or lean: nothing but pvkit's devices\n"
 	     "  --initrd FILE       initial RAM disk\n"
 	     "  --append TEXT       kernel command line (default: console=ttyS0)\n"
 	     "  --memory SIZE       K, M or G (default 256M)\n"
@@ -183,6 +186,42 @@ static int parse_disk(struct hs_config *config, char *text)
 	return 0;
 }
 
+/* The first of each is the default. */
+static const char * const boot_ways[] = {
+	[HS_BOOT_AUTO] = "auto", [HS_BOOT_BZIMAGE] = "bzimage", [HS_BOOT_LINUX64] = "linux64",
+	[HS_BOOT_PVH] = "pvh", [HS_BOOT_MULTIBOOT] = "multiboot", NULL
+};
+static const char * const machines[] = {
+	[HS_MACHINE_PC] = "pc", [HS_MACHINE_LEAN] = "lean", NULL
+};
+
+/* The number of the name, or -EINVAL with the line printed. */
+static int parse_choice(const char *option, const char *text, const char * const names[])
+{
+	for (int i = 0; names[i]; i++)
+		if (!strcmp(names[i], text))
+			return i;
+	hs_error("%s: '%s' is unknown: see --help", option, text);
+	return -EINVAL;
+}
+
+/* FILE[,TEXT]; taken apart in place. */
+static int parse_module(struct hs_config *config, char *text)
+{
+	char *comma = strchr(text, ',');
+
+	if (config->modules == HS_MAX_MODULES || !*text || comma == text) {
+		hs_error("--module: %s", config->modules == HS_MAX_MODULES ? "more than 7" :
+			 "no file is named");
+		return -EINVAL;
+	}
+	if (comma)
+		*comma++ = 0;
+	config->module[config->modules].path = text;
+	config->module[config->modules++].cmdline = comma ? comma : "";
+	return 0;
+}
+
 static int check(const struct hs_config *config)
 {
 	if (!config->kernel) {
@@ -218,13 +257,17 @@ static int check(const struct hs_config *config)
 	return -1;
 }
 
-enum { OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_MEMORY, OPT_CPUS, OPT_DISK, OPT_NIC, OPT_OFFER, OPT_INFO,
+enum { OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_MEMORY, OPT_CPUS, OPT_DISK, OPT_NIC, OPT_OFFER, OPT_INFO, OPT_BOOT,
+       OPT_MODULE, OPT_MACHINE,
        OPT_KVM_MASK, OPT_POLL, OPT_GATHER, OPT_CONSOLE, OPT_STATS, OPT_TIME, OPT_NO_REBOOT, OPT_NO_SANDBOX,
        OPT_FORCE, OPT_HELP, OPT_VERSION };
 
 static const struct option options[] = {
 	{ "kernel", required_argument, NULL, OPT_KERNEL },
 	{ "initrd", required_argument, NULL, OPT_INITRD },
+	{ "boot", required_argument, NULL, OPT_BOOT },
+	{ "module", required_argument, NULL, OPT_MODULE },
+	{ "machine", required_argument, NULL, OPT_MACHINE },
 	{ "append", required_argument, NULL, OPT_APPEND },
 	{ "memory", required_argument, NULL, OPT_MEMORY },
 	{ "cpus", required_argument, NULL, OPT_CPUS },
@@ -250,6 +293,7 @@ static const struct option options[] = {
 static int parse_value(struct hs_config *config, int opt, char *arg)
 {
 	uint64_t n;
+	int choice;
 
 	switch (opt) {
 	case OPT_MEMORY:
@@ -291,6 +335,16 @@ static int parse_value(struct hs_config *config, int opt, char *arg)
 		return hs_options_info(config, arg);
 	case OPT_NIC:
 		return hs_options_nic(config, arg);
+	case OPT_BOOT:
+		choice = parse_choice("--boot", arg, boot_ways);
+		config->boot = choice < 0 ? HS_BOOT_AUTO : (enum hs_boot_way)choice;
+		return choice < 0 ? choice : 0;
+	case OPT_MACHINE:
+		choice = parse_choice("--machine", arg, machines);
+		config->machine = choice < 0 ? HS_MACHINE_PC : (enum hs_machine)choice;
+		return choice < 0 ? choice : 0;
+	case OPT_MODULE:
+		return parse_module(config, arg);
 	case OPT_KVM_MASK:
 		return hs_options_kvm_mask(config, arg);
 	default:

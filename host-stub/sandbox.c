@@ -27,17 +27,6 @@
 #include "backend/worker.h"
 #include "sandbox.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED true
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED true
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED false
-#endif
-
 static const struct {
 	int call;
 	const char *reason;
@@ -194,7 +183,7 @@ int hs_sandbox_enter(void)
 	scmp_filter_ctx filter;
 	int ret;
 
-	if (SANITIZED) {
+	if (HS_SANITIZED) {
 		hs_note("built with a sanitizer: no system call filter (its runtime needs many more)");
 		return 0;
 	}

@@ -178,7 +178,7 @@ int hs_vm_create(struct hs_vm **out, struct hs_host *host)
 		ret = hs_vcpu_create(&vm->vcpu[i], vm, i);
 		if (ret < 0)
 			goto destroy;
-		ret = hs_boot_vcpu(vm->vcpu[i]->fd, i, host->kernel.load + HS_BOOT_ENTRY_64);
+		ret = hs_boot_vcpu(vm->vcpu[i]->fd, i, &host->kernel);
 		if (ret < 0) {
 			hs_error("vCPU %u: KVM refuses its first state: %s", i, strerror(-ret));
 			goto destroy;

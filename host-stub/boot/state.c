@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The state in which the boot protocol wants the boot CPU: 64-bit mode, flat
- * segments, the first 4 GiB mapped one to one (Documentation/x86/boot.rst,
- * "64-bit Boot Protocol"); and for every CPU what firmware leaves behind in
- * its local APIC and MSRs.
+ * The state in which the boot CPU begins: 64-bit mode, flat segments, the first
+ * 4 GiB mapped one to one (Linux, Documentation/x86/boot.rst, "64-bit Boot
+ * Protocol"), or 32-bit mode, flat, without paging (PVH; Multiboot 0.6.96,
+ * section 3.2); for every CPU what firmware leaves behind in its local APIC and
+ * MSRs; and the state of a CPU that is started by call.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -44,6 +45,8 @@
 #define APIC_MODE_EXTINT	(7u << 8)
 
 #define RFLAGS_FIXED		2ull
+
+#define MULTIBOOT_MAGIC		0x2badb002u
 
 int hs_boot_tables(struct hs_mem *mem)
 {
@@ -150,11 +153,31 @@ int hs_boot_restart(int vcpu_fd, const struct hs_cpu_state *s, bool nx,
 	return 0;
 }
 
-int hs_boot_vcpu(int vcpu_fd, unsigned int id, hs_gpa entry)
+/* 64-bit mode with our page tables, or 32-bit mode without paging. */
+static void set_mode(struct kvm_sregs *sregs, bool wide)
 {
+	sregs->cs = code64(HS_BOOT_CODE_SELECTOR);
+	sregs->cr0 = CR0_PE | CR0_ET;
+	if (wide) {
+		sregs->cr0 |= CR0_PG;
+		sregs->cr3 = HS_BOOT_PML4;
+		sregs->cr4 = CR4_PAE;
+		sregs->efer = EFER_LME | EFER_LMA;
+		return;
+	}
+	sregs->cs.l = 0;
+	sregs->cs.db = 1;
+	sregs->tr = (struct kvm_segment){ .limit = 0x67, .type = 0xb, .present = 1 };
+}
+
+int hs_boot_vcpu(int vcpu_fd, unsigned int id, const struct hs_kernel *k)
+{
+	bool wide = k->way != HS_BOOT_PVH && k->way != HS_BOOT_MULTIBOOT;
 	struct kvm_regs regs = {
-		.rip = entry,
-		.rsi = HS_BOOT_ZERO_PAGE,
+		.rax = k->way == HS_BOOT_MULTIBOOT ? MULTIBOOT_MAGIC : 0,
+		.rbx = wide ? 0 : HS_BOOT_ZERO_PAGE,
+		.rip = k->entry,
+		.rsi = wide ? HS_BOOT_ZERO_PAGE : 0,
 		.rsp = HS_BOOT_STACK,
 		.rflags = RFLAGS_FIXED,
 	};
@@ -167,7 +190,7 @@ int hs_boot_vcpu(int vcpu_fd, unsigned int id, hs_gpa entry)
 		return ret;	/* the others wait for the boot CPU's start-up IPI */
 	if (ioctl(vcpu_fd, KVM_GET_SREGS, &sregs) < 0)
 		return -errno;
-	sregs.cs = code64(HS_BOOT_CODE_SELECTOR);
+	set_mode(&sregs, wide);
 	sregs.ds = data;
 	sregs.es = data;
 	sregs.fs = data;
@@ -177,10 +200,6 @@ int hs_boot_vcpu(int vcpu_fd, unsigned int id, hs_gpa entry)
 	sregs.gdt.limit = 4 * 8 - 1;
 	sregs.idt.base = 0;
 	sregs.idt.limit = 0;
-	sregs.cr0 = CR0_PE | CR0_ET | CR0_PG;
-	sregs.cr3 = HS_BOOT_PML4;
-	sregs.cr4 = CR4_PAE;
-	sregs.efer = EFER_LME | EFER_LMA;
 	if (ioctl(vcpu_fd, KVM_SET_SREGS, &sregs) < 0)
 		return -errno;
 	if (ioctl(vcpu_fd, KVM_SET_REGS, &regs) < 0)
