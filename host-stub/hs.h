@@ -93,6 +93,13 @@ enum hs_machine {
 	HS_MACHINE_LEAN,	/* nothing but pvkit's devices */
 };
 
+/* What guest memory is made of */
+enum hs_pages {
+	HS_PAGES_AUTO,		/* huge ones where the host has some at hand */
+	HS_PAGES_SMALL,		/* 4 KiB, to measure what the others are worth */
+	HS_PAGES_HUGE,		/* 2 MiB from those the host has set aside */
+};
+
 /* How the kernel is entered (boot/boot.h). */
 enum hs_boot_way {
 	HS_BOOT_AUTO,		/* as the file is, and what is quickest on the machine */
@@ -113,6 +120,8 @@ struct hs_config {
 	unsigned int modules;
 	enum hs_boot_way boot;
 	uint64_t memory;	/* bytes */
+	enum hs_pages pages;
+	bool prefault;		/* all of it is there before the guest starts */
 	unsigned int vcpus;
 	struct hs_disk_config disk[HS_MAX_DISKS];
 	unsigned int disks;
@@ -129,6 +138,8 @@ struct hs_config {
 	unsigned int seconds;	/* time limit of the run, 0: none */
 	bool no_reboot;		/* a reboot request ends the VM */
 	bool sandbox;		/* seccomp; on unless told */
+	bool mp_table;		/* Intel MP tables, for kernels without ACPI */
+	uint32_t debug_exit;	/* port whose writes end the VM; 0: none */
 	bool force;		/* try a /dev/kvm that has no hardware behind it */
 };
 
@@ -139,6 +150,7 @@ enum hs_stop {
 	HS_STOP_REBOOT,
 	HS_STOP_CRASH,		/* triple fault: a reboot, unless config.no_reboot */
 	HS_STOP_PANIC,		/* the guest said so (PVK_POWER_PANIC) */
+	HS_STOP_DEBUG_EXIT,	/* a write to config.debug_exit; the value is vm->exit_value */
 	HS_STOP_SIGNAL,		/* the user ended it */
 	HS_STOP_TIMEOUT,	/* config.seconds */
 	HS_STOP_ERROR,		/* KVM or the stub gave up; said on stderr */
@@ -166,6 +178,7 @@ struct hs_vm {
 	struct hs_net **net;	/* config->nics of them, owned by main.c */
 	struct hs_vcpu *vcpu[HS_MAX_VCPUS];
 	struct hs_last_words last_words;
+	uint32_t exit_value;
 	uint64_t info_clock;	/* guest-physical, of the information page's clock; 0: none */
 	struct hs_chip *chips;	/* in the order of creation */
 	pthread_mutex_t lock;

@@ -53,7 +53,7 @@ struct host {
 	bool asked;		/* the guest was asked to switch off */
 	bool unplugged;		/* the NICs' links are down by SIGUSR2 */
 	int signal;		/* that ended it */
-	uint32_t code;		/* with which the guest switched off */
+	uint32_t code;		/* with which the guest switched off, or wrote to the debug port */
 };
 
 /* "vmx" or "svm" among the CPU's flags, or KVM's module for one loaded. */
@@ -305,7 +305,8 @@ static int power_on(struct host *host, enum hs_stop *why)
 		wait_for_stop(host, vm);
 		hs_vm_join(vm);
 		*why = hs_vm_stopped(vm);
-		host->code = vm->last_words.op == PVK_POWER_OFF ? vm->last_words.code : 0;
+		host->code = *why == HS_STOP_DEBUG_EXIT ? vm->exit_value :
+			     vm->last_words.op == PVK_POWER_OFF ? vm->last_words.code : 0;
 		keep_accounts(host, vm);
 	}
 	hs_vm_destroy(vm);
@@ -319,6 +320,8 @@ static int exit_status(const struct host *host, enum hs_stop why)
 		return host->code ? HS_EXIT_GUEST : HS_EXIT_OK;
 	case HS_STOP_REBOOT:
 		return HS_EXIT_OK;
+	case HS_STOP_DEBUG_EXIT:
+		return (int)((host->code << 1 | 1) & 0xff);	/* QEMU's isa-debug-exit does so */
 	case HS_STOP_PANIC:
 		return HS_EXIT_PANIC;
 	case HS_STOP_CRASH:

@@ -28,6 +28,8 @@ static void help(void)
 	     "  --initrd FILE       initial RAM disk\n"
 	     "  --append TEXT       kernel command line (default: console=ttyS0)\n"
 	     "  --memory SIZE       K, M or G (default 256M)\n"
+	     "  --pages WHAT        auto (default), small, or huge: 2 MiB pages set aside on this host\n"
+	     "  --prefault          have all memory there before the guest starts\n"
 	     "  --cpus N            1 to 4 (default 1)\n"
 	     "  --disk FILE[,OPT]   raw image or block device; up to 4. OPT:\n"
 	     "                        faces=both|emulated|pvkit, ro, direct, serial=TEXT,\n"
@@ -48,6 +50,8 @@ static void help(void)
 	     "  --console WHERE     stdio (default; Ctrl-A x ends), none, or a file\n"
 	     "  --stats FILE        write the accounts there at the end (JSON)\n"
 	     "  --time-limit SEC    end with status 124 after that\n"
+	     "  --mp-table          Intel MP tables, for kernels without ACPI\n"
+	     "  --debug-exit PORT   a byte V written there ends the VM with status 2*V+1\n"
 	     "  --no-reboot         a reboot ends the VM\n"
 	     "  --no-sandbox        keep system calls that a running VM does not need\n"
 	     "  --force             use a /dev/kvm that has no VMX or SVM behind it\n"
@@ -191,6 +195,9 @@ static const char * const boot_ways[] = {
 	[HS_BOOT_AUTO] = "auto", [HS_BOOT_BZIMAGE] = "bzimage", [HS_BOOT_LINUX64] = "linux64",
 	[HS_BOOT_PVH] = "pvh", [HS_BOOT_MULTIBOOT] = "multiboot", NULL
 };
+static const char * const page_kinds[] = {
+	[HS_PAGES_AUTO] = "auto", [HS_PAGES_SMALL] = "small", [HS_PAGES_HUGE] = "huge", NULL
+};
 static const char * const machines[] = {
 	[HS_MACHINE_PC] = "pc", [HS_MACHINE_LEAN] = "lean", NULL
 };
@@ -222,8 +229,31 @@ static int parse_module(struct hs_config *config, char *text)
 	return 0;
 }
 
-static int check(const struct hs_config *config)
+/* The lean machine has no emulated devices: "both" faces are one there. 0 or -EINVAL, said. */
+static int settle_faces(struct hs_config *config, enum hs_faces *faces, const char *option,
+			unsigned int number)
 {
+	if (config->machine != HS_MACHINE_LEAN)
+		return 0;
+	if (*faces == HS_FACES_EMULATED) {
+		hs_error("%s: number %u has faces=emulated, and --machine lean has no emulated devices",
+			 option, number);
+		return -EINVAL;
+	}
+	*faces = HS_FACES_PVKIT;
+	return 0;
+}
+
+static int check(struct hs_config *config)
+{
+	int ret = 0;
+
+	for (unsigned int i = 0; i < config->disks && !ret; i++)
+		ret = settle_faces(config, &config->disk[i].faces, "--disk", i + 1);
+	for (unsigned int i = 0; i < config->nics && !ret; i++)
+		ret = settle_faces(config, &config->nic[i].faces, "--nic", i + 1);
+	if (ret)
+		return HS_EXIT_USAGE;
 	if (!config->kernel) {
 		hs_error("--kernel is needed: see --help");
 		return HS_EXIT_USAGE;
@@ -238,6 +268,10 @@ static int check(const struct hs_config *config)
 		if (config->nic[i].faces != HS_FACES_PVKIT || config->pv_offer & PVK_FEAT_BUS)
 			continue;
 		hs_error("--nic: number %u has faces=pvkit, but --offer does not have bus", i + 1);
+		return HS_EXIT_USAGE;
+	}
+	if (config->mp_table && config->machine == HS_MACHINE_LEAN) {
+		hs_error("--mp-table: --machine lean has no IOAPIC that they could tell of");
 		return HS_EXIT_USAGE;
 	}
 	if (config->memory < HS_MEM_MIN) {
@@ -258,7 +292,7 @@ static int check(const struct hs_config *config)
 }
 
 enum { OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_MEMORY, OPT_CPUS, OPT_DISK, OPT_NIC, OPT_OFFER, OPT_INFO, OPT_BOOT,
-       OPT_MODULE, OPT_MACHINE,
+       OPT_MODULE, OPT_MACHINE, OPT_PAGES, OPT_PREFAULT, OPT_MP_TABLE, OPT_DEBUG_EXIT,
        OPT_KVM_MASK, OPT_POLL, OPT_GATHER, OPT_CONSOLE, OPT_STATS, OPT_TIME, OPT_NO_REBOOT, OPT_NO_SANDBOX,
        OPT_FORCE, OPT_HELP, OPT_VERSION };
 
@@ -270,6 +304,10 @@ static const struct option options[] = {
 	{ "machine", required_argument, NULL, OPT_MACHINE },
 	{ "append", required_argument, NULL, OPT_APPEND },
 	{ "memory", required_argument, NULL, OPT_MEMORY },
+	{ "pages", required_argument, NULL, OPT_PAGES },
+	{ "prefault", no_argument, NULL, OPT_PREFAULT },
+	{ "mp-table", no_argument, NULL, OPT_MP_TABLE },
+	{ "debug-exit", required_argument, NULL, OPT_DEBUG_EXIT },
 	{ "cpus", required_argument, NULL, OPT_CPUS },
 	{ "disk", required_argument, NULL, OPT_DISK },
 	{ "nic", required_argument, NULL, OPT_NIC },
@@ -343,6 +381,17 @@ static int parse_value(struct hs_config *config, int opt, char *arg)
 		choice = parse_choice("--machine", arg, machines);
 		config->machine = choice < 0 ? HS_MACHINE_PC : (enum hs_machine)choice;
 		return choice < 0 ? choice : 0;
+	case OPT_PAGES:
+		choice = parse_choice("--pages", arg, page_kinds);
+		config->pages = choice < 0 ? HS_PAGES_AUTO : (enum hs_pages)choice;
+		return choice < 0 ? choice : 0;
+	case OPT_DEBUG_EXIT:
+		if (parse_number(arg, 0, 0xffff, &n) && n) {
+			config->debug_exit = (uint32_t)n;
+			return 0;
+		}
+		hs_error("--debug-exit: '%s': a port from 1 to 0xffff, for example 0xf4", arg);
+		return -EINVAL;
 	case OPT_MODULE:
 		return parse_module(config, arg);
 	case OPT_KVM_MASK:
@@ -390,6 +439,12 @@ int hs_options(struct hs_config *config, int argc, char **argv)
 			break;
 		case OPT_NO_SANDBOX:
 			config->sandbox = false;
+			break;
+		case OPT_PREFAULT:
+			config->prefault = true;
+			break;
+		case OPT_MP_TABLE:
+			config->mp_table = true;
 			break;
 		case OPT_FORCE:
 			config->force = true;

@@ -365,10 +365,16 @@ bool hs_vcpu_has(const struct hs_vcpu *vcpu, enum hs_cpu_feature feature)
 {
 	const struct kvm_cpuid_entry2 *e;
 
-	if (feature == HS_CPU_NX) {
+	switch (feature) {
+	case HS_CPU_NX:
 		e = hs_cpuid_find(vcpu->cpuid, 0x80000001, 0);
 		return e && e->edx & (1u << 20);
+	case HS_CPU_LA57:
+		e = hs_cpuid_find(vcpu->cpuid, 0x7, 0);
+		return e && e->ecx & (1u << 16);
+	case HS_CPU_X2APIC:
+		e = hs_cpuid_find(vcpu->cpuid, 0x1, 0);
+		return e && e->ecx & (1u << 21);
 	}
-	e = hs_cpuid_find(vcpu->cpuid, 0x7, 0);
-	return e && e->ecx & (1u << 16);
+	return false;
 }

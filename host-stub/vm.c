@@ -94,6 +94,7 @@ enum hs_stop hs_vm_stopped(const struct hs_vm *vm)
 /* The VM's descriptor with KVM's chips in it. 0 or -errno, with the line printed. */
 static int create_kvm(struct hs_vm *vm)
 {
+	struct kvm_enable_cap split = { .cap = KVM_CAP_SPLIT_IRQCHIP };	/* no pins of an IOAPIC */
 	struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY };
 	uint64_t identity = IDENTITY_MAP;
 	const char *what;
@@ -109,6 +110,12 @@ static int create_kvm(struct hs_vm *vm)
 	what = "KVM_SET_TSS_ADDR";
 	if (ioctl(vm->vm_fd, KVM_SET_TSS_ADDR, TSS_ADDRESS) < 0)
 		goto failed;
+	if (vm->config->machine == HS_MACHINE_LEAN) {
+		what = "KVM_CAP_SPLIT_IRQCHIP";
+		if (ioctl(vm->vm_fd, KVM_ENABLE_CAP, &split) < 0)
+			goto failed;
+		return 0;
+	}
 	what = "KVM_CREATE_IRQCHIP";
 	if (ioctl(vm->vm_fd, KVM_CREATE_IRQCHIP, 0) < 0)
 		goto failed;
@@ -131,8 +138,11 @@ static int create_chips(struct hs_vm *vm)
 	};
 	int ret = 0;
 
-	for (unsigned int i = 0; i < sizeof(create) / sizeof(create[0]) && !ret; i++)
+	for (unsigned int i = 0; vm->config->machine == HS_MACHINE_PC && !ret &&
+			     i < sizeof(create) / sizeof(create[0]); i++)
 		ret = create[i](vm);
+	if (!ret && vm->config->debug_exit)
+		ret = hs_debug_exit_create(vm);
 	if (!ret && vm->config->pv_offer)
 		ret = hs_pv_create(vm);
 	return ret;
@@ -162,10 +172,10 @@ int hs_vm_create(struct hs_vm **out, struct hs_host *host)
 	ret = create_kvm(vm);
 	if (ret < 0)
 		goto destroy;
-	ret = hs_mem_create(&vm->mem, vm->vm_fd, vm->config->memory);
+	ret = hs_mem_create(&vm->mem, vm->vm_fd, vm->config);
 	if (ret < 0)
 		goto destroy;
-	ret = hs_irq_create(&vm->irq, vm->vm_fd);
+	ret = hs_irq_create(&vm->irq, vm->vm_fd, vm->config->machine == HS_MACHINE_PC);
 	if (ret < 0)
 		goto destroy;
 	ret = hs_io_create(&vm->io, &vm->lock);
@@ -178,7 +188,7 @@ int hs_vm_create(struct hs_vm **out, struct hs_host *host)
 		ret = hs_vcpu_create(&vm->vcpu[i], vm, i);
 		if (ret < 0)
 			goto destroy;
-		ret = hs_boot_vcpu(vm->vcpu[i]->fd, i, &host->kernel);
+		ret = hs_boot_vcpu(vm->vcpu[i], &host->kernel);
 		if (ret < 0) {
 			hs_error("vCPU %u: KVM refuses its first state: %s", i, strerror(-ret));
 			goto destroy;

@@ -125,7 +125,7 @@ void hs_vcpu_kick(struct hs_vcpu *vcpu);
 int hs_vcpu_restart(struct hs_vcpu *vcpu, const struct hs_cpu_state *state);
 bool hs_vcpu_is_own(const struct hs_vcpu *vcpu);	/* the calling thread's? */
 /* A feature of CPUID that the vCPU shows */
-enum hs_cpu_feature { HS_CPU_NX, HS_CPU_LA57 };
+enum hs_cpu_feature { HS_CPU_NX, HS_CPU_LA57, HS_CPU_X2APIC };
 bool hs_vcpu_has(const struct hs_vcpu *vcpu, enum hs_cpu_feature feature);
 /* The VM stood still and goes on: its vCPUs' threads tell KVM. */
 void hs_vcpu_resumed(struct hs_vcpu *vcpu);

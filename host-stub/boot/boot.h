@@ -125,9 +125,10 @@ struct hs_range {
 
 unsigned int hs_boot_ranges(const struct hs_vm *vm, struct hs_range *range);
 
-/* Page tables and GDT into RAM (boot/state.c); registers of vCPU `id`. */
+/* Page tables and GDT into RAM (boot/state.c); registers of a vCPU. */
 int hs_boot_tables(struct hs_mem *mem);
-int hs_boot_vcpu(int vcpu_fd, unsigned int id, const struct hs_kernel *k);
+struct hs_vcpu;
+int hs_boot_vcpu(const struct hs_vcpu *vcpu, const struct hs_kernel *k);
 
 /*
  * A CPU that is started by call: its whole state (abi/smp.h), on its own
@@ -136,6 +137,9 @@ int hs_boot_vcpu(int vcpu_fd, unsigned int id, const struct hs_kernel *k);
 struct hs_cpu_state;
 int hs_boot_restart(int vcpu_fd, const struct hs_cpu_state *state, bool nx,
 		    const struct kvm_lapic_state *lapic);
+
+/* Intel MP tables, in the EBDA's place (boot/mptable.c). 0 or -errno. */
+int hs_mp_table(struct hs_vm *vm);
 
 /* RSDP, XSDT, FADT, FACS, MADT, DSDT, and SSDT when pvkit is offered (boot/acpi.c). */
 int hs_acpi_tables(struct hs_vm *vm);

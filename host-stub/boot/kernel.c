@@ -267,5 +267,7 @@ int hs_boot_load(struct hs_vm *vm, const struct hs_kernel *k)
 		ret = hs_boot_tables(vm->mem);
 	if (!ret && config->machine == HS_MACHINE_PC)
 		ret = hs_acpi_tables(vm);
+	if (!ret && config->mp_table)
+		ret = hs_mp_table(vm);
 	return ret;
 }

@@ -44,6 +44,8 @@
 #define APIC_MODE_NMI		(4u << 8)
 #define APIC_MODE_EXTINT	(7u << 8)
 
+#define APIC_BASE_EXTD		(1ull << 10)	/* of IA32_APIC_BASE */
+
 #define RFLAGS_FIXED		2ull
 
 #define MULTIBOOT_MAGIC		0x2badb002u
@@ -72,7 +74,7 @@ int hs_boot_tables(struct hs_mem *mem)
 	return ret;
 }
 
-static int firmware_state(int fd)
+static int firmware_msrs(int fd)
 {
 	static const struct kvm_msr_entry entry[2] = {
 		{ .index = MSR_MISC_ENABLE, .data = MISC_FAST_STRING },
@@ -80,23 +82,47 @@ static int firmware_state(int fd)
 	};
 	_Alignas(struct kvm_msrs) uint8_t buffer[sizeof(struct kvm_msrs) + sizeof(entry)] = { 0 };
 	struct kvm_msrs *msrs = (void *)buffer;
-	struct kvm_lapic_state lapic;
-	uint32_t lvt;
 
 	msrs->nmsrs = 2;
 	memcpy(buffer + offsetof(struct kvm_msrs, entries), entry, sizeof(entry));
-	if (ioctl(fd, KVM_SET_MSRS, msrs) < 0)
-		return -errno;
-	/* Virtual wire mode: the 8259s reach the CPU through LINT0. */
+	return ioctl(fd, KVM_SET_MSRS, msrs) < 0 ? -errno : 0;
+}
+
+/* Virtual wire mode: the 8259s reach the CPU through LINT0. */
+static int virtual_wire(int fd)
+{
+	struct kvm_lapic_state lapic;
+	uint32_t lvt;
+
 	if (ioctl(fd, KVM_GET_LAPIC, &lapic) < 0)
 		return -errno;
 	lvt = APIC_MODE_EXTINT;
 	memcpy(&lapic.regs[APIC_LVT_LINT0], &lvt, sizeof(lvt));
 	lvt = APIC_MODE_NMI;
 	memcpy(&lapic.regs[APIC_LVT_LINT1], &lvt, sizeof(lvt));
-	if (ioctl(fd, KVM_SET_LAPIC, &lapic) < 0)
+	return ioctl(fd, KVM_SET_LAPIC, &lapic) < 0 ? -errno : 0;
+}
+
+/* x2APIC mode from the start: no register of the local APIC is in memory. */
+static int x2apic_mode(int fd)
+{
+	struct kvm_sregs sregs;
+
+	if (ioctl(fd, KVM_GET_SREGS, &sregs) < 0)
 		return -errno;
-	return 0;
+	sregs.apic_base |= APIC_BASE_EXTD;
+	return ioctl(fd, KVM_SET_SREGS, &sregs) < 0 ? -errno : 0;
+}
+
+static int firmware_state(const struct hs_vcpu *vcpu)
+{
+	int ret = firmware_msrs(vcpu->fd);
+
+	if (ret < 0)
+		return ret;
+	if (vcpu->vm->config->machine == HS_MACHINE_PC)
+		return virtual_wire(vcpu->fd);
+	return hs_vcpu_has(vcpu, HS_CPU_X2APIC) ? x2apic_mode(vcpu->fd) : 0;
 }
 
 static struct kvm_segment code64(uint16_t selector)
@@ -170,7 +196,7 @@ static void set_mode(struct kvm_sregs *sregs, bool wide)
 	sregs->tr = (struct kvm_segment){ .limit = 0x67, .type = 0xb, .present = 1 };
 }
 
-int hs_boot_vcpu(int vcpu_fd, unsigned int id, const struct hs_kernel *k)
+int hs_boot_vcpu(const struct hs_vcpu *vcpu, const struct hs_kernel *k)
 {
 	bool wide = k->way != HS_BOOT_PVH && k->way != HS_BOOT_MULTIBOOT;
 	struct kvm_regs regs = {
@@ -185,10 +211,10 @@ int hs_boot_vcpu(int vcpu_fd, unsigned int id, const struct hs_kernel *k)
 	struct kvm_sregs sregs;
 	int ret;
 
-	ret = firmware_state(vcpu_fd);
-	if (ret < 0 || id)
+	ret = firmware_state(vcpu);
+	if (ret < 0 || vcpu->id)
 		return ret;	/* the others wait for the boot CPU's start-up IPI */
-	if (ioctl(vcpu_fd, KVM_GET_SREGS, &sregs) < 0)
+	if (ioctl(vcpu->fd, KVM_GET_SREGS, &sregs) < 0)
 		return -errno;
 	set_mode(&sregs, wide);
 	sregs.ds = data;
@@ -200,9 +226,9 @@ int hs_boot_vcpu(int vcpu_fd, unsigned int id, const struct hs_kernel *k)
 	sregs.gdt.limit = 4 * 8 - 1;
 	sregs.idt.base = 0;
 	sregs.idt.limit = 0;
-	if (ioctl(vcpu_fd, KVM_SET_SREGS, &sregs) < 0)
+	if (ioctl(vcpu->fd, KVM_SET_SREGS, &sregs) < 0)
 		return -errno;
-	if (ioctl(vcpu_fd, KVM_SET_REGS, &regs) < 0)
+	if (ioctl(vcpu->fd, KVM_SET_REGS, &regs) < 0)
 		return -errno;
 	return 0;
 }

@@ -20,21 +20,27 @@
 /* KVM's local APIC timer counts nanoseconds (Documentation/virt/kvm/api.rst, KVM_CAP_X86_APIC_BUS_CYCLES_NS) */
 #define APIC_KHZ	1000000u
 
-/* MSRs that a booting kernel reads. Intel SDM vol. 4; AMD APM vol. 2, appendix A; PPRs. */
+/*
+ * MSRs that a booting kernel reads. Intel SDM vol. 4; AMD APM vol. 2, appendix
+ * A; PPRs. Some KVM lets the host read and not the guest: those are here only
+ * with the bit of CPUID.7.0:EDX that gives them to the guest, or not at all.
+ */
 static const struct {
 	uint32_t first, count;
+	uint32_t leaf7_edx;	/* needed; 0: nothing is */
 } msrs[] = {
 	{ 0x17, 1 },		/* PLATFORM_ID */
 	{ 0x33, 1 },		/* TEST_CTRL */
 	{ 0x34, 1 },		/* SMI_COUNT */
 	{ 0x3a, 2 },		/* FEATURE_CONTROL, TSC_ADJUST */
 	{ 0x8b, 1 },		/* BIOS_SIGN_ID */
-	{ 0xce, 2 },		/* PLATFORM_INFO, CORE_CAPABILITIES */
+	{ 0xce, 1 },		/* PLATFORM_INFO */
+	{ 0xcf, 1, 1u << 30 },	/* CORE_CAPABILITIES */
 	{ 0xfe, 1 },		/* MTRRCAP */
-	{ 0x10a, 1 },		/* ARCH_CAPABILITIES */
+	{ 0x10a, 1, 1u << 29 },	/* ARCH_CAPABILITIES */
 	{ 0x122, 1 },		/* TSX_CTRL */
 	{ 0x140, 1 },		/* MISC_FEATURES_ENABLES */
-	{ 0x179, 3 },		/* MCG_CAP, MCG_STATUS, MCG_CTL */
+	{ 0x179, 2 },		/* MCG_CAP, MCG_STATUS */
 	{ 0x1a0, 1 },		/* MISC_ENABLE */
 	{ 0x1a2, 1 },		/* TEMPERATURE_TARGET */
 	{ 0x1a4, 1 },		/* MISC_FEATURE_CONTROL */
@@ -46,10 +52,8 @@ static const struct {
 	{ 0x268, 8 },		/* MTRR_FIX4K */
 	{ 0x277, 1 },		/* PAT */
 	{ 0x2ff, 1 },		/* MTRR_DEF_TYPE */
-	{ 0x345, 1 },		/* PERF_CAPABILITIES */
 	{ 0x400, 40 },		/* MC0_CTL .. MC9_MISC */
 	{ 0x606, 1 },		/* RAPL_POWER_UNIT */
-	{ 0xc0000104, 1 },	/* TSC_RATIO */
 	{ 0xc0010010, 1 },	/* SYSCFG */
 	{ 0xc0010015, 1 },	/* HWCR */
 	{ 0xc001001a, 1 },	/* TOP_MEM */
@@ -224,11 +228,14 @@ static bool add_cpuid(struct hs_vm *vm, struct page *page)
 
 static bool add_msrs(struct hs_vm *vm, struct page *page)
 {
+	const struct kvm_cpuid_entry2 *leaf7 = hs_cpuid_find(vm->vcpu[0]->cpuid, 0x7, 0);
 	struct pvk_info_msr *list = append(page, PVK_INFO_MSR, sizeof(*list));
 
 	if (!list)
 		return false;
 	for (size_t r = 0; r < sizeof(msrs) / sizeof(msrs[0]); r++) {
+		if (msrs[r].leaf7_edx && !(leaf7 && leaf7->edx & msrs[r].leaf7_edx))
+			continue;
 		for (uint32_t n = 0; n < msrs[r].count; n++) {
 			struct pvk_info_msr_entry e = { .msr = msrs[r].first + n };
 			uint64_t value = 0, other;
