@@ -29,46 +29,46 @@ static const struct {
 	uint32_t first, count;
 	uint32_t leaf7_edx;	/* needed; 0: nothing is */
 } msrs[] = {
-	{ 0x17, 1 },		/* PLATFORM_ID */
-	{ 0x33, 1 },		/* TEST_CTRL */
-	{ 0x34, 1 },		/* SMI_COUNT */
-	{ 0x3a, 2 },		/* FEATURE_CONTROL, TSC_ADJUST */
-	{ 0x8b, 1 },		/* BIOS_SIGN_ID */
-	{ 0xce, 1 },		/* PLATFORM_INFO */
+	{ 0x17, 1, 0 },		/* PLATFORM_ID */
+	{ 0x33, 1, 0 },		/* TEST_CTRL */
+	{ 0x34, 1, 0 },		/* SMI_COUNT */
+	{ 0x3a, 2, 0 },		/* FEATURE_CONTROL, TSC_ADJUST */
+	{ 0x8b, 1, 0 },		/* BIOS_SIGN_ID */
+	{ 0xce, 1, 0 },		/* PLATFORM_INFO */
 	{ 0xcf, 1, 1u << 30 },	/* CORE_CAPABILITIES */
-	{ 0xfe, 1 },		/* MTRRCAP */
+	{ 0xfe, 1, 0 },		/* MTRRCAP */
 	{ 0x10a, 1, 1u << 29 },	/* ARCH_CAPABILITIES */
-	{ 0x122, 1 },		/* TSX_CTRL */
-	{ 0x140, 1 },		/* MISC_FEATURES_ENABLES */
-	{ 0x179, 2 },		/* MCG_CAP, MCG_STATUS */
-	{ 0x1a0, 1 },		/* MISC_ENABLE */
-	{ 0x1a2, 1 },		/* TEMPERATURE_TARGET */
-	{ 0x1a4, 1 },		/* MISC_FEATURE_CONTROL */
-	{ 0x1ad, 1 },		/* TURBO_RATIO_LIMIT */
-	{ 0x1b0, 2 },		/* ENERGY_PERF_BIAS, PACKAGE_THERM_STATUS */
-	{ 0x200, 16 },		/* MTRR_PHYSBASE, MTRR_PHYSMASK */
-	{ 0x250, 1 },		/* MTRR_FIX64K */
-	{ 0x258, 2 },		/* MTRR_FIX16K */
-	{ 0x268, 8 },		/* MTRR_FIX4K */
-	{ 0x277, 1 },		/* PAT */
-	{ 0x2ff, 1 },		/* MTRR_DEF_TYPE */
-	{ 0x400, 40 },		/* MC0_CTL .. MC9_MISC */
-	{ 0x606, 1 },		/* RAPL_POWER_UNIT */
-	{ 0xc0010010, 1 },	/* SYSCFG */
-	{ 0xc0010015, 1 },	/* HWCR */
-	{ 0xc001001a, 1 },	/* TOP_MEM */
-	{ 0xc001001d, 1 },	/* TOP_MEM2 */
-	{ 0xc001001f, 1 },	/* NB_CFG */
-	{ 0xc0010055, 1 },	/* INT_PENDING */
-	{ 0xc0010058, 1 },	/* MMIO_CONF_BASE */
-	{ 0xc0010061, 11 },	/* PSTATE_CUR_LIMIT .. PSTATE_7 */
-	{ 0xc0010111, 4 },	/* SMM_BASE, SMM_ADDR, SMM_MASK, VM_CR */
-	{ 0xc001011f, 1 },	/* VIRT_SPEC_CTRL */
-	{ 0xc0010140, 2 },	/* OSVW_ID_LENGTH, OSVW_STATUS */
-	{ 0xc0010299, 1 },	/* RAPL_PWR_UNIT */
-	{ 0xc0011004, 2 },	/* CPUID feature overrides */
-	{ 0xc0011020, 4 },	/* LS_CFG, IC_CFG, DC_CFG, BU_CFG */
-	{ 0xc0011029, 2 },	/* DE_CFG, BU_CFG2 */
+	{ 0x122, 1, 0 },		/* TSX_CTRL */
+	{ 0x140, 1, 0 },		/* MISC_FEATURES_ENABLES */
+	{ 0x179, 2, 0 },		/* MCG_CAP, MCG_STATUS */
+	{ 0x1a0, 1, 0 },		/* MISC_ENABLE */
+	{ 0x1a2, 1, 0 },		/* TEMPERATURE_TARGET */
+	{ 0x1a4, 1, 0 },		/* MISC_FEATURE_CONTROL */
+	{ 0x1ad, 1, 0 },		/* TURBO_RATIO_LIMIT */
+	{ 0x1b0, 2, 0 },		/* ENERGY_PERF_BIAS, PACKAGE_THERM_STATUS */
+	{ 0x200, 16, 0 },		/* MTRR_PHYSBASE, MTRR_PHYSMASK */
+	{ 0x250, 1, 0 },		/* MTRR_FIX64K */
+	{ 0x258, 2, 0 },		/* MTRR_FIX16K */
+	{ 0x268, 8, 0 },		/* MTRR_FIX4K */
+	{ 0x277, 1, 0 },		/* PAT */
+	{ 0x2ff, 1, 0 },		/* MTRR_DEF_TYPE */
+	{ 0x400, 40, 0 },		/* MC0_CTL .. MC9_MISC */
+	{ 0x606, 1, 0 },		/* RAPL_POWER_UNIT */
+	{ 0xc0010010, 1, 0 },	/* SYSCFG */
+	{ 0xc0010015, 1, 0 },	/* HWCR */
+	{ 0xc001001a, 1, 0 },	/* TOP_MEM */
+	{ 0xc001001d, 1, 0 },	/* TOP_MEM2 */
+	{ 0xc001001f, 1, 0 },	/* NB_CFG */
+	{ 0xc0010055, 1, 0 },	/* INT_PENDING */
+	{ 0xc0010058, 1, 0 },	/* MMIO_CONF_BASE */
+	{ 0xc0010061, 11, 0 },	/* PSTATE_CUR_LIMIT .. PSTATE_7 */
+	{ 0xc0010111, 4, 0 },	/* SMM_BASE, SMM_ADDR, SMM_MASK, VM_CR */
+	{ 0xc001011f, 1, 0 },	/* VIRT_SPEC_CTRL */
+	{ 0xc0010140, 2, 0 },	/* OSVW_ID_LENGTH, OSVW_STATUS */
+	{ 0xc0010299, 1, 0 },	/* RAPL_PWR_UNIT */
+	{ 0xc0011004, 2, 0 },	/* CPUID feature overrides */
+	{ 0xc0011020, 4, 0 },	/* LS_CFG, IC_CFG, DC_CFG, BU_CFG */
+	{ 0xc0011029, 2, 0 },	/* DE_CFG, BU_CFG2 */
 };
 
 /* The page as it is written: sections are appended. */
