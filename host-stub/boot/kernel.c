@@ -44,7 +44,7 @@ static int open_file(const char *path, uint64_t *bytes)
 /* The format, and what the file must have for the way that is wanted. 0, or the exit status, said. */
 static int check_kernel(struct hs_kernel *k, const struct hs_config *config)
 {
-	const char *path = config->kernel, *problem;
+	const char *path = config->kernel, *problem = NULL;
 	ssize_t n = pread(k->fd, k->setup, sizeof(k->setup), 0);
 	int ret;
 
@@ -67,6 +67,10 @@ static int check_kernel(struct hs_kernel *k, const struct hs_config *config)
 		memset(k->setup, 0, sizeof(k->setup));
 		k->way = HS_BOOT_MULTIBOOT;
 		return 0;
+	}
+	if (problem) {
+		hs_error("kernel '%s': %s", path, problem);
+		return HS_EXIT_KERNEL;
 	}
 	ret = hs_bzimage_check(k, path);
 	if (ret)

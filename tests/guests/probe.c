@@ -11,6 +11,8 @@
  *   wait                            waits for a request to switch off
  *   echo                            a line of the console's input, sent back
  *   ports                           reads ports that nobody has on the lean machine
+ *   pause                           waits until the host rewrites the clock
+ *   touch                           reads a byte of each 4 KiB of RAM above 4 MiB
  *
  * It speaks by the console's ring where that is offered, else by a PC's UART.
  */
@@ -451,6 +453,40 @@ static void read_ports(void)
 	say_value("ports claimed", claimed);
 }
 
+static const struct pvk_info_clock *clock_of(void)
+{
+	const struct pvk_info *info = (const void *)offer.info_gpa;
+	const uint8_t *at = (const uint8_t *)(info + 1);
+
+	for (uint32_t i = 0; i < info->sections; i++) {
+		const struct pvk_info_section *s = (const void *)at;
+
+		if (s->tag == PVK_INFO_CLOCK)
+			return (const void *)s;
+		at += s->bytes;
+	}
+	return NULL;
+}
+
+static void pause_test(void)
+{
+	const struct pvk_info_clock *c = clock_of();
+	uint32_t was = __atomic_load_n(&c->generation, __ATOMIC_ACQUIRE), now;
+
+	say("pausing\n");
+	while ((now = __atomic_load_n(&c->generation, __ATOMIC_ACQUIRE)) == was || now & 1)
+		relax();
+	say_value("generation by", now - was);
+	say_value("resumed seconds", c->sec);
+	say_value("tsc behind", __builtin_ia32_rdtsc() >= c->tsc);
+}
+
+static void touch(uint32_t mib)
+{
+	for (uint64_t at = 4 << 20; at < (uint64_t)mib << 20; at += 4096)
+		(void)at32(at);
+}
+
 static void join(void)
 {
 	struct pvk_negotiate n __attribute__((aligned(8))) = {
@@ -493,6 +529,10 @@ void probe_main(uint32_t way, uint64_t info)
 		start_cpus(value);
 	if (word("echo", &value))
 		echo();
+	if (word("pause", &value))
+		pause_test();
+	if (word("touch", &value))
+		touch(value);
 	if (word("wait", &value)) {
 		say(bind(PVK_CHANNEL_POWER) ? "waiting\n" : "cannot wait\n");
 		while (call(PVK_CALL_POWER_REQUEST, 0, 0, 0) != PVK_POWER_OFF)

@@ -7,9 +7,13 @@ each way and on each machine, and compares what it says with what it was given.
 Runs where a KVM is.
 """
 
+import bz2
+import gzip
 import json
+import lzma
 import os
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -198,6 +202,88 @@ def console(t):
             pv.get("bytes_in") == 18, f"{pv} {said}")
 
 
+def literal_lz4(data):
+    """The legacy frame of lz4, its blocks without a single match."""
+    out = b"\x02\x21\x4c\x18"
+    for at in range(0, len(data), 8 << 20):
+        piece = data[at:at + (8 << 20)]
+        rest = len(piece) - 15
+        block = b"\xf0" + b"\xff" * (rest // 255) + bytes([rest % 255]) + piece
+        out += struct.pack("<I", len(block)) + block
+    return out
+
+
+def pack(data, how):
+    """The data as the kernel's build packs them: all but gzip's with the size behind."""
+    size = struct.pack("<I", len(data))
+    if how == "gzip":
+        return gzip.compress(data)
+    if how == "bzip2":
+        return bz2.compress(data) + size
+    if how == "lzma":
+        return lzma.compress(data, lzma.FORMAT_ALONE) + size
+    if how == "xz":
+        filters = [{"id": lzma.FILTER_X86}, {"id": lzma.FILTER_LZMA2, "dict_size": 1 << 25}]
+        return lzma.compress(data, lzma.FORMAT_XZ, lzma.CHECK_CRC32, filters=filters) + size
+    if how == "lz4":
+        return literal_lz4(data) + size
+    done = subprocess.run(["zstd", "-19", "-c"], input=data, stdout=subprocess.PIPE, check=True)
+    return done.stdout + size
+
+
+def bzimage(payload):
+    """A bzImage around a payload: the fields of the header that a loader reads."""
+    body = b"\xcc" * 64 + payload
+    body += b"\0" * (-len(body) % 16)
+    head = bytearray(1024)
+    for at, form, value in ((0x1f1, "<B", 1), (0x1f4, "<I", len(body) // 16), (0x1fe, "<H", 0xaa55),
+                            (0x202, "<I", 0x53726448), (0x206, "<H", 0x20f), (0x22c, "<I", 0x7fffffff),
+                            (0x236, "<H", 1), (0x238, "<I", 2047), (0x248, "<I", 64),
+                            (0x24c, "<I", len(payload)), (0x258, "<Q", 0x200000),
+                            (0x260, "<I", len(body) + 0x100000)):
+        struct.pack_into(form, head, at, value)
+    head[0x200:0x202] = b"\xeb\x66"
+    return bytes(head) + body
+
+
+def payloads(t):
+    """The probe in a bzImage, packed in each way."""
+    with open(PROBE, "rb") as f:
+        probe = f.read()
+    path = os.path.join(TOP, "bzImage")
+    for how in ("gzip", "bzip2", "lzma", "xz", "lz4", "zstd"):
+        packed = pack(probe, how)
+        with open(path, "wb") as f:
+            f.write(bzimage(packed))
+        for way in ("linux64", "pvh"):
+            r = Run("--boot", way, kernel=path, append="off=0")
+            t.check(f"a payload packed by {how}, {way}", r.status == OK and
+                    r.value("way") == WAYS[way], r.text())
+        with open(path, "wb") as f:
+            spoilt = bytearray(packed)
+            middle = len(spoilt) // 2
+            for at in range(middle, middle + 64 if how != "lz4" else middle):
+                spoilt[at] ^= 0x55
+            if how == "lz4":
+                spoilt[4:8] = b"\xff\xff\xff\x7f"
+            f.write(bzimage(bytes(spoilt)))
+        r = Run("--boot", "linux64", kernel=path)
+        t.check("... and a damaged one is refused", r.status == 3 and how in r.stderr and
+                len(r.stderr.splitlines()) == 1, r.text())
+
+
+def pause(t):
+    def stop(proc, line):
+        if line == "pausing":
+            proc.send_signal(signal.SIGSTOP)
+            time.sleep(2)
+            proc.send_signal(signal.SIGCONT)
+    r = Run("--machine", "lean", append="pause off=0", on_line=stop)
+    now = int(r.value("resumed seconds") or "0", 16)
+    t.equal("after a pause the clock is rewritten, once", r.value("generation by"), "2")
+    t.check("... and right", abs(time.time() - now) < 10 and r.value("tsc behind") == "1", r.text())
+
+
 def memory(t):
     for options in (["--pages", "small"], ["--prefault"], ["--pages", "small", "--prefault"]):
         r = Run(*options, append="off=0")
@@ -214,6 +300,8 @@ def main():
     switches(t)
     power(t)
     console(t)
+    payloads(t)
+    pause(t)
     memory(t)
     return t.end()
 
