@@ -69,6 +69,8 @@ static const char *take_addresses(struct hs_kernel *k, const struct header *h, u
 		bytes = (uint64_t)h->load_end_addr - h->load_addr;
 	if (h->load_end_addr && (h->load_end_addr < h->load_addr || bytes > k->bytes - offset))
 		return "truncated, says its Multiboot header";
+	if (!bytes || h->entry_addr < h->load_addr || h->entry_addr - h->load_addr >= bytes)
+		return "its Multiboot header's entry lies outside of what is loaded";
 	k->pieces = 1;
 	k->piece[0] = (struct hs_piece){ h->load_addr, offset, bytes };
 	k->start = h->load_addr;
