@@ -38,7 +38,7 @@ static uint32_t *reg_of(struct kvm_cpuid_entry2 *e, enum reg reg)
 	}
 }
 
-static struct kvm_cpuid_entry2 *find(struct kvm_cpuid2 *cpuid, uint32_t function, uint32_t index)
+struct kvm_cpuid_entry2 *hs_cpuid_find(struct kvm_cpuid2 *cpuid, uint32_t function, uint32_t index)
 {
 	for (uint32_t i = 0; i < cpuid->nent; i++) {
 		struct kvm_cpuid_entry2 *e = &cpuid->entries[i];
@@ -83,7 +83,7 @@ static struct kvm_cpuid_entry2 *append(struct kvm_cpuid2 *cpuid, uint32_t functi
  */
 static bool xsave_inconsistent(struct kvm_cpuid2 *cpuid)
 {
-	struct kvm_cpuid_entry2 *main_leaf = find(cpuid, 0xd, 0);
+	struct kvm_cpuid_entry2 *main_leaf = hs_cpuid_find(cpuid, 0xd, 0);
 	uint32_t end = 512 + 64;	/* legacy area and header */
 	uint64_t components;
 
@@ -97,13 +97,13 @@ static bool xsave_inconsistent(struct kvm_cpuid2 *cpuid)
 
 		if (!(components >> i & 1))
 			continue;
-		e = find(cpuid, 0xd, i);
+		e = hs_cpuid_find(cpuid, 0xd, i);
 		if (!e || !e->eax || e->ebx < 512 + 64 || e->ebx + e->eax < e->ebx)
 			return true;
 		if (e->ebx + e->eax > end)
 			end = e->ebx + e->eax;
 		for (uint32_t j = 2; j < i; j++) {
-			struct kvm_cpuid_entry2 *o = find(cpuid, 0xd, j);
+			struct kvm_cpuid_entry2 *o = hs_cpuid_find(cpuid, 0xd, j);
 
 			if ((components >> j & 1) && o && o->ebx < e->ebx + e->eax &&
 			    e->ebx < o->ebx + o->eax)
@@ -140,7 +140,7 @@ static const struct {
 static void mask_xsave(struct kvm_cpuid2 *cpuid)
 {
 	for (unsigned int i = 0; i < sizeof(xsave_dependent) / sizeof(xsave_dependent[0]); i++) {
-		struct kvm_cpuid_entry2 *e = find(cpuid, xsave_dependent[i].function,
+		struct kvm_cpuid_entry2 *e = hs_cpuid_find(cpuid, xsave_dependent[i].function,
 						  xsave_dependent[i].index);
 
 		if (e)
@@ -152,11 +152,11 @@ static void mask_xsave(struct kvm_cpuid2 *cpuid)
 /* No VMX, no SVM: a guest of this VMM is no host, and its kernel need not try to be one. */
 static void mask_nested(struct kvm_cpuid2 *cpuid)
 {
-	struct kvm_cpuid_entry2 *e = find(cpuid, 0x1, 0);
+	struct kvm_cpuid_entry2 *e = hs_cpuid_find(cpuid, 0x1, 0);
 
 	if (e)
 		e->ecx &= ~BIT(5);
-	e = find(cpuid, 0x80000001, 0);
+	e = hs_cpuid_find(cpuid, 0x80000001, 0);
 	if (e)
 		e->ecx &= ~BIT(2);
 	drop(cpuid, 0x8000000a);
@@ -165,8 +165,8 @@ static void mask_nested(struct kvm_cpuid2 *cpuid)
 static void topology(struct kvm_cpuid2 *cpuid, unsigned int id, unsigned int vcpus)
 {
 	unsigned int width = vcpus > 2 ? 2 : vcpus > 1 ? 1 : 0;	/* bits of an APIC id */
-	struct kvm_cpuid_entry2 *e = find(cpuid, 0x1, 0);
-	bool has_b = find(cpuid, 0x0, 0) && find(cpuid, 0x0, 0)->eax >= 0xb;
+	struct kvm_cpuid_entry2 *e = hs_cpuid_find(cpuid, 0x1, 0);
+	bool has_b = hs_cpuid_find(cpuid, 0x0, 0) && hs_cpuid_find(cpuid, 0x0, 0)->eax >= 0xb;
 
 	if (e) {
 		e->ebx = (e->ebx & 0xffffu) | vcpus << 16 | id << 24;
@@ -199,13 +199,13 @@ static void topology(struct kvm_cpuid2 *cpuid, unsigned int id, unsigned int vcp
 			e->ecx |= 2u << 8;
 		}
 	}
-	e = find(cpuid, 0x80000001, 0);
+	e = hs_cpuid_find(cpuid, 0x80000001, 0);
 	if (e)
 		e->ecx = vcpus > 1 ? e->ecx | BIT(1) : e->ecx & ~BIT(1);	/* CmpLegacy */
-	e = find(cpuid, 0x80000008, 0);
+	e = hs_cpuid_find(cpuid, 0x80000008, 0);
 	if (e)
 		e->ecx = (e->ecx & ~0xf0ffu) | (vcpus - 1) | width << 12;
-	e = find(cpuid, 0x8000001e, 0);
+	e = hs_cpuid_find(cpuid, 0x8000001e, 0);
 	if (e) {
 		e->eax = id;
 		e->ebx = id;		/* core id, one thread each */
@@ -215,7 +215,7 @@ static void topology(struct kvm_cpuid2 *cpuid, unsigned int id, unsigned int vcp
 
 static int hypervisor(struct kvm_cpuid2 *cpuid, const struct hs_config *config)
 {
-	struct kvm_cpuid_entry2 *e = find(cpuid, KVM_LEAF + 1, 0);
+	struct kvm_cpuid_entry2 *e = hs_cpuid_find(cpuid, KVM_LEAF + 1, 0);
 	uint32_t reg[4];
 
 	if (e)
@@ -280,7 +280,7 @@ static void enforce(struct hs_vm *vm, int vcpu_fd)
 		hs_note("KVM does not enforce --kvm-mask: %s", strerror(errno));
 }
 
-int hs_cpuid_set(struct hs_vm *vm, int vcpu_fd, unsigned int id)
+int hs_cpuid_set(struct hs_vm *vm, int vcpu_fd, unsigned int id, struct kvm_cpuid2 **out)
 {
 	static bool said;
 	struct kvm_cpuid2 *cpuid;
@@ -296,7 +296,7 @@ int hs_cpuid_set(struct hs_vm *vm, int vcpu_fd, unsigned int id)
 		hs_error("KVM_GET_SUPPORTED_CPUID: %s", strerror(-ret));
 		goto free_table;
 	}
-	e = find(cpuid, 0x1, 0);
+	e = hs_cpuid_find(cpuid, 0x1, 0);
 	if (e && e->ecx & BIT(26) && (!vm->run->xsave || xsave_inconsistent(cpuid))) {
 		if (!said)
 			hs_note("%s: the guest gets no XSAVE, AVX, PKU", vm->run->xsave ?
@@ -304,7 +304,7 @@ int hs_cpuid_set(struct hs_vm *vm, int vcpu_fd, unsigned int id)
 				"this host's KVM does not follow XSETBV");
 		said = true;
 		mask_xsave(cpuid);
-		e = find(cpuid, 0x1, 0);
+		e = hs_cpuid_find(cpuid, 0x1, 0);
 	}
 	if (e) {
 		e->ecx |= BIT(31);	/* under a hypervisor */
@@ -326,7 +326,10 @@ int hs_cpuid_set(struct hs_vm *vm, int vcpu_fd, unsigned int id)
 	if (ioctl(vcpu_fd, KVM_SET_CPUID2, cpuid) < 0) {
 		ret = -errno;
 		hs_error("vCPU %u: KVM_SET_CPUID2: %s", id, strerror(-ret));
+		goto free_table;
 	}
+	*out = cpuid;
+	return 0;
 free_table:
 	free(cpuid);
 	return ret;

@@ -31,6 +31,7 @@
 #define HS_MAX_NICS	4
 #define HS_MAX_NIC_QUEUES	HS_MAX_VCPUS	/* of a back end */
 #define HS_MAX_FORWARDS	16
+#define HS_MAX_MODULES	7
 
 struct hs_io;
 struct hs_mem;
@@ -86,17 +87,48 @@ struct hs_nic_config {
 	bool restricted;	/* HS_NIC_USER: the guest reaches nobody but the host's forwards */
 };
 
+/* What there is besides CPUs and RAM (docs/STUB.md, "Machines"). */
+enum hs_machine {
+	HS_MACHINE_PC,		/* the chips of a PC */
+	HS_MACHINE_LEAN,	/* nothing but pvkit's devices */
+};
+
+/* What guest memory is made of */
+enum hs_pages {
+	HS_PAGES_AUTO,		/* huge ones where the host has some at hand */
+	HS_PAGES_SMALL,		/* 4 KiB, to measure what the others are worth */
+	HS_PAGES_HUGE,		/* 2 MiB from those the host has set aside */
+};
+
+/* How the kernel is entered (boot/boot.h). */
+enum hs_boot_way {
+	HS_BOOT_AUTO,		/* as the file is, and what is quickest on the machine */
+	HS_BOOT_BZIMAGE,
+	HS_BOOT_LINUX64,
+	HS_BOOT_PVH,
+	HS_BOOT_MULTIBOOT,
+};
+
 /* The command line, parsed and checked (options.c writes it, all others read). */
 struct hs_config {
 	const char *kernel;
 	const char *initrd;	/* or NULL */
 	const char *cmdline;
+	struct {
+		const char *path, *cmdline;
+	} module[HS_MAX_MODULES];	/* of a Multiboot kernel, behind the initrd */
+	unsigned int modules;
+	enum hs_boot_way boot;
 	uint64_t memory;	/* bytes */
+	enum hs_pages pages;
+	bool prefault;		/* all of it is there before the guest starts */
 	unsigned int vcpus;
 	struct hs_disk_config disk[HS_MAX_DISKS];
 	unsigned int disks;
 	struct hs_nic_config nic[HS_MAX_NICS];
 	unsigned int nics;
+	enum hs_machine machine;
+	uint32_t info;		/* HS_INFO_BIT() of the sections of the information page */
 	uint64_t pv_offer;	/* PVK_FEAT_*; 0: no pvkit leaves, no ACPI device */
 	uint64_t kvm_mask;	/* KVM PV feature bits withheld (0x40000001 EAX) */
 	const struct dump *cpuid; /* whose hypervisor leaves the guest sees, or NULL: our own */
@@ -107,6 +139,8 @@ struct hs_config {
 	unsigned int seconds;	/* time limit of the run, 0: none */
 	bool no_reboot;		/* a reboot request ends the VM */
 	bool sandbox;		/* seccomp; on unless told */
+	bool mp_table;		/* Intel MP tables, for kernels without ACPI */
+	uint32_t debug_exit;	/* port whose writes end the VM; 0: none */
 	bool force;		/* try a /dev/kvm that has no hardware behind it */
 };
 
@@ -116,9 +150,18 @@ enum hs_stop {
 	HS_STOP_POWEROFF,
 	HS_STOP_REBOOT,
 	HS_STOP_CRASH,		/* triple fault: a reboot, unless config.no_reboot */
+	HS_STOP_PANIC,		/* the guest said so (PVK_POWER_PANIC) */
+	HS_STOP_DEBUG_EXIT,	/* a write to config.debug_exit; the value is vm->exit_value */
 	HS_STOP_SIGNAL,		/* the user ended it */
 	HS_STOP_TIMEOUT,	/* config.seconds */
 	HS_STOP_ERROR,		/* KVM or the stub gave up; said on stderr */
+};
+
+/* What the guest said last by PVK_CALL_POWER; printable. Written under pv->lock. */
+struct hs_last_words {
+	uint32_t op;		/* enum pvk_power_op; PVK_POWER_NONE: nothing */
+	uint32_t code;
+	char text[PVK_POWER_TEXT + 1];
 };
 
 struct hs_vm {
@@ -135,6 +178,9 @@ struct hs_vm {
 	struct hs_blk **blk;	/* config->disks of them, owned by main.c */
 	struct hs_net **net;	/* config->nics of them, owned by main.c */
 	struct hs_vcpu *vcpu[HS_MAX_VCPUS];
+	struct hs_last_words last_words;
+	uint32_t exit_value;
+	uint64_t info_clock;	/* guest-physical, of the information page's clock; 0: none */
 	struct hs_chip *chips;	/* in the order of creation */
 	pthread_mutex_t lock;
 	struct hs_run *run;	/* vm.c: who asked for the end, and the main thread's wake-up */

@@ -30,6 +30,7 @@ struct message {
 
 struct hs_irq {
 	int vm_fd;
+	bool wires;
 	pthread_mutex_t lock;
 	struct message message[HS_IRQ_MESSAGES];
 };
@@ -54,11 +55,11 @@ static int update(struct hs_irq *irq)
 		       (WIRE_ROUTES + HS_IRQ_MESSAGES) * sizeof(table->entries[0]));
 	if (!table)
 		return -ENOMEM;
-	for (uint32_t gsi = 0; gsi < 16; gsi++)
+	for (uint32_t gsi = 0; irq->wires && gsi < 16; gsi++)
 		if (gsi != 2)		/* the cascade */
 			wire_route(table, gsi, gsi < 8 ? KVM_IRQCHIP_PIC_MASTER : KVM_IRQCHIP_PIC_SLAVE,
 				   gsi & 7);
-	for (uint32_t gsi = 0; gsi < HS_IRQ_WIRES; gsi++)
+	for (uint32_t gsi = 0; irq->wires && gsi < HS_IRQ_WIRES; gsi++)
 		if (gsi != 2)
 			wire_route(table, gsi, KVM_IRQCHIP_IOAPIC, gsi ? gsi : 2);
 	for (unsigned int i = 0; i < HS_IRQ_MESSAGES; i++) {
@@ -80,7 +81,7 @@ static int update(struct hs_irq *irq)
 	return ret;
 }
 
-int hs_irq_create(struct hs_irq **out, int vm_fd)
+int hs_irq_create(struct hs_irq **out, int vm_fd, bool wires)
 {
 	struct hs_irq *irq = calloc(1, sizeof(*irq));
 	int ret;
@@ -88,6 +89,7 @@ int hs_irq_create(struct hs_irq **out, int vm_fd)
 	if (!irq)
 		return -ENOMEM;
 	irq->vm_fd = vm_fd;
+	irq->wires = wires;
 	pthread_mutex_init(&irq->lock, NULL);
 	for (unsigned int i = 0; i < HS_IRQ_MESSAGES; i++)
 		irq->message[i].fd = -1;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Interrupts into the guest, all through KVM's in-kernel PIC, IOAPIC and LAPICs.
+ * Interrupts into the guest, all through KVM's in-kernel PIC, IOAPIC and LAPICs;
+ * on the lean machine, which has no wires, through the LAPICs alone.
  *
  * GSI 0..23 are the wires of PIC and IOAPIC as on a PC. Message-signalled
  * interrupts take routes from a table of HS_IRQ_MESSAGES further GSIs; each
@@ -9,14 +10,15 @@
 #ifndef HS_IRQ_H
 #define HS_IRQ_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define HS_IRQ_WIRES	24
-#define HS_IRQ_MESSAGES	64
+#define HS_IRQ_MESSAGES	72	/* 64 for channels, the rest for the platform's (dev/) */
 
 struct hs_irq;
 
-int hs_irq_create(struct hs_irq **out, int vm_fd);
+int hs_irq_create(struct hs_irq **out, int vm_fd, bool wires);
 void hs_irq_destroy(struct hs_irq *irq);
 
 /* Drives a wire; level-triggered or edge as the guest programmed its chips. */

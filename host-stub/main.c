@@ -4,9 +4,10 @@
  * VM, then waits for one of: a stop request (vCPUs, chips), a signal, the time
  * limit. A reboot builds the next VM in the same process.
  *
- * Signals come through a signalfd, so no handler runs: SIGTERM presses the
- * power button, a second one or SIGINT ends at once, SIGHUP looks at the
- * disks' sizes again, SIGUSR2 unplugs the NICs' cables and plugs them in again.
+ * Signals come through a signalfd, so no handler runs: SIGTERM asks the guest
+ * to switch off, a second one or SIGINT ends at once, SIGHUP looks at the
+ * disks' sizes again, SIGUSR2 unplugs the NICs' cables and plugs them in again,
+ * SIGCONT tells the guest that it stood still.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,6 +26,7 @@
 #include "backend/blk.h"
 #include "backend/net.h"
 #include "backend/worker.h"
+#include "dev/pv.h"
 #include "emu/console.h"
 #include "emu/emu.h"
 #include "options.h"
@@ -44,12 +46,14 @@ struct host {
 	struct hs_host hs;
 	int signal_fd;
 	int timer_fd;		/* -1: no limit */
+	int clock_fd;		/* readable when the host's clock was set */
 	FILE *stats;		/* NULL: not wanted */
 	char *boot[BOOTS_KEPT];	/* accounts of power-ons, JSON */
 	unsigned int boots;
-	bool button_pressed;
+	bool asked;		/* the guest was asked to switch off */
 	bool unplugged;		/* the NICs' links are down by SIGUSR2 */
 	int signal;		/* that ended it */
+	uint32_t code;		/* with which the guest switched off, or wrote to the debug port */
 };
 
 /* "vmx" or "svm" among the CPU's flags, or KVM's module for one loaded. */
@@ -102,6 +106,7 @@ static int open_own(struct host *host)
 {
 	const struct hs_config *config = host->hs.config;
 	struct itimerspec limit = { .it_value = { .tv_sec = config->seconds } };
+	struct itimerspec never = { .it_value = { .tv_sec = INT32_MAX } };
 	sigset_t set;
 
 	tzset();	/* reads a file: later that would end the process (sandbox.c) */
@@ -111,6 +116,7 @@ static int open_own(struct host *host)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGUSR2);
+	sigaddset(&set, SIGCONT);
 	sigaddset(&set, SIGUSR1);	/* the kick: vCPU threads let it in */
 	sigaddset(&set, SIGPIPE);	/* a console that is closed is an error of write(2) */
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
@@ -123,7 +129,13 @@ static int open_own(struct host *host)
 		if (host->timer_fd >= 0)
 			timerfd_settime(host->timer_fd, 0, &limit, NULL);
 	}
-	if (host->hs.stop_fd < 0 || host->signal_fd < 0 || (config->seconds && host->timer_fd < 0)) {
+	/* Also after a suspend of this machine: its clock is set then. */
+	host->clock_fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (host->clock_fd >= 0)
+		timerfd_settime(host->clock_fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never,
+				NULL);
+	if (host->hs.stop_fd < 0 || host->signal_fd < 0 || host->clock_fd < 0 ||
+	    (config->seconds && host->timer_fd < 0)) {
 		hs_error("cannot make event descriptors: %s", strerror(errno));
 		return HS_EXIT_HOST;
 	}
@@ -187,6 +199,24 @@ static int open_nics(struct host *host)
 	return 0;
 }
 
+/* The guest's time made a jump: it stood still, or ours was set. */
+static void tell_clocks(struct hs_vm *vm)
+{
+	for (unsigned int i = 0; i < vm->config->vcpus; i++)
+		hs_vcpu_resumed(vm->vcpu[i]);
+}
+
+/* By the call that the guest listens for, else by the power button; without either, at once. */
+static void ask_power_off(struct hs_vm *vm)
+{
+	if (vm->pv && hs_pv_ask_power_off(vm->pv))
+		return;
+	if (vm->config->machine == HS_MACHINE_PC)
+		hs_acpi_power_button(vm);
+	else
+		hs_vm_stop(vm, HS_STOP_SIGNAL);
+}
+
 static void on_signal(struct host *host, struct hs_vm *vm)
 {
 	struct signalfd_siginfo info;
@@ -199,9 +229,12 @@ static void on_signal(struct host *host, struct hs_vm *vm)
 			host->unplugged = !host->unplugged;
 			for (unsigned int i = 0; i < host->hs.config->nics; i++)
 				hs_net_set_link(host->hs.net[i], !host->unplugged);
-		} else if (info.ssi_signo == SIGTERM && !host->button_pressed) {
-			host->button_pressed = true;
-			hs_acpi_power_button(vm);
+		} else if (info.ssi_signo == SIGCONT) {
+			tell_clocks(vm);
+		} else if (info.ssi_signo == SIGTERM && !host->asked) {
+			host->asked = true;
+			host->signal = SIGTERM;
+			ask_power_off(vm);
 		} else {
 			host->signal = (int)info.ssi_signo;
 			hs_vm_stop(vm, HS_STOP_SIGNAL);
@@ -216,10 +249,12 @@ static void wait_for_stop(struct host *host, struct hs_vm *vm)
 		{ .fd = host->hs.stop_fd, .events = POLLIN },
 		{ .fd = host->signal_fd, .events = POLLIN },
 		{ .fd = host->timer_fd, .events = POLLIN },	/* -1 is ignored */
+		{ .fd = host->clock_fd, .events = POLLIN },
 	};
+	uint64_t expired;
 
 	while (hs_vm_stopped(vm) == HS_STOP_NONE) {
-		if (poll(fds, 3, -1) < 0 && errno != EINTR) {
+		if (poll(fds, 4, -1) < 0 && errno != EINTR) {
 			hs_error("poll: %s", strerror(errno));
 			hs_vm_stop(vm, HS_STOP_ERROR);
 		}
@@ -227,6 +262,10 @@ static void wait_for_stop(struct host *host, struct hs_vm *vm)
 			on_signal(host, vm);
 		if (fds[2].revents)
 			hs_vm_stop(vm, HS_STOP_TIMEOUT);
+		/* ECANCELED: it was set */
+		if (fds[3].revents && read(host->clock_fd, &expired, sizeof(expired)) < 0 &&
+		    errno == ECANCELED)
+			tell_clocks(vm);
 	}
 }
 
@@ -266,6 +305,8 @@ static int power_on(struct host *host, enum hs_stop *why)
 		wait_for_stop(host, vm);
 		hs_vm_join(vm);
 		*why = hs_vm_stopped(vm);
+		host->code = *why == HS_STOP_DEBUG_EXIT ? vm->exit_value :
+			     vm->last_words.op == PVK_POWER_OFF ? vm->last_words.code : 0;
 		keep_accounts(host, vm);
 	}
 	hs_vm_destroy(vm);
@@ -276,13 +317,17 @@ static int exit_status(const struct host *host, enum hs_stop why)
 {
 	switch (why) {
 	case HS_STOP_POWEROFF:
+		return host->code ? HS_EXIT_GUEST : HS_EXIT_OK;
 	case HS_STOP_REBOOT:
 		return HS_EXIT_OK;
+	case HS_STOP_DEBUG_EXIT:
+		return (int)((host->code << 1 | 1) & 0xff);	/* QEMU's isa-debug-exit does so */
+	case HS_STOP_PANIC:
+		return HS_EXIT_PANIC;
 	case HS_STOP_CRASH:
 		return HS_EXIT_CRASH;
 	case HS_STOP_SIGNAL:
-		/* Ctrl-A x at the console stops the VM without a signal. */
-		return host->signal ? HS_EXIT_SIGNAL + host->signal : HS_EXIT_SIGNAL + SIGINT;
+		return HS_EXIT_SIGNAL + host->signal;
 	case HS_STOP_TIMEOUT:
 		return HS_EXIT_TIMEOUT;
 	default:
@@ -377,6 +422,8 @@ static void close_all(struct host *host)
 	hs_console_close();
 	if (host->stats)
 		fclose(host->stats);
+	if (host->clock_fd >= 0)
+		close(host->clock_fd);
 	if (host->timer_fd >= 0)
 		close(host->timer_fd);
 	if (host->signal_fd >= 0)
@@ -397,7 +444,7 @@ static int run(struct host *host)
 	do {
 		if (power_on(host, &why) < 0)
 			return host->boots ? HS_EXIT_ERROR : HS_EXIT_HOST;
-		host->button_pressed = false;
+		host->asked = false;
 	} while (!config->no_reboot && (why == HS_STOP_REBOOT || why == HS_STOP_CRASH));
 	if (write_accounts(host) < 0)
 		return HS_EXIT_HOST;
@@ -409,8 +456,8 @@ int main(int argc, char **argv)
 	struct hs_config config;
 	struct host host = {
 		.hs = { .config = &config, .kvm_fd = -1, .stop_fd = -1,
-			.kernel = { .kernel_fd = -1, .initrd_fd = -1 } },
-		.signal_fd = -1, .timer_fd = -1,
+			.kernel = { .fd = -1 } },
+		.signal_fd = -1, .timer_fd = -1, .clock_fd = -1,
 	};
 	int status;
 

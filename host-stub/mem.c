@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Guest memory: see mem.h. Two pieces of anonymous memory at most, each one
- * KVM memory slot. Nothing is touched before the guest does: a guest costs
- * what it uses. Written once at creation, then only read: no lock.
+ * KVM memory slot. Unless told otherwise, nothing is touched before the guest
+ * does: a guest costs what it uses. Written once at creation, then only read:
+ * no lock.
  */
 #include <errno.h>
 #include <linux/kvm.h>
@@ -17,6 +18,9 @@
 /* Host and guest address agree modulo this, so that huge pages can be mapped to the guest. */
 #define HS_MEM_ALIGN	(2ull << 20)
 
+/* <linux/mman.h>'s, which does not go together with <sys/mman.h> everywhere */
+#define HS_MAP_HUGE_2MB	(21 << 26)
+
 struct piece {
 	hs_gpa base;
 	uint64_t bytes;
@@ -30,27 +34,40 @@ struct hs_mem {
 };
 
 /* Maps piece `slot` and tells KVM. 0 or -errno, with the line printed. */
-static int piece_create(struct piece *piece, int vm_fd, uint32_t slot)
+static int piece_create(struct piece *piece, int vm_fd, uint32_t slot,
+			const struct hs_config *config)
 {
+	int huge = config->pages == HS_PAGES_HUGE ? MAP_HUGETLB | HS_MAP_HUGE_2MB : 0;
 	struct kvm_userspace_memory_region region = { 0 };
 	uintptr_t start;
 	int ret;
 
-	piece->map_bytes = piece->bytes + HS_MEM_ALIGN;
+	piece->map_bytes = huge ? (piece->bytes + HS_MEM_ALIGN - 1) & ~(HS_MEM_ALIGN - 1) :
+			   piece->bytes + HS_MEM_ALIGN;
 	piece->map = mmap(NULL, piece->map_bytes, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+			  MAP_PRIVATE | MAP_ANONYMOUS | (huge ? huge : MAP_NORESERVE), -1, 0);
 	if (piece->map == MAP_FAILED) {
 		ret = -errno;
 		piece->map = NULL;
-		hs_error("guest memory: cannot map %llu MiB: %s: give less with --memory",
-			 (unsigned long long)(piece->bytes >> 20), strerror(-ret));
+		hs_error("guest memory: cannot map %llu MiB: %s: %s",
+			 (unsigned long long)(piece->bytes >> 20), strerror(-ret),
+			 huge ? "--pages huge takes what vm.nr_hugepages has set aside" :
+			 "give less with --memory");
 		return ret;
 	}
 	start = ((uintptr_t)piece->map + HS_MEM_ALIGN - 1) & ~(uintptr_t)(HS_MEM_ALIGN - 1);
 	piece->host = (uint8_t *)start;
 	/* A host without huge pages, or one that may not dump less, serves as well. */
-	(void)madvise(piece->host, piece->bytes, MADV_HUGEPAGE);
+	if (!huge)
+		(void)madvise(piece->host, piece->bytes,
+			      config->pages == HS_PAGES_AUTO ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 	(void)madvise(piece->host, piece->bytes, MADV_DONTDUMP);
+	if (config->prefault && madvise(piece->host, piece->bytes, MADV_POPULATE_WRITE) < 0) {
+		ret = -errno;
+		hs_error("guest memory: --prefault: %s%s", strerror(-ret),
+			 ret == -EINVAL ? ": a Linux 5.14 host or later has it" : "");
+		goto unmap;
+	}
 
 	region.slot = slot;
 	region.guest_phys_addr = piece->base;
@@ -61,15 +78,18 @@ static int piece_create(struct piece *piece, int vm_fd, uint32_t slot)
 		hs_error("guest memory: KVM refuses %llu MiB at 0x%llx: %s",
 			 (unsigned long long)(piece->bytes >> 20),
 			 (unsigned long long)piece->base, strerror(-ret));
-		munmap(piece->map, piece->map_bytes);
-		piece->map = NULL;
-		return ret;
+		goto unmap;
 	}
 	return 0;
+unmap:
+	munmap(piece->map, piece->map_bytes);
+	piece->map = NULL;
+	return ret;
 }
 
-int hs_mem_create(struct hs_mem **out, int vm_fd, uint64_t bytes)
+int hs_mem_create(struct hs_mem **out, int vm_fd, const struct hs_config *config)
 {
+	uint64_t bytes = config->memory;
 	struct hs_mem *mem;
 	int ret;
 
@@ -84,7 +104,7 @@ int hs_mem_create(struct hs_mem **out, int vm_fd, uint64_t bytes)
 	for (uint32_t slot = 0; slot < 2; slot++) {
 		if (!mem->piece[slot].bytes)
 			continue;
-		ret = piece_create(&mem->piece[slot], vm_fd, slot);
+		ret = piece_create(&mem->piece[slot], vm_fd, slot, config);
 		if (ret < 0) {
 			hs_mem_destroy(mem);
 			return ret;

@@ -18,8 +18,13 @@ typedef uint64_t hs_gpa;
 
 struct hs_mem;
 
-/* bytes: multiple of 4 KiB, at least HS_MEM_MIN; maps it and tells KVM (vm_fd). */
-int hs_mem_create(struct hs_mem **out, int vm_fd, uint64_t bytes);
+struct hs_config;
+
+/*
+ * config->memory, a multiple of 4 KiB, at least HS_MEM_MIN, of pages as the
+ * config says: maps it and tells KVM (vm_fd). 0 or -errno, with the line printed.
+ */
+int hs_mem_create(struct hs_mem **out, int vm_fd, const struct hs_config *config);
 void hs_mem_destroy(struct hs_mem *mem);
 
 uint64_t hs_mem_low(const struct hs_mem *mem);	/* bytes of RAM from 0 */

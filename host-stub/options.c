@@ -10,43 +10,10 @@
 #include <string.h>
 
 #include "../hypercall/tools/detect/dump.h"
+#include "dev/info.h"
 #include "mem.h"
 #include "options.h"
 #include "vm.h"
-
-struct name {
-	const char *name;
-	uint64_t bits;
-};
-
-static const struct name offers[] = {
-	{ "event", PVK_FEAT_EVENT },
-	{ "bus", PVK_FEAT_BUS },
-	{ "batch", PVK_FEAT_BATCH },
-	{ "handover", PVK_FEAT_HANDOVER },
-};
-
-/* CPUID 0x40000001 EAX, KVM's Documentation/virt/kvm/x86/cpuid.rst */
-static const struct name kvm_features[] = {
-	{ "clocksource", 1u << 0 },
-	{ "nop_io_delay", 1u << 1 },
-	{ "mmu_op", 1u << 2 },
-	{ "clocksource2", 1u << 3 },
-	{ "async_pf", 1u << 4 },
-	{ "steal_time", 1u << 5 },
-	{ "pv_eoi", 1u << 6 },
-	{ "pv_unhalt", 1u << 7 },
-	{ "pv_tlb_flush", 1u << 9 },
-	{ "async_pf_vmexit", 1u << 10 },
-	{ "pv_send_ipi", 1u << 11 },
-	{ "poll_control", 1u << 12 },
-	{ "pv_sched_yield", 1u << 13 },
-	{ "async_pf_int", 1u << 14 },
-	{ "msi_ext_dest_id", 1u << 15 },
-	{ "hc_map_gpa_range", 1u << 16 },
-	{ "migration_control", 1u << 17 },
-	{ "clocksource_stable", 1u << 24 },
-};
 
 static void help(void)
 {
@@ -55,10 +22,15 @@ static void help(void)
 	     "Run a Linux guest under KVM, with emulated devices for an unmodified kernel and\n"
 	     "paravirtual ones for a kernel with pvkit.\n"
 	     "\n"
-	     "  --kernel FILE       bzImage\n"
+	     "  --kernel FILE       bzImage, vmlinux, ELF with a PVH note, or Multiboot\n"
+	     "  --boot HOW          auto (default), bzimage, linux64, pvh or multiboot\n"
+	     "  --module FILE[,TEXT] a Multiboot module and its command line; up to 7\n"
+	     "  --machine WHAT      pc (default), or lean: nothing but pvkit's devices\n"
 	     "  --initrd FILE       initial RAM disk\n"
 	     "  --append TEXT       kernel command line (default: console=ttyS0)\n"
 	     "  --memory SIZE       K, M or G (default 256M)\n"
+	     "  --pages WHAT        auto (default), small, or huge: 2 MiB pages set aside on this host\n"
+	     "  --prefault          have all memory there before the guest starts\n"
 	     "  --cpus N            1 to 4 (default 1)\n"
 	     "  --disk FILE[,OPT]   raw image or block device; up to 4. OPT:\n"
 	     "                        faces=both|emulated|pvkit, ro, direct, serial=TEXT,\n"
@@ -68,7 +40,10 @@ static void help(void)
 	     "                        faces=both|emulated|pvkit, mac=ADDRESS, mtu=BYTES,\n"
 	     "                        tap: queues=N, fd=N[:N...]; stream: listen; dgram: peer=PATH;\n"
 	     "                        user: forward=tcp|udp:[ADDR]:PORT-[ADDR]:PORT, restricted\n"
-	     "  --offer WHAT        none, all (default), or a list of event,bus,batch,handover\n"
+	     "  --offer WHAT        pvkit's features: all (default), none, or a list of event, bus, batch,\n"
+	     "                      handover, info, power, smp, console, mem, or no- before one of them\n"
+	     "  --info WHAT         sections of the information page: all (default), none, or a list\n"
+	     "                      of clock, absent, cpus, cpuid, msr, seed, or no- before one\n"
 	     "  --kvm-mask WHAT     KVM's own features to withhold: a list of names, all, or a\n"
 	     "                      number; --kvm-mask help lists the names\n"
 	     "  --cpuid FILE        show the hypervisor leaves of a recorded machine (pvkit detect\n"
@@ -78,6 +53,8 @@ static void help(void)
 	     "  --console WHERE     stdio (default; Ctrl-A x ends), none, or a file\n"
 	     "  --stats FILE        write the accounts there at the end (JSON)\n"
 	     "  --time-limit SEC    end with status 124 after that\n"
+	     "  --mp-table          Intel MP tables, for kernels without ACPI\n"
+	     "  --debug-exit PORT   a byte V written there ends the VM with status 2*V+1\n"
 	     "  --no-reboot         a reboot ends the VM\n"
 	     "  --no-sandbox        keep system calls that a running VM does not need\n"
 	     "  --force             use a /dev/kvm that has no VMX or SVM behind it\n"
@@ -127,73 +104,6 @@ static bool parse_size(const char *text, uint64_t *bytes)
 		return false;
 	*bytes <<= shift;
 	return true;
-}
-
-/* A list of names as bits; 0, or -EINVAL with the line printed. */
-static int parse_list(const char *option, const char *text, const struct name *names, size_t n,
-		      uint64_t *bits)
-{
-	*bits = 0;
-	while (*text) {
-		size_t len = strcspn(text, ","), i;
-
-		for (i = 0; i < n; i++)
-			if (strlen(names[i].name) == len && !strncmp(names[i].name, text, len))
-				break;
-		if (i == n) {
-			hs_error("%s: '%.*s' is unknown: see --help", option, (int)len, text);
-			return -EINVAL;
-		}
-		*bits |= names[i].bits;
-		text += len;
-		if (*text == ',')
-			text++;
-	}
-	return 0;
-}
-
-static int parse_offer(struct hs_config *config, const char *text)
-{
-	if (!strcmp(text, "none")) {
-		config->pv_offer = 0;
-		return 0;
-	}
-	if (!strcmp(text, "all")) {
-		config->pv_offer = PVK_FEAT_EVENT | PVK_FEAT_BUS | PVK_FEAT_BATCH | PVK_FEAT_HANDOVER;
-		return 0;
-	}
-	if (!*text) {
-		hs_error("--offer: empty: none, all, or a list of event,bus,batch,handover");
-		return -EINVAL;
-	}
-	return parse_list("--offer", text, offers, sizeof(offers) / sizeof(offers[0]),
-			  &config->pv_offer);
-}
-
-/* 0, -EINVAL, or 1 when the names were listed and nothing is to be done. */
-static int parse_kvm_mask(struct hs_config *config, const char *text)
-{
-	if (!strcmp(text, "help")) {
-		for (size_t i = 0; i < sizeof(kvm_features) / sizeof(kvm_features[0]); i++)
-			puts(kvm_features[i].name);
-		return 1;
-	}
-	if (!strcmp(text, "none")) {
-		config->kvm_mask = 0;
-		return 0;
-	}
-	if (!strcmp(text, "all")) {
-		config->kvm_mask = 0xffffffffu;
-		return 0;
-	}
-	if (*text >= '0' && *text <= '9') {
-		if (parse_number(text, 0, 0xffffffffu, &config->kvm_mask))
-			return 0;
-		hs_error("--kvm-mask: '%s' is no 32-bit number", text);
-		return -EINVAL;
-	}
-	return parse_list("--kvm-mask", text, kvm_features,
-			  sizeof(kvm_features) / sizeof(kvm_features[0]), &config->kvm_mask);
 }
 
 /* The machine whose hypervisor leaves are shown. 0, or -errno with the line printed. */
@@ -306,8 +216,70 @@ static int parse_disk(struct hs_config *config, char *text)
 	return 0;
 }
 
-static int check(const struct hs_config *config)
+/* The first of each is the default. */
+static const char * const boot_ways[] = {
+	[HS_BOOT_AUTO] = "auto", [HS_BOOT_BZIMAGE] = "bzimage", [HS_BOOT_LINUX64] = "linux64",
+	[HS_BOOT_PVH] = "pvh", [HS_BOOT_MULTIBOOT] = "multiboot", NULL
+};
+static const char * const page_kinds[] = {
+	[HS_PAGES_AUTO] = "auto", [HS_PAGES_SMALL] = "small", [HS_PAGES_HUGE] = "huge", NULL
+};
+static const char * const machines[] = {
+	[HS_MACHINE_PC] = "pc", [HS_MACHINE_LEAN] = "lean", NULL
+};
+
+/* The number of the name, or -EINVAL with the line printed. */
+static int parse_choice(const char *option, const char *text, const char * const names[])
 {
+	for (int i = 0; names[i]; i++)
+		if (!strcmp(names[i], text))
+			return i;
+	hs_error("%s: '%s' is unknown: see --help", option, text);
+	return -EINVAL;
+}
+
+/* FILE[,TEXT]; taken apart in place. */
+static int parse_module(struct hs_config *config, char *text)
+{
+	char *comma = strchr(text, ',');
+
+	if (config->modules == HS_MAX_MODULES || !*text || comma == text) {
+		hs_error("--module: %s", config->modules == HS_MAX_MODULES ? "more than 7" :
+			 "no file is named");
+		return -EINVAL;
+	}
+	if (comma)
+		*comma++ = 0;
+	config->module[config->modules].path = text;
+	config->module[config->modules++].cmdline = comma ? comma : "";
+	return 0;
+}
+
+/* The lean machine has no emulated devices: "both" faces are one there. 0 or -EINVAL, said. */
+static int settle_faces(struct hs_config *config, enum hs_faces *faces, const char *option,
+			unsigned int number)
+{
+	if (config->machine != HS_MACHINE_LEAN)
+		return 0;
+	if (*faces == HS_FACES_EMULATED) {
+		hs_error("%s: number %u has faces=emulated, and --machine lean has no emulated devices",
+			 option, number);
+		return -EINVAL;
+	}
+	*faces = HS_FACES_PVKIT;
+	return 0;
+}
+
+static int check(struct hs_config *config)
+{
+	int ret = 0;
+
+	for (unsigned int i = 0; i < config->disks && !ret; i++)
+		ret = settle_faces(config, &config->disk[i].faces, "--disk", i + 1);
+	for (unsigned int i = 0; i < config->nics && !ret; i++)
+		ret = settle_faces(config, &config->nic[i].faces, "--nic", i + 1);
+	if (ret)
+		return HS_EXIT_USAGE;
 	if (!config->kernel) {
 		hs_error("--kernel is needed: see --help");
 		return HS_EXIT_USAGE;
@@ -322,6 +294,10 @@ static int check(const struct hs_config *config)
 		if (config->nic[i].faces != HS_FACES_PVKIT || config->pv_offer & PVK_FEAT_BUS)
 			continue;
 		hs_error("--nic: number %u has faces=pvkit, but --offer does not have bus", i + 1);
+		return HS_EXIT_USAGE;
+	}
+	if (config->mp_table && config->machine == HS_MACHINE_LEAN) {
+		hs_error("--mp-table: --machine lean has no IOAPIC that they could tell of");
 		return HS_EXIT_USAGE;
 	}
 	if (config->memory < HS_MEM_MIN) {
@@ -341,19 +317,28 @@ static int check(const struct hs_config *config)
 	return -1;
 }
 
-enum { OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_MEMORY, OPT_CPUS, OPT_DISK, OPT_NIC, OPT_OFFER,
+enum { OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_MEMORY, OPT_CPUS, OPT_DISK, OPT_NIC, OPT_OFFER, OPT_INFO, OPT_BOOT,
+       OPT_MODULE, OPT_MACHINE, OPT_PAGES, OPT_PREFAULT, OPT_MP_TABLE, OPT_DEBUG_EXIT,
        OPT_KVM_MASK, OPT_CPUID, OPT_POLL, OPT_GATHER, OPT_CONSOLE, OPT_STATS, OPT_TIME, OPT_NO_REBOOT, OPT_NO_SANDBOX,
        OPT_FORCE, OPT_HELP, OPT_VERSION };
 
 static const struct option options[] = {
 	{ "kernel", required_argument, NULL, OPT_KERNEL },
 	{ "initrd", required_argument, NULL, OPT_INITRD },
+	{ "boot", required_argument, NULL, OPT_BOOT },
+	{ "module", required_argument, NULL, OPT_MODULE },
+	{ "machine", required_argument, NULL, OPT_MACHINE },
 	{ "append", required_argument, NULL, OPT_APPEND },
 	{ "memory", required_argument, NULL, OPT_MEMORY },
+	{ "pages", required_argument, NULL, OPT_PAGES },
+	{ "prefault", no_argument, NULL, OPT_PREFAULT },
+	{ "mp-table", no_argument, NULL, OPT_MP_TABLE },
+	{ "debug-exit", required_argument, NULL, OPT_DEBUG_EXIT },
 	{ "cpus", required_argument, NULL, OPT_CPUS },
 	{ "disk", required_argument, NULL, OPT_DISK },
 	{ "nic", required_argument, NULL, OPT_NIC },
 	{ "offer", required_argument, NULL, OPT_OFFER },
+	{ "info", required_argument, NULL, OPT_INFO },
 	{ "kvm-mask", required_argument, NULL, OPT_KVM_MASK },
 	{ "cpuid", required_argument, NULL, OPT_CPUID },
 	{ "poll-us", required_argument, NULL, OPT_POLL },
@@ -373,6 +358,7 @@ static const struct option options[] = {
 static int parse_value(struct hs_config *config, int opt, char *arg)
 {
 	uint64_t n;
+	int choice;
 
 	switch (opt) {
 	case OPT_MEMORY:
@@ -409,11 +395,34 @@ static int parse_value(struct hs_config *config, int opt, char *arg)
 		hs_error("--time-limit: '%s': 1 to 1000000 seconds", arg);
 		return -EINVAL;
 	case OPT_OFFER:
-		return parse_offer(config, arg);
+		return hs_options_offer(config, arg);
+	case OPT_INFO:
+		return hs_options_info(config, arg);
 	case OPT_NIC:
 		return hs_options_nic(config, arg);
+	case OPT_BOOT:
+		choice = parse_choice("--boot", arg, boot_ways);
+		config->boot = choice < 0 ? HS_BOOT_AUTO : (enum hs_boot_way)choice;
+		return choice < 0 ? choice : 0;
+	case OPT_MACHINE:
+		choice = parse_choice("--machine", arg, machines);
+		config->machine = choice < 0 ? HS_MACHINE_PC : (enum hs_machine)choice;
+		return choice < 0 ? choice : 0;
+	case OPT_PAGES:
+		choice = parse_choice("--pages", arg, page_kinds);
+		config->pages = choice < 0 ? HS_PAGES_AUTO : (enum hs_pages)choice;
+		return choice < 0 ? choice : 0;
+	case OPT_DEBUG_EXIT:
+		if (parse_number(arg, 0, 0xffff, &n) && n) {
+			config->debug_exit = (uint32_t)n;
+			return 0;
+		}
+		hs_error("--debug-exit: '%s': a port from 1 to 0xffff, for example 0xf4", arg);
+		return -EINVAL;
+	case OPT_MODULE:
+		return parse_module(config, arg);
 	case OPT_KVM_MASK:
-		return parse_kvm_mask(config, arg);
+		return hs_options_kvm_mask(config, arg);
 	case OPT_CPUID:
 		return parse_cpuid(config, arg);
 	default:
@@ -429,7 +438,8 @@ int hs_options(struct hs_config *config, int argc, char **argv)
 	config->cmdline = "console=ttyS0";
 	config->memory = HS_MEM_DEFAULT;
 	config->vcpus = 1;
-	config->pv_offer = PVK_FEAT_EVENT | PVK_FEAT_BUS | PVK_FEAT_BATCH | PVK_FEAT_HANDOVER;
+	config->pv_offer = HS_OFFER_ALL;
+	config->info = HS_INFO_ALL;
 	config->poll_ns = HS_TIME_AUTO;
 	config->gather_ns = HS_TIME_AUTO;
 	config->console = "stdio";
@@ -458,6 +468,12 @@ int hs_options(struct hs_config *config, int argc, char **argv)
 			break;
 		case OPT_NO_SANDBOX:
 			config->sandbox = false;
+			break;
+		case OPT_PREFAULT:
+			config->prefault = true;
+			break;
+		case OPT_MP_TABLE:
+			config->mp_table = true;
 			break;
 		case OPT_FORCE:
 			config->force = true;

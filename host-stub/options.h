@@ -21,4 +21,17 @@ int hs_options(struct hs_config *config, int argc, char **argv);
 /* options_nic.c: the value of --nic, taken apart in place. 0 or -errno, with the line printed. */
 int hs_options_nic(struct hs_config *config, char *text);
 
+/* pvkit's features, all of them */
+#define HS_OFFER_ALL	(PVK_FEAT_EVENT | PVK_FEAT_BUS | PVK_FEAT_BATCH | PVK_FEAT_HANDOVER | \
+			 PVK_FEAT_INFO | PVK_FEAT_POWER | PVK_FEAT_SMP | PVK_FEAT_CONSOLE | \
+			 PVK_FEAT_MEM)
+
+/*
+ * Options of features (options_features.c). 0; 1 when names were listed and
+ * nothing is to be done; -EINVAL with the line printed.
+ */
+int hs_options_offer(struct hs_config *config, const char *text);
+int hs_options_info(struct hs_config *config, const char *text);
+int hs_options_kvm_mask(struct hs_config *config, const char *text);
+
 #endif /* HS_OPTIONS_H */

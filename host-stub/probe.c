@@ -14,6 +14,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -128,6 +129,18 @@ static bool try_it(int vcpu_fd, const struct kvm_run *run)
 	return false;
 }
 
+/* Does the host's kernel trust its TSC? Then guests' are alike and steady, too. */
+static bool tsc_stable(void)
+{
+	char name[16] = "";
+	FILE *f = fopen("/sys/devices/system/clocksource/clocksource0/current_clocksource", "re");
+	bool stable = f && fgets(name, sizeof(name), f) && !strcmp(name, "tsc\n");
+
+	if (f)
+		fclose(f);
+	return stable;
+}
+
 int hs_probe(int kvm_fd, struct hs_probe *probe)
 {
 	struct kvm_userspace_memory_region region = {
@@ -138,6 +151,7 @@ int hs_probe(int kvm_fd, struct hs_probe *probe)
 	int vm_fd, vcpu_fd = -1, bytes = 0, ret = -EINVAL;
 
 	memset(probe, 0, sizeof(*probe));
+	probe->tsc_stable = tsc_stable();
 	vm_fd = ioctl(kvm_fd, KVM_CREATE_VM, 0);
 	if (vm_fd < 0)
 		goto failed;

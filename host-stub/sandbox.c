@@ -27,17 +27,6 @@
 #include "backend/worker.h"
 #include "sandbox.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED true
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED true
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED false
-#endif
-
 static const struct {
 	int call;
 	const char *reason;
@@ -112,13 +101,18 @@ static const struct {
 	{ KVM_GET_VCPU_MMAP_SIZE, "reboot" },
 	{ KVM_GET_SUPPORTED_CPUID, "reboot" },
 	{ KVM_SET_CPUID2, "reboot" },
-	{ KVM_ENABLE_CAP, "reboot, --kvm-mask" },
+	{ KVM_ENABLE_CAP, "reboot: lean machine, --kvm-mask" },
 	{ KVM_SET_MSRS, "reboot" },
 	{ KVM_GET_LAPIC, "reboot" },
 	{ KVM_SET_LAPIC, "reboot" },
 	{ KVM_GET_SREGS, "reboot" },
 	{ KVM_SET_SREGS, "reboot" },
 	{ KVM_SET_REGS, "reboot" },
+	{ KVM_SET_VCPU_EVENTS, "a CPU that is started by call" },
+	{ KVM_SET_MP_STATE, "a CPU that is started by call" },
+	{ KVM_KVMCLOCK_CTRL, "the VM stood still" },
+	{ KVM_GET_MSRS, "the VM stood still: its TSC; information page at a reboot" },
+	{ KVM_GET_TSC_KHZ, "information page at a reboot" },
 	{ KVM_GET_STATS_FD, "reboot, --stats" },
 	{ TUNSETOFFLOAD, "a TAP: what the face that is attached can take" },
 	{ TUNSETQUEUE, "a TAP: queues that the face does not serve" },
@@ -188,7 +182,7 @@ int hs_sandbox_enter(void)
 	scmp_filter_ctx filter;
 	int ret;
 
-	if (SANITIZED) {
+	if (HS_SANITIZED) {
 		hs_note("built with a sanitizer: no system call filter (its runtime needs many more)");
 		return 0;
 	}

@@ -73,7 +73,8 @@ const char *hs_stats_stop_name(enum hs_stop stop)
 		[HS_STOP_NONE] = "none", [HS_STOP_POWEROFF] = "poweroff",
 		[HS_STOP_REBOOT] = "reboot", [HS_STOP_CRASH] = "crash",
 		[HS_STOP_SIGNAL] = "signal", [HS_STOP_TIMEOUT] = "timeout",
-		[HS_STOP_ERROR] = "error",
+		[HS_STOP_ERROR] = "error", [HS_STOP_PANIC] = "panic",
+		[HS_STOP_DEBUG_EXIT] = "debug_exit",
 	};
 
 	return name[stop];
@@ -347,6 +348,23 @@ static void json_snapshot(struct hs_stats *stats, FILE *out, const struct snapsh
 	fprintf(out, "]");
 }
 
+/* What the guest said by PVK_CALL_POWER: printable already. */
+static void json_last_words(FILE *out, const struct hs_last_words *words)
+{
+	static const char * const op[] = {
+		[PVK_POWER_OFF] = "off", [PVK_POWER_REBOOT] = "reboot", [PVK_POWER_PANIC] = "panic",
+	};
+
+	if (words->op == PVK_POWER_NONE) {
+		fprintf(out, "null");
+		return;
+	}
+	fprintf(out, "{\"op\": \"%s\", \"code\": %u, \"text\": \"", op[words->op], words->code);
+	for (const char *c = words->text; *c; c++)
+		fprintf(out, *c == '"' || *c == '\\' ? "\\%c" : "%c", *c);
+	fprintf(out, "\"}");
+}
+
 void hs_stats_json(struct hs_stats *stats, FILE *out)
 {
 	struct snapshot *end = calloc(1, sizeof(*end));
@@ -362,6 +380,8 @@ void hs_stats_json(struct hs_stats *stats, FILE *out)
 	}
 	fprintf(out, "\t\t\t\"registers\": ");
 	hs_io_json(stats->vm->io, out);
+	fprintf(out, ",\n\t\t\t\"last_words\": ");
+	json_last_words(out, &stats->vm->last_words);
 	fprintf(out, ",\n\t\t\t\"pv\": ");
 	if (stats->vm->pv)
 		hs_pv_json(stats->vm->pv, out);

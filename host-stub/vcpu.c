@@ -9,8 +9,9 @@
  *
  * Kick: the kicker sets immediate_exit in the shared page, then signals. A
  * signal that arrives before KVM_RUN is thus not lost: KVM_RUN looks at the
- * flag first. The signal's handler does nothing. A stopped vCPU is not run
- * again, so nobody needs to clear the flag.
+ * flag first. The signal's handler does nothing. The thread clears the flag
+ * before it looks at what is wanted: a stop, or a request (HS_VCPU_*). Those are
+ * served only when KVM_RUN was interrupted: then KVM has completed the last exit.
  */
 #include <errno.h>
 #include <signal.h>
@@ -21,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "dev/info.h"
 #include "dev/pv.h"
 #include "emu/emu.h"
 #include "io.h"
@@ -184,6 +186,30 @@ static void served(struct hs_vcpu *vcpu)
 		e->handle(vcpu);
 }
 
+/* What others asked for, between two runs. */
+static void serve_requests(struct hs_vcpu *vcpu)
+{
+	unsigned int wanted = atomic_load(&vcpu->requests);
+	int ret;
+
+	if (wanted & HS_VCPU_RESTART) {
+		ret = hs_boot_restart(vcpu->fd, &vcpu->state, hs_vcpu_has(vcpu, HS_CPU_NX),
+				      vcpu->lapic);
+		if (ret < 0) {
+			hs_error("vCPU %u: KVM refuses the state it is to start with: %s", vcpu->id,
+				 strerror(-ret));
+			hs_vm_stop(vcpu->vm, HS_STOP_ERROR);
+		}
+	}
+	if (wanted & HS_VCPU_RESUMED) {
+		/* EINVAL: the guest does not use kvmclock */
+		(void)ioctl(vcpu->fd, KVM_KVMCLOCK_CTRL, 0);
+		if (!vcpu->id)
+			hs_info_clock(vcpu->vm);
+	}
+	atomic_fetch_and(&vcpu->requests, ~wanted);
+}
+
 static void *vcpu_thread(void *arg)
 {
 	struct hs_vcpu *vcpu = arg;
@@ -205,6 +231,8 @@ static void *vcpu_thread(void *arg)
 			served(vcpu);
 		} else if (errno == EINTR) {
 			count(&vcpu->interrupted);
+			__atomic_store_n(&vcpu->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+			serve_requests(vcpu);
 		} else if (errno != EAGAIN) {
 			/* EAGAIN: woken while it waits for its start-up IPI */
 			hs_error("vCPU %u: KVM_RUN: %s", vcpu->id, strerror(errno));
@@ -260,11 +288,22 @@ int hs_vcpu_create(struct hs_vcpu **out, struct hs_vm *vm, unsigned int id)
 		goto close_fd;
 	}
 	vcpu->run->kvm_valid_regs = KVM_SYNC_X86_REGS;
-	ret = hs_cpuid_set(vm, vcpu->fd, id);
+	ret = hs_cpuid_set(vm, vcpu->fd, id, &vcpu->cpuid);
 	if (ret < 0)
 		goto unmap;
+	vcpu->lapic = malloc(sizeof(*vcpu->lapic));
+	ret = vcpu->lapic ? 0 : -ENOMEM;
+	if (!ret && ioctl(vcpu->fd, KVM_GET_LAPIC, vcpu->lapic) < 0)
+		ret = -errno;
+	if (ret < 0) {
+		hs_error("vCPU %u: KVM_GET_LAPIC: %s", id, strerror(-ret));
+		goto free_tables;
+	}
 	*out = vcpu;
 	return 0;
+free_tables:
+	free(vcpu->lapic);
+	free(vcpu->cpuid);
 unmap:
 	munmap(vcpu->run, vcpu->run_bytes);
 close_fd:
@@ -278,6 +317,8 @@ void hs_vcpu_destroy(struct hs_vcpu *vcpu)
 {
 	if (!vcpu)
 		return;
+	free(vcpu->lapic);
+	free(vcpu->cpuid);
 	munmap(vcpu->run, vcpu->run_bytes);
 	close(vcpu->fd);
 	free(vcpu);
@@ -297,4 +338,43 @@ void hs_vcpu_kick(struct hs_vcpu *vcpu)
 {
 	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
 	pthread_kill(vcpu->thread, KICK_SIGNAL);
+}
+
+int hs_vcpu_restart(struct hs_vcpu *vcpu, const struct hs_cpu_state *state)
+{
+	if (atomic_load(&vcpu->requests) & HS_VCPU_RESTART)
+		return -EAGAIN;
+	vcpu->state = *state;
+	atomic_fetch_or(&vcpu->requests, HS_VCPU_RESTART);
+	hs_vcpu_kick(vcpu);
+	return 0;
+}
+
+void hs_vcpu_resumed(struct hs_vcpu *vcpu)
+{
+	atomic_fetch_or(&vcpu->requests, HS_VCPU_RESUMED);
+	hs_vcpu_kick(vcpu);
+}
+
+bool hs_vcpu_is_own(const struct hs_vcpu *vcpu)
+{
+	return pthread_equal(pthread_self(), vcpu->thread);
+}
+
+bool hs_vcpu_has(const struct hs_vcpu *vcpu, enum hs_cpu_feature feature)
+{
+	const struct kvm_cpuid_entry2 *e;
+
+	switch (feature) {
+	case HS_CPU_NX:
+		e = hs_cpuid_find(vcpu->cpuid, 0x80000001, 0);
+		return e && e->edx & (1u << 20);
+	case HS_CPU_LA57:
+		e = hs_cpuid_find(vcpu->cpuid, 0x7, 0);
+		return e && e->ecx & (1u << 16);
+	case HS_CPU_X2APIC:
+		e = hs_cpuid_find(vcpu->cpuid, 0x1, 0);
+		return e && e->ecx & (1u << 21);
+	}
+	return false;
 }

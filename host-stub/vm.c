@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "backend/blk.h"
+#include "dev/info.h"
 #include "dev/pv.h"
 #include "emu/emu.h"
 #include "io.h"
@@ -93,6 +94,7 @@ enum hs_stop hs_vm_stopped(const struct hs_vm *vm)
 /* The VM's descriptor with KVM's chips in it. 0 or -errno, with the line printed. */
 static int create_kvm(struct hs_vm *vm)
 {
+	struct kvm_enable_cap split = { .cap = KVM_CAP_SPLIT_IRQCHIP };	/* no pins of an IOAPIC */
 	struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY };
 	uint64_t identity = IDENTITY_MAP;
 	const char *what;
@@ -108,6 +110,12 @@ static int create_kvm(struct hs_vm *vm)
 	what = "KVM_SET_TSS_ADDR";
 	if (ioctl(vm->vm_fd, KVM_SET_TSS_ADDR, TSS_ADDRESS) < 0)
 		goto failed;
+	if (vm->config->machine == HS_MACHINE_LEAN) {
+		what = "KVM_CAP_SPLIT_IRQCHIP";
+		if (ioctl(vm->vm_fd, KVM_ENABLE_CAP, &split) < 0)
+			goto failed;
+		return 0;
+	}
 	what = "KVM_CREATE_IRQCHIP";
 	if (ioctl(vm->vm_fd, KVM_CREATE_IRQCHIP, 0) < 0)
 		goto failed;
@@ -130,8 +138,11 @@ static int create_chips(struct hs_vm *vm)
 	};
 	int ret = 0;
 
-	for (unsigned int i = 0; i < sizeof(create) / sizeof(create[0]) && !ret; i++)
+	for (unsigned int i = 0; vm->config->machine == HS_MACHINE_PC && !ret &&
+			     i < sizeof(create) / sizeof(create[0]); i++)
 		ret = create[i](vm);
+	if (!ret && vm->config->debug_exit)
+		ret = hs_debug_exit_create(vm);
 	if (!ret && vm->config->pv_offer)
 		ret = hs_pv_create(vm);
 	return ret;
@@ -156,14 +167,15 @@ int hs_vm_create(struct hs_vm **out, struct hs_host *host)
 		goto destroy;
 	vm->run->stop_fd = host->stop_fd;
 	vm->run->xsave = host->probe.xsetbv;
+	vm->run->tsc_stable = host->probe.tsc_stable;
 
 	ret = create_kvm(vm);
 	if (ret < 0)
 		goto destroy;
-	ret = hs_mem_create(&vm->mem, vm->vm_fd, vm->config->memory);
+	ret = hs_mem_create(&vm->mem, vm->vm_fd, vm->config);
 	if (ret < 0)
 		goto destroy;
-	ret = hs_irq_create(&vm->irq, vm->vm_fd);
+	ret = hs_irq_create(&vm->irq, vm->vm_fd, vm->config->machine == HS_MACHINE_PC);
 	if (ret < 0)
 		goto destroy;
 	ret = hs_io_create(&vm->io, &vm->lock);
@@ -176,7 +188,7 @@ int hs_vm_create(struct hs_vm **out, struct hs_host *host)
 		ret = hs_vcpu_create(&vm->vcpu[i], vm, i);
 		if (ret < 0)
 			goto destroy;
-		ret = hs_boot_vcpu(vm->vcpu[i]->fd, i, host->kernel.load + HS_BOOT_ENTRY_64);
+		ret = hs_boot_vcpu(vm->vcpu[i], &host->kernel);
 		if (ret < 0) {
 			hs_error("vCPU %u: KVM refuses its first state: %s", i, strerror(-ret));
 			goto destroy;
@@ -185,6 +197,11 @@ int hs_vm_create(struct hs_vm **out, struct hs_host *host)
 	ret = hs_boot_load(vm, &host->kernel);
 	if (ret < 0)
 		goto destroy;
+	if (vm->config->pv_offer & PVK_FEAT_INFO) {
+		ret = hs_info_create(vm);
+		if (ret < 0)
+			goto destroy;
+	}
 	ret = hs_stats_create(&vm->stats, vm);
 	if (ret < 0)
 		goto destroy;
@@ -199,7 +216,8 @@ int hs_vm_start(struct hs_vm *vm)
 {
 	int ret;
 
-	for (unsigned int i = 0; i < vm->config->vcpus; i++) {
+	/* The boot CPU last: it may ask for the others at once. */
+	for (unsigned int i = vm->config->vcpus; i-- > 0;) {
 		ret = hs_vcpu_start(vm->vcpu[i]);
 		if (ret < 0) {
 			hs_error("vCPU %u: cannot start its thread: %s", i, strerror(-ret));

@@ -26,12 +26,15 @@ enum hs_exit {
 	HS_EXIT_HOST = 9,		/* a file, a limit or a right of this machine */
 	HS_EXIT_CRASH = 20,		/* triple fault with --no-reboot */
 	HS_EXIT_ERROR = 21,		/* KVM or the stub gave up on the guest */
+	HS_EXIT_PANIC = 22,		/* the guest panicked and said so */
+	HS_EXIT_GUEST = 23,		/* the guest switched off with a code other than 0 */
 	HS_EXIT_TIMEOUT = 124,
 	HS_EXIT_SIGNAL = 128,		/* + the signal's number */
 };
 
 /* What probe.c found out about the host. */
 struct hs_probe {
+	bool tsc_stable;	/* the host's kernel keeps time by its TSC */
 	bool xsetbv;		/* KVM follows XSETBV: if not, a guest must not be shown XSAVE */
 	uint64_t exit_ns;	/* an exit to user space and back; 0: unknown */
 };
@@ -52,6 +55,7 @@ struct hs_run {
 	atomic_int stop;		/* enum hs_stop */
 	int stop_fd;			/* the host's */
 	bool xsave;			/* the host's */
+	bool tsc_stable;		/* the host's */
 	atomic_ullong entered;		/* hs_now() when the first vCPU entered, 0 before */
 };
 
@@ -79,14 +83,29 @@ enum hs_stop hs_vm_stopped(const struct hs_vm *vm);
 /* vCPUs (vcpu.c) */
 #define HS_VCPU_EXITS	40u	/* KVM_EXIT_* up to this are counted by reason */
 
+/* What another thread wants of a vCPU's: bits of hs_vcpu.requests. */
+#define HS_VCPU_RESTART		1u	/* to begin at hs_vcpu.state */
+#define HS_VCPU_RESUMED		2u	/* the VM stood still: tell its clocks */
+
+/* Where a CPU that is started by PVK_CALL_CPU_START begins, see abi/smp.h. */
+struct hs_cpu_state {
+	uint64_t rip, rsp, rdi, cr3, gs_base, gdt_base;
+	uint16_t gdt_limit, cs, ds;
+	bool la57;
+};
+
 struct hs_vcpu {
 	struct hs_vm *vm;
 	unsigned int id;	/* also the APIC id */
 	int fd;
 	struct kvm_run *run;
 	size_t run_bytes;
+	struct kvm_cpuid2 *cpuid;	/* as KVM was told */
+	struct kvm_lapic_state *lapic;	/* as after a reset */
 	pthread_t thread;
 	bool started;
+	atomic_uint requests;
+	struct hs_cpu_state state;	/* with HS_VCPU_RESTART: the thread's, else the asker's */
 	atomic_ullong cpu_ns;	/* of the thread, at its end */
 	/* accounts: written by the thread, read by any */
 	uint64_t exits[HS_VCPU_EXITS + 1];	/* [HS_VCPU_EXITS]: any other reason */
@@ -99,12 +118,28 @@ void hs_vcpu_destroy(struct hs_vcpu *vcpu);
 int hs_vcpu_start(struct hs_vcpu *vcpu);
 /* Makes the vCPU leave guest mode and look at the VM's stop request. Any thread. */
 void hs_vcpu_kick(struct hs_vcpu *vcpu);
+/*
+ * Makes the vCPU begin anew, on its own thread, soon. 0, or -EAGAIN while an
+ * earlier restart is under way. The state was checked. One caller at a time.
+ */
+int hs_vcpu_restart(struct hs_vcpu *vcpu, const struct hs_cpu_state *state);
+bool hs_vcpu_is_own(const struct hs_vcpu *vcpu);	/* the calling thread's? */
+/* A feature of CPUID that the vCPU shows */
+enum hs_cpu_feature { HS_CPU_NX, HS_CPU_LA57, HS_CPU_X2APIC };
+bool hs_vcpu_has(const struct hs_vcpu *vcpu, enum hs_cpu_feature feature);
+/* The VM stood still and goes on: its vCPUs' threads tell KVM. */
+void hs_vcpu_resumed(struct hs_vcpu *vcpu);
 /* Once per process: the handler of the kick's signal. */
 void hs_vcpu_init_signal(void);
 /* Name of a KVM_EXIT_* for the accounts, or NULL. */
 const char *hs_vcpu_exit_name(unsigned int reason);
 
-/* CPUID of a vCPU (cpuid.c): asks KVM, adapts, sets. 0 or -errno, with the line printed. */
-int hs_cpuid_set(struct hs_vm *vm, int vcpu_fd, unsigned int id);
+/*
+ * CPUID of a vCPU (cpuid.c): asks KVM, adapts, sets. *out, to be freed, is what
+ * KVM was told. 0 or -errno, with the line printed.
+ */
+int hs_cpuid_set(struct hs_vm *vm, int vcpu_fd, unsigned int id, struct kvm_cpuid2 **out);
+/* An entry of such a table, or NULL. */
+struct kvm_cpuid_entry2 *hs_cpuid_find(struct kvm_cpuid2 *cpuid, uint32_t function, uint32_t index);
 
 #endif /* HS_VM_H */

@@ -10,6 +10,7 @@
 
 #include "abi/bus.h"
 #include "abi/cpuid.h"
+#include "abi/info.h"
 #include "abi/ring.h"
 #include "detect/cpuid.h"
 
@@ -27,6 +28,7 @@ enum pvk_detect_result {
 struct pvk_offer {
 	__u64 features;
 	__u64 recommended;	/* a subset of features */
+	__u64 info_gpa;		/* of the information page */
 	__u32 base;		/* CPUID base of the block, 0 when not found */
 	__u32 version;		/* of the host */
 	__u32 oldest;		/* that the host accepts */
@@ -37,6 +39,8 @@ struct pvk_offer {
 	__u32 ring_entries;
 	__u32 batch_entries;
 	__u32 struct_size;
+	__u32 highest;		/* leaf of the block, less base */
+	__u32 info_bytes;	/* of the information page, 0: none */
 	char seen[PVK_SIGNATURE_TEXT];	/* signature at 0x40000000, printable */
 };
 
@@ -76,8 +80,9 @@ static inline enum pvk_detect_result pvk_detect(pvk_cpuid_fn cpuid, void *contex
 		return PVK_DETECT_OTHER;
 
 	offer->base = base;
-	if (r.eax < base + PVK_CPUID_MAX || r.eax >= base + PVK_CPUID_STEP)
+	if (r.eax < base + PVK_CPUID_LEAST || r.eax >= base + PVK_CPUID_STEP)
 		return PVK_DETECT_SHORT;
+	offer->highest = r.eax - base;
 
 	cpuid(context, base + PVK_CPUID_VERSION, &r);
 	offer->version = r.eax;
@@ -106,6 +111,14 @@ static inline enum pvk_detect_result pvk_detect(pvk_cpuid_fn cpuid, void *contex
 	offer->struct_size = r.edx;
 	if (offer->struct_size < PVK_STRUCT_LEAST)
 		return PVK_DETECT_LIMITS;
+	if (offer->features & PVK_FEAT_INFO && offer->highest >= PVK_CPUID_INFO) {
+		cpuid(context, base + PVK_CPUID_INFO, &r);
+		offer->info_gpa = ((__u64)r.ebx << 32) | r.eax;
+		offer->info_bytes = r.ecx;
+		if (offer->info_gpa & 4095u || offer->info_bytes & 4095u ||
+		    offer->info_bytes > PVK_INFO_MAX)
+			offer->info_bytes = 0;	/* nonsense: as if there were none */
+	}
 	return PVK_DETECT_OK;
 }
 

@@ -274,6 +274,6 @@ int hs_acpi_tables(struct hs_vm *vm)
 	if (!ret)
 		return 0;
 full:
-	hs_error("ACPI tables do not fit into 0x%x..0x%x", HS_BOOT_RSDP, HS_BOOT_LOW_END);
+	hs_error("ACPI tables do not fit into 0x%x..0x%x", HS_BOOT_RSDP, HS_BOOT_INFO);
 	return ret;
 }

@@ -1,9 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Booting a Linux bzImage without firmware, by the 64-bit boot protocol
- * (Linux, Documentation/x86/boot.rst, "64-bit Boot Protocol"): the kernel's
- * protected-mode part, initrd, zero page, command line, page tables, GDT and
- * ACPI tables are put into RAM, and the boot vCPU begins at kernel + 0x200.
+ * Booting without firmware: the kernel's pieces, initrd or modules, command
+ * line, what tells the kernel of them, and tables are put into RAM, and the boot
+ * vCPU begins at the kernel's entry, in one of these ways:
+ *
+ *   way        image                     state                 told by
+ *   bzimage    bzImage                   64-bit, entry + 0x200  zero page
+ *   linux64    ELF, or bzImage's payload 64-bit, ELF's entry    zero page
+ *   pvh        the same, with a PVH note 32-bit, note's entry   hvm_start_info
+ *   multiboot  ELF with a header         32-bit, ELF's entry    Multiboot info
+ *
+ *   kernel.c     files, checked once and loaded at each power-on
+ *   bzimage.c    the bzImage's header, the zero page
+ *   elf.c        pieces, entry and notes of an ELF file
+ *   payload.c    the kernel that is packed in a bzImage
+ *   pvh.c, multiboot.c   what those kernels are told
+ *   state.c      registers; page tables and GDT
+ *   acpi.c, mptable.c    tables of the pc machine
  */
 #ifndef HS_BOOT_H
 #define HS_BOOT_H
@@ -19,7 +32,7 @@
  * tables, which e820 says are reserved.
  */
 #define HS_BOOT_GDT		0x6000u
-#define HS_BOOT_ZERO_PAGE	0x7000u
+#define HS_BOOT_ZERO_PAGE	0x7000u		/* or hvm_start_info, or Multiboot's */
 #define HS_BOOT_STACK		0x9000u		/* top; one page below it */
 #define HS_BOOT_PML4		0x9000u
 #define HS_BOOT_PDPT		0xa000u
@@ -29,30 +42,49 @@
 #define HS_BOOT_EBDA		0x9fc00u	/* RAM ends here for the guest, by tradition */
 #define HS_BOOT_RSDP		0xe0000u	/* ACPI: 0xe0000 .. 0xfffff */
 #define HS_BOOT_ACPI		0xe0040u
+#define HS_BOOT_INFO		0xec000u	/* information page, abi/info.h; ACPI ends here */
+#define HS_BOOT_INFO_BYTES	0x4000u
 #define HS_BOOT_LOW_END		0x100000u
-
-#define HS_BOOT_ENTRY_64	0x200u		/* from the load address */
 
 #define HS_BOOT_CODE_SELECTOR	0x10u		/* __BOOT_CS, __BOOT_DS of the protocol */
 #define HS_BOOT_DATA_SELECTOR	0x18u
 
-/* Kernel and initrd: open files and what was checked of them. */
+#define HS_BOOT_PIECES		16u
+#define HS_BOOT_MODULES		8u
+
+/* A part of the kernel's file that goes into RAM. RAM is zero before. */
+struct hs_piece {
+	hs_gpa gpa;
+	uint64_t offset, bytes;
+};
+
+struct hs_module {
+	int fd;
+	uint64_t bytes;
+	hs_gpa gpa;
+	const char *path, *cmdline;	/* the config's */
+};
+
+/* Kernel and what comes with it: open files, and what was checked of them. */
 struct hs_kernel {
-	int kernel_fd;
-	int initrd_fd;			/* -1: none */
-	uint64_t kernel_bytes;
-	uint64_t initrd_bytes;
-	uint8_t setup[4096];		/* the first bytes of the image: header included */
-	uint32_t setup_bytes;		/* of the setup part: the kernel proper follows */
-	uint64_t payload_bytes;		/* of the kernel proper */
-	hs_gpa load;			/* where it goes */
-	uint64_t init_size;		/* RAM from load on that it needs before it reads e820 */
-	hs_gpa initrd;			/* where it goes, 0 without */
+	enum hs_boot_way way;		/* never HS_BOOT_AUTO */
+	int fd;				/* the file, or its payload unpacked; -1: not open */
+	uint64_t bytes;
+	uint8_t setup[4096];		/* the first bytes of a bzImage: header included; else 0 */
+	struct hs_piece piece[HS_BOOT_PIECES];
+	unsigned int pieces;
+	hs_gpa start, end;		/* RAM that it needs before it reads a memory map */
+	hs_gpa entry;
+	uint32_t cmdline_most;		/* longest command line */
+	uint64_t initrd_top;		/* the initrd must end there, or below */
+	struct hs_module module[HS_BOOT_MODULES];	/* Linux: at most one, the initrd */
+	unsigned int modules;
 };
 
 /*
- * Opens and checks both files against each other and config->memory. 0, or
- * the exit status (vm.h: HS_EXIT_*) with the line printed.
+ * Opens and checks all files against each other and config. 0, or the exit
+ * status (vm.h: HS_EXIT_*) with the line printed. Before there are threads: a
+ * payload is unpacked by a process of its own.
  */
 int hs_kernel_open(struct hs_kernel *kernel, const struct hs_config *config);
 void hs_kernel_close(struct hs_kernel *kernel);
@@ -60,9 +92,54 @@ void hs_kernel_close(struct hs_kernel *kernel);
 /* Puts everything into RAM. 0 or -errno, with the line printed. */
 int hs_boot_load(struct hs_vm *vm, const struct hs_kernel *kernel);
 
-/* Page tables and GDT into RAM (boot/state.c); registers of vCPU `id`. */
+/*
+ * What kernel.c asks of the formats. Both read k->fd, fill piece, start, end,
+ * entry and the limits, and return 0, or HS_EXIT_KERNEL with the line printed.
+ */
+int hs_bzimage_check(struct hs_kernel *k, const char *path);
+int hs_elf_check(struct hs_kernel *k, const char *path);	/* settles k->way, too */
+
+/*
+ * Replaces a bzImage's k->fd by a file in memory with its payload unpacked. 0,
+ * or the exit status with the line printed.
+ */
+int hs_payload_open(struct hs_kernel *k, const char *path);
+
+/* Multiboot: finds the header and takes what it asks for. false: none. */
+bool hs_multiboot_find(struct hs_kernel *k, const char **problem);
+
+/* What the kernel is told, into RAM. 0 or -errno. */
+int hs_zero_page(struct hs_vm *vm, const struct hs_kernel *k);
+int hs_pvh_info(struct hs_vm *vm, const struct hs_kernel *k);
+int hs_multiboot_info(struct hs_vm *vm, const struct hs_kernel *k);
+
+/* The memory map, in e820's terms; at most HS_BOOT_RANGES. How many there are. */
+#define HS_BOOT_RANGES		8u
+#define HS_E820_RAM		1u
+#define HS_E820_RESERVED	2u
+
+struct hs_range {
+	uint64_t start, bytes;
+	uint32_t type;
+};
+
+unsigned int hs_boot_ranges(const struct hs_vm *vm, struct hs_range *range);
+
+/* Page tables and GDT into RAM (boot/state.c); registers of a vCPU. */
 int hs_boot_tables(struct hs_mem *mem);
-int hs_boot_vcpu(int vcpu_fd, unsigned int id, hs_gpa entry);
+struct hs_vcpu;
+int hs_boot_vcpu(const struct hs_vcpu *vcpu, const struct hs_kernel *k);
+
+/*
+ * A CPU that is started by call: its whole state (abi/smp.h), on its own
+ * thread. `lapic` is that of a CPU after reset. 0 or -errno.
+ */
+struct hs_cpu_state;
+int hs_boot_restart(int vcpu_fd, const struct hs_cpu_state *state, bool nx,
+		    const struct kvm_lapic_state *lapic);
+
+/* Intel MP tables, in the EBDA's place (boot/mptable.c). 0 or -errno. */
+int hs_mp_table(struct hs_vm *vm);
 
 /* RSDP, XSDT, FADT, FACS, MADT, DSDT, and SSDT when pvkit is offered (boot/acpi.c). */
 int hs_acpi_tables(struct hs_vm *vm);

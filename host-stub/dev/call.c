@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../boot/boot.h"
 #include "../emu/emu.h"
 #include "pv_priv.h"
 
@@ -46,24 +47,40 @@ void hs_pv_struct_out(struct hs_pv *pv, uint64_t gpa, uint64_t size, const void 
 	(void)hs_mem_write(pv->vm->mem, gpa, copy, size);
 }
 
-/* ---- session ---- */
+/* ---- sessions ---- */
 
-/* Ends what a session holds: 0, or -PVK_EAGAIN and to be repeated. */
+/* Ends what the devices' session holds: 0, or -PVK_EAGAIN and to be repeated. */
 static int64_t end_session(struct hs_pv *pv)
 {
 	int64_t ret;
 
 	if (!pv->session)
 		return 0;
-	pv->leaving = true;
+	pv->leaving |= ~PVK_FEAT_PLATFORM;
 	ret = hs_pv_bus_end(pv);
 	if (ret < 0)
 		return ret;
 	hs_pv_event_end(pv);
 	atomic_store(&pv->notify, PVK_CHANNEL_NONE);
-	pv->active = 0;
+	pv->active &= PVK_FEAT_PLATFORM;
 	pv->session = false;
-	pv->leaving = false;
+	pv->leaving &= PVK_FEAT_PLATFORM;
+	return 0;
+}
+
+/* The same for the platform's. */
+static int64_t end_platform(struct hs_pv *pv)
+{
+	if (!pv->platform)
+		return 0;
+	pv->leaving |= PVK_FEAT_PLATFORM;
+	if (!hs_pv_console_end(pv, false))
+		return -PVK_EAGAIN;
+	hs_pv_event_end_fixed(pv);
+	atomic_store(&pv->power_request, PVK_POWER_NONE);
+	pv->active &= ~PVK_FEAT_PLATFORM;
+	pv->platform = false;
+	pv->leaving &= ~PVK_FEAT_PLATFORM;
 	return 0;
 }
 
@@ -74,7 +91,11 @@ static int64_t nop(struct hs_pv *pv, const uint64_t arg[4])
 	return 0;
 }
 
-static int64_t negotiate(struct hs_pv *pv, const uint64_t arg[4])
+/*
+ * Opens a session with features of `party`. A platform's begins a new kernel,
+ * so it ends both of the kernel before.
+ */
+static int64_t open_session(struct hs_pv *pv, const uint64_t arg[4], uint64_t party, bool *session)
 {
 	struct pvk_negotiate n;
 	int64_t ret = hs_pv_struct_in(pv, arg[0], arg[1], &n, sizeof(n));
@@ -84,6 +105,8 @@ static int64_t negotiate(struct hs_pv *pv, const uint64_t arg[4])
 		return ret;	/* n was not filled */
 	version = n.version;
 	ret = end_session(pv);
+	if (!ret && party == PVK_FEAT_PLATFORM)
+		ret = end_platform(pv);
 	if (ret < 0)
 		return ret;
 	n.active = 0;
@@ -91,11 +114,11 @@ static int64_t negotiate(struct hs_pv *pv, const uint64_t arg[4])
 	if (PVK_VERSION_MAJOR(version) != PVK_VERSION_MAJOR(PVK_ABI_VERSION) ||
 	    version < HS_PV_OLDEST) {
 		ret = -PVK_EVERSION;
-	} else if (n.accept & ~pv->vm->config->pv_offer || n.reserved) {
+	} else if (n.accept & ~(pv->vm->config->pv_offer & party) || n.reserved) {
 		return -PVK_EINVAL;
 	} else {
-		pv->active = n.accept;
-		pv->session = true;
+		pv->active |= n.accept;
+		*session = true;
 		pv->sessions++;
 		n.active = n.accept;
 	}
@@ -104,10 +127,26 @@ static int64_t negotiate(struct hs_pv *pv, const uint64_t arg[4])
 	return ret;
 }
 
+static int64_t negotiate(struct hs_pv *pv, const uint64_t arg[4])
+{
+	return open_session(pv, arg, ~PVK_FEAT_PLATFORM, &pv->session);
+}
+
 static int64_t leave(struct hs_pv *pv, const uint64_t arg[4])
 {
 	(void)arg;
-	return end_session(pv);
+	return pv->session ? end_session(pv) : -PVK_EPERM;
+}
+
+static int64_t platform_negotiate(struct hs_pv *pv, const uint64_t arg[4])
+{
+	return open_session(pv, arg, PVK_FEAT_PLATFORM, &pv->platform);
+}
+
+static int64_t platform_leave(struct hs_pv *pv, const uint64_t arg[4])
+{
+	(void)arg;
+	return pv->platform ? end_platform(pv) : -PVK_EPERM;
 }
 
 /* ---- the table ---- */
@@ -116,19 +155,24 @@ static int64_t batch(struct hs_pv *pv, const uint64_t arg[4]);
 
 #define ALWAYS		1u	/* served without a session */
 #define UNBATCHED	2u	/* not inside a batch */
+#define ANY		4u	/* one of the features will do: the handler knows which */
+
+#define CHANNELS	(PVK_FEAT_EVENT | PVK_FEAT_INFO | PVK_FEAT_POWER | PVK_FEAT_CONSOLE)
 
 static const struct call {
 	uint32_t number;
-	uint64_t feature;	/* needed, or 0 */
+	uint64_t feature;	/* all needed; 0: none */
 	unsigned int flags;
 	hs_pv_handler handler;
 } table[] = {
 	{ PVK_CALL_NOP, 0, ALWAYS, nop },
 	{ PVK_CALL_NEGOTIATE, 0, ALWAYS | UNBATCHED, negotiate },
 	{ PVK_CALL_LEAVE, 0, UNBATCHED, leave },
+	{ PVK_CALL_PLATFORM_NEGOTIATE, 0, ALWAYS | UNBATCHED, platform_negotiate },
+	{ PVK_CALL_PLATFORM_LEAVE, 0, UNBATCHED, platform_leave },
 	{ PVK_CALL_BATCH, PVK_FEAT_BATCH, UNBATCHED, batch },
-	{ PVK_CALL_EVENT_BIND, PVK_FEAT_EVENT, 0, hs_pv_event_bind },
-	{ PVK_CALL_EVENT_UNBIND, PVK_FEAT_EVENT, 0, hs_pv_event_unbind },
+	{ PVK_CALL_EVENT_BIND, CHANNELS, ANY, hs_pv_event_bind },
+	{ PVK_CALL_EVENT_UNBIND, CHANNELS, ANY, hs_pv_event_unbind },
 	{ PVK_CALL_EVENT_RAISE, PVK_FEAT_EVENT, 0, hs_pv_event_raise },
 	{ PVK_CALL_BUS_INFO, PVK_FEAT_BUS, 0, hs_pv_bus_info },
 	{ PVK_CALL_BUS_NOTIFY, PVK_FEAT_BUS | PVK_FEAT_EVENT, 0, hs_pv_bus_notify },
@@ -141,25 +185,33 @@ static const struct call {
 	{ PVK_CALL_QUEUE_SETUP, PVK_FEAT_BUS, 0, hs_pv_queue_setup },
 	{ PVK_CALL_FACE_TAKE, PVK_FEAT_BUS | PVK_FEAT_HANDOVER, 0, hs_pv_face_take },
 	{ PVK_CALL_FACE_GIVE, PVK_FEAT_BUS | PVK_FEAT_HANDOVER, 0, hs_pv_face_give },
+	{ PVK_CALL_POWER, PVK_FEAT_POWER, 0, hs_pv_power },
+	{ PVK_CALL_POWER_REQUEST, PVK_FEAT_POWER, 0, hs_pv_power_request },
+	{ PVK_CALL_CPU_START, PVK_FEAT_SMP, 0, hs_pv_cpu_start },
+	{ PVK_CALL_CONSOLE_SETUP, PVK_FEAT_CONSOLE, 0, hs_pv_console_setup },
+	{ PVK_CALL_CONSOLE_FLUSH, PVK_FEAT_CONSOLE, 0, hs_pv_console_flush },
+	{ PVK_CALL_MEM_REPORT, PVK_FEAT_MEM, 0, hs_pv_mem_report },
 };
 
 static int64_t dispatch(struct hs_pv *pv, uint64_t number, const uint64_t arg[4], bool in_batch)
 {
 	const struct call *call = NULL;
+	uint64_t have;
 
 	for (unsigned int i = 0; i < sizeof(table) / sizeof(table[0]) && !call; i++)
 		if (table[i].number == number)
 			call = &table[i];
-	if (!pv->session && !(call && call->flags & ALWAYS))
+	if (!pv->session && !pv->platform && !(call && call->flags & ALWAYS))
 		return -PVK_EPERM;
 	if (!call)
 		return -PVK_ENOSYS;
 	if (in_batch && call->flags & UNBATCHED)
 		return -PVK_EINVAL;
 	/* A session that is ending serves nothing that could begin something. */
-	if (pv->leaving && !(call->flags & ALWAYS) && call->handler != leave)
+	if (pv->leaving & call->feature && !(call->flags & ANY))
 		return -PVK_EPROTO;
-	if ((pv->active & call->feature) != call->feature)
+	have = pv->active & call->feature;
+	if (call->flags & ANY ? !have : have != call->feature)
 		return -PVK_EPERM;
 	return call->handler(pv, arg);
 }
@@ -239,6 +291,12 @@ void hs_pv_cpuid(const struct hs_config *config, uint32_t index, uint32_t reg[4]
 		reg[2] = HS_PV_BATCH;
 		reg[3] = HS_PV_STRUCT;
 		break;
+	case PVK_CPUID_INFO:
+		if (config->pv_offer & PVK_FEAT_INFO) {
+			reg[0] = HS_BOOT_INFO;
+			reg[2] = HS_BOOT_INFO_BYTES;
+		}
+		break;
 	default:
 		break;
 	}
@@ -275,9 +333,11 @@ static void pv_destroy(struct hs_chip *chip)
 {
 	struct hs_pv *pv = (struct hs_pv *)chip;
 
+	(void)hs_pv_console_end(pv, true);
 	hs_pv_bus_destroy(pv);
 	hs_io_remove(pv->vm->io, &pv->doorbell);
 	pv->vm->pv = NULL;
+	pthread_mutex_destroy(&pv->console.lock);
 	pthread_mutex_destroy(&pv->lock);
 	free(pv);
 }
@@ -300,6 +360,7 @@ int hs_pv_create(struct hs_vm *vm)
 	if (pv->max_queues > HS_PV_QUEUES)
 		pv->max_queues = HS_PV_QUEUES;
 	pthread_mutex_init(&pv->lock, NULL);
+	pthread_mutex_init(&pv->console.lock, NULL);
 	pv->doorbell = (struct hs_region){
 		.device = "doorbell", .space = HS_PIO, .base = HS_PORT_PVK_DOORBELL, .len = 4,
 		.regs = &doorbell, .nregs = 1, .unlocked = true,
@@ -322,6 +383,7 @@ int hs_pv_create(struct hs_vm *vm)
 err_io:
 	hs_io_remove(vm->io, &pv->doorbell);
 err_free:
+	pthread_mutex_destroy(&pv->console.lock);
 	pthread_mutex_destroy(&pv->lock);
 	free(pv);
 	return ret;

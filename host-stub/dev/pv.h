@@ -4,6 +4,7 @@
  *
  *   call.c   decodes a call, checks session and feature, runs its handler (a table)
  *   event.c  event channels over irq.h
+ *   power.c, smp.c, console.c, memory.c, info.c   the platform's features
  *   bus.c    devices, their states, queue set-up, faces
  *   queue.c  what all queues share: entries, answers, telling the guest
  *   blk.c    the block device: rings to back end and back
@@ -31,6 +32,9 @@ int hs_pv_create(struct hs_vm *vm);
 
 /* A call from a vCPU; thread-safe; takes bounded time. */
 void hs_pv_call(struct hs_pv *pv, struct hs_call *call);
+
+/* Asks the guest to switch off. False: it does not listen. Any thread. */
+bool hs_pv_ask_power_off(struct hs_pv *pv);
 
 /* CPUID leaf `index` (0 .. PVK_CPUID_MAX) of the pvkit block: EAX..EDX. */
 void hs_pv_cpuid(const struct hs_config *config, uint32_t index, uint32_t reg[4]);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The user's end of the serial console (console.h): one thread that polls
- * input, output and an eventfd. vCPU threads only append to the output buffer;
- * the lock protects buffer and chip, and is never held across a blocking call.
+ * The user's end of the console (console.h): one thread that polls input,
+ * output and an eventfd, and the rings of a guest with pvkit while there is
+ * traffic. Others only append to the output buffer; con.lock protects it,
+ * con.end_lock the guest's ends, and neither is held across a blocking call.
  *
  * On a terminal, input is raw and Ctrl-A is the escape: Ctrl-A x ends the VM,
  * Ctrl-A b sends a break, Ctrl-A Ctrl-A sends Ctrl-A.
@@ -13,6 +14,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -24,6 +26,8 @@
 #define OUT_SIZE	(1u << 20)
 #define ESCAPE		0x01	/* Ctrl-A */
 #define FLUSH_MS	2000
+#define POLL_MS		5	/* between looks at a ring in use */
+#define LINGER_MS	40	/* without output, before it has to ring */
 
 static struct {
 	bool open;
@@ -31,25 +35,28 @@ static struct {
 	bool tty;
 	struct termios saved;
 	pthread_t thread;
+	pthread_t main;			/* who opened it */
 	pthread_mutex_t lock;
-	pthread_mutex_t chip_lock;	/* held while receive() or stop() runs */
+	pthread_mutex_t end_lock;	/* held while functions of the ends run */
 	bool ending;
 	uint8_t *buffer;
 	size_t first, filled;
 	uint64_t dropped;
-	size_t (*receive)(void *opaque, const uint8_t *data, size_t len, bool brk);
-	void (*stop)(void *opaque);
-	void *opaque;
+	struct {
+		const struct hs_console_user *user;	/* NULL: not attached */
+		void *opaque;
+	} end[HS_CONSOLE_ENDS];
 	/* the thread's own */
 	uint8_t typed[256];
 	size_t typed_first, typed_len;
-	bool escaped, waits_for_room;
+	bool escaped, waits_for_room, polls_for_room;
+	uint64_t lively;		/* hs_now() when output was last seen in a ring */
 } con = {
 	.in = -1, .out = -1, .wake = -1,
-	.lock = PTHREAD_MUTEX_INITIALIZER, .chip_lock = PTHREAD_MUTEX_INITIALIZER,
+	.lock = PTHREAD_MUTEX_INITIALIZER, .end_lock = PTHREAD_MUTEX_INITIALIZER,
 };
 
-static void wake_thread(void)
+void hs_console_wake(void)
 {
 	uint64_t one = 1;
 
@@ -79,27 +86,48 @@ static int raw_terminal(void)
 	return 0;
 }
 
-void hs_console_write(uint8_t byte)
+int hs_console_eventfd(void)
 {
+	return con.wake;
+}
+
+size_t hs_console_put(const uint8_t *data, size_t len)
+{
+	size_t done = 0;
 	bool first;
 
 	if (con.out < 0)
-		return;
+		return len;
 	pthread_mutex_lock(&con.lock);
 	first = !con.filled;
-	if (con.filled == OUT_SIZE)
-		con.dropped++;
-	else
-		con.buffer[(con.first + con.filled++) % OUT_SIZE] = byte;
+	while (done < len && con.filled < OUT_SIZE) {
+		size_t at = (con.first + con.filled) % OUT_SIZE;
+		size_t end = at < con.first ? con.first : OUT_SIZE;
+		size_t n = len - done < end - at ? len - done : end - at;
+
+		memcpy(con.buffer + at, data + done, n);
+		con.filled += n;
+		done += n;
+	}
 	pthread_mutex_unlock(&con.lock);
-	if (first)
-		wake_thread();
+	if (first && done)
+		hs_console_wake();
+	return done;
+}
+
+void hs_console_write(uint8_t byte)
+{
+	if (hs_console_put(&byte, 1))
+		return;
+	pthread_mutex_lock(&con.lock);
+	con.dropped++;
+	pthread_mutex_unlock(&con.lock);
 }
 
 void hs_console_room(void)
 {
 	if (__atomic_load_n(&con.waits_for_room, __ATOMIC_ACQUIRE))
-		wake_thread();
+		hs_console_wake();
 }
 
 /* Writes once what lies in one piece; false when the output is broken. */
@@ -126,27 +154,53 @@ static bool flush_some(void)
 	return true;
 }
 
-static void to_chip(const uint8_t *data, size_t len, bool brk, size_t *taken)
+/* Bytes that the guest took. */
+static size_t to_guest(const uint8_t *data, size_t len, bool brk)
 {
-	*taken = len;	/* without a chip, input is lost, as on a cut line */
-	pthread_mutex_lock(&con.chip_lock);
-	if (con.receive)
-		*taken = con.receive(con.opaque, data, len, brk);
-	pthread_mutex_unlock(&con.chip_lock);
+	size_t taken = len;	/* without an end, input is lost, as on a cut line */
+	int end = HS_CONSOLE_ENDS;
+
+	pthread_mutex_lock(&con.end_lock);
+	while (end-- > 0 && !con.end[end].user)
+		;
+	if (end >= 0) {
+		taken = con.end[end].user->receive(con.end[end].opaque, data, len, brk);
+		con.polls_for_room = taken < len && con.end[end].user->polls_for_room;
+	}
+	pthread_mutex_unlock(&con.end_lock);
+	return taken;
 }
 
 static void escape(uint8_t key)
 {
-	size_t taken;
+	if (key == 'x')
+		pthread_kill(con.main, SIGINT);		/* as if typed where it is no terminal */
+	else if (key == 'b')
+		(void)to_guest(NULL, 0, true);
+}
 
-	if (key == 'x') {
-		pthread_mutex_lock(&con.chip_lock);
-		if (con.stop)
-			con.stop(con.opaque);
-		pthread_mutex_unlock(&con.chip_lock);
-	} else if (key == 'b') {
-		to_chip(NULL, 0, true, &taken);
+/*
+ * Fetches output from the rings. Milliseconds until that has to be done again;
+ * -1: not before somebody wakes the thread.
+ */
+static int fetch(void)
+{
+	uint64_t now = hs_now();
+	int wait = -1;
+
+	pthread_mutex_lock(&con.end_lock);
+	for (int i = 0; i < HS_CONSOLE_ENDS; i++) {
+		const struct hs_console_user *user = con.end[i].user;
+
+		if (!user || !user->drain)
+			continue;
+		if (user->drain(con.end[i].opaque))
+			con.lively = now;
+		if (now - con.lively < LINGER_MS * 1000000ull || !user->may_sleep(con.end[i].opaque))
+			wait = POLL_MS;
 	}
+	pthread_mutex_unlock(&con.end_lock);
+	return wait;
 }
 
 /* Sends on what was typed, as far as the chip takes it. */
@@ -171,7 +225,7 @@ static void deliver(void)
 			}
 			/* set first: room may be made right after receive() refused */
 			__atomic_store_n(&con.waits_for_room, true, __ATOMIC_SEQ_CST);
-			to_chip(p, len, false, &taken);
+			taken = to_guest(p, len, false);
 			if (!taken)
 				return;
 			con.escaped = false;
@@ -185,7 +239,8 @@ static void deliver(void)
 static void *console_thread(void *arg)
 {
 	bool input = con.in >= 0;
-	uint64_t drain;
+	uint64_t wakes;
+	int wait;
 
 	(void)arg;
 	for (;;) {
@@ -196,6 +251,9 @@ static void *console_thread(void *arg)
 		};
 		bool ending;
 
+		wait = fetch();
+		if (con.typed_len && con.polls_for_room)
+			wait = POLL_MS;
 		pthread_mutex_lock(&con.lock);
 		ending = con.ending;
 		if (con.filled)
@@ -203,9 +261,9 @@ static void *console_thread(void *arg)
 		pthread_mutex_unlock(&con.lock);
 		if (ending && fds[2].fd < 0)
 			return NULL;
-		if (poll(fds, 3, ending ? FLUSH_MS : -1) <= 0 && errno != EINTR && ending)
+		if (poll(fds, 3, ending ? FLUSH_MS : wait) <= 0 && errno != EINTR && ending)
 			return NULL;
-		if (fds[0].revents && read(con.wake, &drain, sizeof(drain)) < 0 && errno != EAGAIN)
+		if (fds[0].revents && read(con.wake, &wakes, sizeof(wakes)) < 0 && errno != EAGAIN)
 			return NULL;
 		if (fds[2].revents && !flush_some()) {
 			pthread_mutex_lock(&con.lock);
@@ -247,6 +305,7 @@ int hs_console_open(const char *how)
 			return ret;
 		}
 	}
+	con.main = pthread_self();
 	con.buffer = malloc(OUT_SIZE);
 	con.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (!con.buffer || con.wake < 0) {
@@ -269,7 +328,7 @@ void hs_console_close(void)
 	pthread_mutex_lock(&con.lock);
 	con.ending = true;
 	pthread_mutex_unlock(&con.lock);
-	wake_thread();
+	hs_console_wake();
 	pthread_join(con.thread, NULL);
 	restore_terminal();
 	con.open = false;
@@ -280,21 +339,18 @@ void hs_console_close(void)
 	close(con.wake);
 }
 
-void hs_console_attach(size_t (*receive)(void *, const uint8_t *, size_t, bool),
-		       void (*stop)(void *), void *opaque)
+void hs_console_attach(enum hs_console_end end, const struct hs_console_user *user, void *opaque)
 {
-	pthread_mutex_lock(&con.chip_lock);
-	con.receive = receive;
-	con.stop = stop;
-	con.opaque = opaque;
-	pthread_mutex_unlock(&con.chip_lock);
-	wake_thread();
+	pthread_mutex_lock(&con.end_lock);
+	con.end[end].user = user;
+	con.end[end].opaque = opaque;
+	pthread_mutex_unlock(&con.end_lock);
+	hs_console_wake();
 }
 
-void hs_console_detach(void)
+void hs_console_detach(enum hs_console_end end)
 {
-	pthread_mutex_lock(&con.chip_lock);
-	con.receive = NULL;
-	con.stop = NULL;
-	pthread_mutex_unlock(&con.chip_lock);
+	pthread_mutex_lock(&con.end_lock);
+	con.end[end].user = NULL;
+	pthread_mutex_unlock(&con.end_lock);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The user's end of the serial console: standard input and output, a file, or
- * nothing. One per process; it outlives reboots of the guest.
+ * The user's end of the console: standard input and output, a file, or
+ * nothing. One per process; it outlives reboots of the guest. Its guest's ends
+ * are the UART and the rings of a guest with pvkit (dev/console.c).
  */
 #ifndef HS_EMU_CONSOLE_H
 #define HS_EMU_CONSOLE_H
@@ -23,20 +24,34 @@ int hs_console_open(const char *how);
  */
 void hs_console_close(void);
 
-/*
- * The chip that gets what the user types. receive() takes some of the bytes
- * and returns how many (break: len 0); stop() is Ctrl-A x. Both run on the
- * console's thread, without any lock held.
- */
-void hs_console_attach(size_t (*receive)(void *, const uint8_t *, size_t, bool brk),
-		       void (*stop)(void *), void *opaque);
-/* No call of receive() or stop() is running or will be once it returns. */
-void hs_console_detach(void);
+/* The guest's ends. What the user types goes to the last of those that are attached. */
+enum hs_console_end { HS_CONSOLE_UART, HS_CONSOLE_RING, HS_CONSOLE_ENDS };
 
-/* One byte to the user; never blocks: after 1 MiB unread, output is dropped and counted. */
+/* What an end does, all on the console's thread. */
+struct hs_console_user {
+	/* Takes some of the bytes (break: len 0) and returns how many. */
+	size_t (*receive)(void *opaque, const uint8_t *data, size_t len, bool brk);
+	/* Fetches output. False: there was none. NULL: the end puts its output itself. */
+	bool (*drain)(void *opaque);
+	/* Nobody calls drain() until hs_console_wake() or its eventfd. False: there is output. */
+	bool (*may_sleep)(void *opaque);
+	/* There is no hs_console_wake() when it has room again for input. */
+	bool polls_for_room;
+};
+
+void hs_console_attach(enum hs_console_end end, const struct hs_console_user *user, void *opaque);
+/* No function of the end's is running or will be once it returns. */
+void hs_console_detach(enum hs_console_end end);
+
+/* Bytes to the user; never blocks. How many there was room for: 1 MiB may wait unread. */
+size_t hs_console_put(const uint8_t *data, size_t len);
+
+/* One byte; what there is no room for is dropped and counted. */
 void hs_console_write(uint8_t byte);
 
-/* The chip has room again for input that receive() did not take. */
+/* An end has room again for input that receive() did not take, or output. */
 void hs_console_room(void);
+void hs_console_wake(void);
+int hs_console_eventfd(void);	/* a write to it does what hs_console_wake() does */
 
 #endif /* HS_EMU_CONSOLE_H */

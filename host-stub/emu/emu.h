@@ -50,6 +50,7 @@ int hs_i8042_create(struct hs_vm *vm);		/* reset pulse -> hs_vm_stop(REBOOT) */
 int hs_pci_create(struct hs_vm *vm);		/* mechanism 1, host and ISA bridge */
 int hs_ide_create(struct hs_vm *vm);		/* PIIX IDE with the config's disks */
 int hs_e1000_create(struct hs_vm *vm);		/* an 82540EM per NIC with an emulated face */
+int hs_debug_exit_create(struct hs_vm *vm);	/* port config->debug_exit */
 int hs_acpi_pm_create(struct hs_vm *vm);	/* PM1, S5, reset register, power button */
 
 /* Presses the power button (SCI); from the main thread on SIGTERM. */

@@ -241,12 +241,7 @@ static size_t receive(void *opaque, const uint8_t *data, size_t len, bool brk)
 	return taken;
 }
 
-static void stop_vm(void *opaque)
-{
-	struct uart *u = opaque;
-
-	hs_vm_stop(u->vm, HS_STOP_SIGNAL);
-}
+static const struct hs_console_user console_user = { .receive = receive };
 
 static void uart_reset(struct hs_chip *chip)
 {
@@ -264,7 +259,7 @@ static void uart_destroy(struct hs_chip *chip)
 {
 	struct uart *u = (struct uart *)chip;
 
-	hs_console_detach();	/* no receive() from here on */
+	hs_console_detach(HS_CONSOLE_UART);	/* no receive() from here on */
 	hs_io_remove(u->vm->io, &u->region);
 	free(u);
 }
@@ -292,7 +287,7 @@ int hs_uart_create(struct hs_vm *vm)
 		return ret;
 	}
 	uart_reset(&u->chip);
-	hs_console_attach(receive, stop_vm, u);
+	hs_console_attach(HS_CONSOLE_UART, &console_user, u);
 	hs_chip_add(vm, &u->chip);
 	return 0;
 }

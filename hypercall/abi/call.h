@@ -25,6 +25,13 @@
  * PVK_CALL_NEGOTIATE are served; all others return -PVK_EPERM. A call that
  * belongs to a feature not accepted returns -PVK_EPERM, an unknown call
  * -PVK_ENOSYS.
+ *
+ * Two parties of a guest hold a session each, and neither disturbs the other:
+ * whoever drives the devices (NEGOTIATE, LEAVE; say a module), and the kernel
+ * itself, from its first instructions on (PLATFORM_NEGOTIATE, PLATFORM_LEAVE),
+ * with the features of PVK_FEAT_PLATFORM. "Accepted" above means by the session
+ * that the feature belongs to; either session suffices for the calls that need
+ * no feature.
  */
 #ifndef PVK_ABI_CALL_H
 #define PVK_ABI_CALL_H
@@ -52,6 +59,8 @@
 #define PVK_CALL_NOP		0x00u	/* () -> 0; measures the transfer */
 #define PVK_CALL_NEGOTIATE	0x01u	/* (struct pvk_negotiate, size) */
 #define PVK_CALL_LEAVE		0x02u	/* () -> 0 or -PVK_EAGAIN; ends the session */
+#define PVK_CALL_PLATFORM_NEGOTIATE	0x04u	/* (struct pvk_negotiate, size) */
+#define PVK_CALL_PLATFORM_LEAVE		0x05u	/* () -> 0 or -PVK_EAGAIN */
 /* PVK_FEAT_BATCH */
 #define PVK_CALL_BATCH		0x03u	/* (struct pvk_batch_entry[], count, start) */
 /* PVK_FEAT_EVENT, see event.h */
@@ -71,6 +80,16 @@
 /* PVK_FEAT_HANDOVER, see bus.h */
 #define PVK_CALL_FACE_TAKE	0x30u	/* (device): emulated face away, pvkit face on */
 #define PVK_CALL_FACE_GIVE	0x31u	/* (device): the way back */
+/* PVK_FEAT_POWER, see power.h */
+#define PVK_CALL_POWER		0x40u	/* (struct pvk_power, size) */
+#define PVK_CALL_POWER_REQUEST	0x41u	/* () -> enum pvk_power_op, and forgets it */
+/* PVK_FEAT_SMP, see smp.h */
+#define PVK_CALL_CPU_START	0x48u	/* (struct pvk_cpu_start, size) */
+/* PVK_FEAT_CONSOLE, see console.h */
+#define PVK_CALL_CONSOLE_SETUP	0x50u	/* (struct pvk_console_setup, size) */
+#define PVK_CALL_CONSOLE_FLUSH	0x51u	/* () -> 0 or -PVK_EAGAIN */
+/* PVK_FEAT_MEM, see mem.h */
+#define PVK_CALL_MEM_REPORT	0x58u	/* (__u64[], count) -> entries served */
 
 /*
  * PVK_CALL_NEGOTIATE opens a session and ends the one before it, if any, as
@@ -78,7 +97,15 @@
  * means that the old session is still draining).
  *   -PVK_EVERSION  major versions differ, or version is older than the host
  *                  accepts; OUT version tells the host's
- *   -PVK_EINVAL    accept has a bit that was not offered; no session is open
+ *   -PVK_EINVAL    accept has a bit that was not offered, or that belongs to
+ *                  PVK_FEAT_PLATFORM; no session is open
+ *
+ * PVK_CALL_PLATFORM_NEGOTIATE is the same for the features of PVK_FEAT_PLATFORM,
+ * and for them only. A kernel that begins makes it: it ends both sessions that a
+ * kernel before it may have left. PLATFORM_LEAVE ends the platform's session
+ * alone: the console is drained, its memory and the platform's channels are let
+ * go. A guest makes it before it starts another kernel (kexec), or the host
+ * goes on using the console's memory.
  */
 struct pvk_negotiate {
 	__u32 size;		/* IN: sizeof(struct pvk_negotiate) */

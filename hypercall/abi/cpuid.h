@@ -36,17 +36,25 @@
 #define PVK_VERSION(major, minor)	(((__u32)(major) << 16) | (minor))
 #define PVK_VERSION_MAJOR(version)	((version) >> 16)
 #define PVK_VERSION_MINOR(version)	((version) & 0xffffu)
-#define PVK_ABI_VERSION		PVK_VERSION(1, 0)
+#define PVK_ABI_VERSION		PVK_VERSION(1, 1)
 
 /*
  * base + 2: offered features in EDX:EAX, recommended ones in ECX:EBX
- * (recommended is a subset of offered: worth using on this host).
+ * (recommended is a subset of offered: worth using on this host). Those of
+ * PVK_FEAT_PLATFORM are accepted by PVK_CALL_PLATFORM_NEGOTIATE, the others by
+ * PVK_CALL_NEGOTIATE: they belong to different parties of the guest (call.h).
  */
 #define PVK_CPUID_FEATURES	2u
 #define PVK_FEAT_EVENT		(1ull << 0)	/* event channels, event.h */
 #define PVK_FEAT_BUS		(1ull << 1)	/* device bus and rings, bus.h */
 #define PVK_FEAT_BATCH		(1ull << 2)	/* PVK_CALL_BATCH */
 #define PVK_FEAT_HANDOVER	(1ull << 3)	/* faces can be exchanged, bus.h */
+#define PVK_FEAT_PLATFORM	0xffffffff00000000ull
+#define PVK_FEAT_INFO		(1ull << 32)	/* information page, info.h */
+#define PVK_FEAT_POWER		(1ull << 33)	/* power-off, reboot, panic; requests: power.h */
+#define PVK_FEAT_SMP		(1ull << 34)	/* CPUs are started by call, smp.h */
+#define PVK_FEAT_CONSOLE	(1ull << 35)	/* console rings, console.h */
+#define PVK_FEAT_MEM		(1ull << 36)	/* reports of unused memory, mem.h */
 
 /*
  * base + 3: transfer. EAX = bit mask of mechanisms, EBX = call port,
@@ -62,6 +70,15 @@
  */
 #define PVK_CPUID_LIMITS	4u
 
-#define PVK_CPUID_MAX		PVK_CPUID_LIMITS	/* highest leaf of version 1 */
+#define PVK_CPUID_LEAST		PVK_CPUID_LIMITS	/* highest leaf of version 1.0 */
+
+/*
+ * base + 5, since version 1.1, only when PVK_FEAT_INFO is offered (else all 0):
+ * the information page. EBX:EAX = guest-physical address, a multiple of 4096,
+ * ECX = bytes, a multiple of 4096.
+ */
+#define PVK_CPUID_INFO		5u
+
+#define PVK_CPUID_MAX		PVK_CPUID_INFO	/* highest leaf of this version */
 
 #endif /* PVK_ABI_CPUID_H */

@@ -8,6 +8,11 @@
  * may bind it again at any time to move it to another CPU or vector; an event
  * that is raised meanwhile arrives at the old or the new place, once. Events
  * are edges: none is pending in the host while a channel is unbound.
+ *
+ * The channels of the platform's features have fixed numbers, outside those of
+ * PVK_CPUID_LIMITS. They are bound and unbound by the same calls, each under its
+ * own feature in the platform's session instead of PVK_FEAT_EVENT, and
+ * live as long as that session. PVK_CALL_EVENT_RAISE takes none of them.
  */
 #ifndef PVK_ABI_EVENT_H
 #define PVK_ABI_EVENT_H
@@ -15,9 +20,15 @@
 #include "types.h"
 
 #define PVK_CHANNEL_NONE	0xffffffffu
+#define PVK_CHANNEL_PLATFORM	0x10000u	/* the first of the fixed ones */
+#define PVK_CHANNEL_POWER	0x10000u	/* PVK_FEAT_POWER: a request, power.h */
+#define PVK_CHANNEL_CONSOLE	0x10001u	/* PVK_FEAT_CONSOLE: input, console.h */
+#define PVK_CHANNEL_CLOCK	0x10002u	/* PVK_FEAT_INFO: clock rewritten, info.h */
+#define PVK_CHANNEL_PLATFORM_END	0x10003u
 
 /*
  * PVK_CALL_EVENT_BIND
+ *   -PVK_EPERM   the channel's feature was not accepted
  *   -PVK_EINVAL  no such channel, or the message is no fixed or
  *                lowest-priority interrupt with a vector of 16 or more
  */

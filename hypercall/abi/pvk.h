@@ -14,5 +14,10 @@
 #include "bus.h"
 #include "blk.h"
 #include "net.h"
+#include "info.h"
+#include "power.h"
+#include "smp.h"
+#include "console.h"
+#include "mem.h"
 
 #endif /* PVK_ABI_PVK_H */

@@ -5,7 +5,7 @@
  * survives, each call ends with a status of the ABI, and after LEAVE nothing of
  * the session is left.
  */
-/* LINK: host-stub/dev/call.c host-stub/dev/event.c host-stub/dev/bus.c host-stub/dev/queue.c host-stub/dev/blk.c host-stub/dev/net.c host-stub/dev/net_rx.c host-stub/dev/net_tx.c host-stub/dev/net_rss.c host-stub/dev/stats.c host-stub/backend/net_soft.c host-stub/backend/blk.c host-stub/backend/blk_open.c host-stub/backend/worker.c host-stub/mem.c host-stub/io.c host-stub/log.c */
+/* LINK: host-stub/dev/call.c host-stub/dev/event.c host-stub/dev/power.c host-stub/dev/smp.c host-stub/dev/console.c host-stub/dev/memory.c host-stub/dev/bus.c host-stub/dev/queue.c host-stub/dev/blk.c host-stub/dev/net.c host-stub/dev/net_rx.c host-stub/dev/net_tx.c host-stub/dev/net_rss.c host-stub/dev/stats.c host-stub/backend/net_soft.c host-stub/backend/blk.c host-stub/backend/blk_open.c host-stub/backend/worker.c host-stub/mem.c host-stub/io.c host-stub/log.c */
 /* LIBS: -luring -lpthread -Wl,--wrap=ioctl */
 #define FAKE_IDE
 #include "fuzz.h"
@@ -19,13 +19,18 @@ static const uint16_t numbers[] = {
 	PVK_CALL_EVENT_UNBIND, PVK_CALL_EVENT_RAISE, PVK_CALL_BUS_INFO, PVK_CALL_BUS_NOTIFY,
 	PVK_CALL_DEV_INFO, PVK_CALL_DEV_CONFIG, PVK_CALL_DEV_ACCEPT, PVK_CALL_DEV_START,
 	PVK_CALL_DEV_RESET, PVK_CALL_DEV_CONTROL, PVK_CALL_QUEUE_SETUP, PVK_CALL_FACE_TAKE,
-	PVK_CALL_FACE_GIVE,
+	PVK_CALL_FACE_GIVE, PVK_CALL_PLATFORM_NEGOTIATE, PVK_CALL_PLATFORM_LEAVE, PVK_CALL_POWER,
+	PVK_CALL_POWER_REQUEST, PVK_CALL_CPU_START, PVK_CALL_CONSOLE_SETUP, PVK_CALL_CONSOLE_FLUSH,
+	PVK_CALL_MEM_REPORT,
 };
+
+#define NUMBERS	(sizeof(numbers) / sizeof(numbers[0]))
+#define PLATFORM (PVK_FEAT_INFO | PVK_FEAT_POWER | PVK_FEAT_SMP | PVK_FEAT_CONSOLE | PVK_FEAT_MEM)
 
 /* Of the sizes of structures, of RAM's edges, or anything. */
 static uint64_t number(struct input *in)
 {
-	static const uint16_t sizes[] = { 16, 24, 32, 48, 64, 72, 128, 4096 };
+	static const uint16_t sizes[] = { 16, 24, 32, 48, 64, 72, 256, 4096 };
 	uint8_t kind = (uint8_t)take(in, 1);
 
 	if (kind < 0x40)
@@ -54,18 +59,23 @@ static void prepare(struct input *in)
 		struct pvk_bus_info bus;
 		struct pvk_dev_info dev;
 		struct pvk_batch_entry batch[2];
-		uint8_t bytes[128];
+		struct pvk_power power;
+		struct pvk_cpu_start cpu;
+		struct pvk_console_setup console;
+		uint64_t blocks[4];
+		uint8_t bytes[256];
 	} s = { .bytes = { 0 } };
 
-	switch (take(in, 1) % 7) {
+	switch (take(in, 1) % 11) {
 	case 0:
 		s.negotiate = (struct pvk_negotiate){ .size = sizeof(s.negotiate),
 						      .version = PVK_ABI_VERSION,
-						      .accept = take(in, 1) };
+						      .accept = take(in, 1) | take(in, 1) << 32 };
 		break;
 	case 1:
 		s.bind = (struct pvk_event_bind){ .size = sizeof(s.bind),
-						  .channel = (uint32_t)take(in, 1),
+						  .channel = (uint32_t)take(in, 1) |
+							     (take(in, 1) & 1 ? PVK_CHANNEL_PLATFORM : 0),
 						  .msi_address = 0xfee00000ull,
 						  .msi_data = (uint32_t)take(in, 2) };
 		break;
@@ -84,15 +94,35 @@ static void prepare(struct input *in)
 	case 4:
 		s.dev.size = sizeof(s.dev);
 		break;
+	case 5:
+		s.power = (struct pvk_power){ .size = sizeof(s.power), .op = take(in, 1) & 3,
+					      .flags = take(in, 1) & 1,
+					      .length = (uint32_t)take(in, 1) };
+		break;
+	case 6:
+		s.cpu = (struct pvk_cpu_start){ .size = sizeof(s.cpu), .apic_id = take(in, 1) & 3,
+						.cs = 8, .ds = 16, .cr3 = take(in, 2) << 12,
+						.rip = number(in), .rsp = number(in) };
+		break;
+	case 7:
+		s.console = (struct pvk_console_setup){ .size = sizeof(s.console),
+							.out_bytes = 1u << (take(in, 1) & 31),
+							.in_bytes = 1u << (take(in, 1) & 31),
+							.gpa = take(in, 2) << 6 };
+		break;
+	case 8:
+		for (unsigned int i = 0; i < 4; i++)
+			s.blocks[i] = PV_DATA + (take(in, 2) << 12 | (take(in, 1) & 15));
+		break;
 	default:
 		for (unsigned int i = 0; i < 2; i++) {
-			s.batch[i].call = numbers[take(in, 1) % 17];
+			s.batch[i].call = numbers[take(in, 1) % NUMBERS];
 			for (unsigned int k = 0; k < 4; k++)
 				s.batch[i].arg[k] = number(in);
 		}
 	}
 	if (take(in, 1) & 1)
-		s.bytes[take(in, 1) & 127] ^= (uint8_t)take(in, 1);
+		s.bytes[take(in, 1)] ^= (uint8_t)take(in, 1);
 	memcpy(fake_ram(at, sizeof(s)), &s, sizeof(s));
 }
 
@@ -113,13 +143,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct input in = { data, size };
 
 	if (!fake.vm.pv) {
-		fake.config.pv_offer = PV_ALL;
+		fake.config.pv_offer = PV_ALL | PLATFORM;
 		fake.config.vcpus = 2;
 		MUST(fake_disk(0, 1 << 20, HS_FACES_BOTH) && fake_disk(1, 1 << 20, HS_FACES_PVKIT));
 		fuzz_power_on();
 		MUST(hs_pv_create(&fake.vm) == 0);
+		fake_platform_create(&fake.vm);
 	}
 	memset(fake_ram(PV_STRUCTS, STRUCTS * 128), 0, STRUCTS * 128);
+	fake_con.room = 4096;
 	if (take(&in, 1) & 3)
 		MUST(pv_negotiate(PV_ALL) == 0);
 	while (in.left) {
@@ -130,11 +162,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			prepare(&in);
 			continue;
 		}
+		if (what == 0x7e && fake_con.user) {
+			uint32_t *word = fake_ram(number(&in) & 0xffffcu, 4);
+
+			/* a counter, perhaps, then the console's thread */
+			*word = (uint32_t)take(&in, 4);
+			(void)fake_con.user->receive(fake_con.opaque, (uint8_t *)&what, 1, false);
+			(void)fake_con.user->drain(fake_con.opaque);
+			(void)fake_con.user->may_sleep(fake_con.opaque);
+			continue;
+		}
 		if (what == 0x7f) {
 			(void)fake_ring((uint32_t)take(&in, 2));
 			continue;
 		}
-		call.number = what < 0x70 ? numbers[what % 17] : (uint32_t)take(&in, 4);
+		call.number = what < 0x70 ? numbers[what % NUMBERS] : (uint32_t)take(&in, 4);
 		for (unsigned int i = 0; i < 4; i++)
 			call.arg[i] = number(&in);
 		fake.ide_busy[0] = call.arg[3] & 1;
@@ -144,6 +186,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	/* the session leaves nothing behind */
 	MUST(pv_until_done(PVK_CALL_NOP, 0) == 0);
 	(void)pv_until_done(PVK_CALL_LEAVE, 0);
+	fake_con.room = sizeof(fake_con.text) * 64;
+	(void)pv_until_done(PVK_CALL_PLATFORM_LEAVE, 0);
+	MUST(!fake_con.user);
 	MUST(fake_doorbells() == 0);
 	MUST(fake.ide_present[0] == 1);
 	for (unsigned int i = 0; i < HS_IRQ_MESSAGES; i++)

@@ -43,16 +43,16 @@ int hs_console_open(const char *how)
 	return 0;
 }
 
-void hs_console_attach(size_t (*fn)(void *, const uint8_t *, size_t, bool),
-		       void (*stop)(void *), void *opaque)
+void hs_console_attach(enum hs_console_end end, const struct hs_console_user *user, void *opaque)
 {
-	(void)stop;
-	receive = fn;
+	(void)end;
+	receive = user->receive;
 	receiver = opaque;
 }
 
-void hs_console_detach(void)
+void hs_console_detach(enum hs_console_end end)
 {
+	(void)end;
 }
 
 void hs_console_write(uint8_t byte)

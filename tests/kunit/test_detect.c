@@ -150,7 +150,7 @@ static void max_leaf_too_small(struct kunit *test)
 	struct table t = host_at(0x40000100);
 	struct pvk_offer o;
 
-	t.leaf[0].eax = 0x40000100 + PVK_CPUID_MAX - 1;
+	t.leaf[0].eax = 0x40000100 + PVK_CPUID_LEAST - 1;
 	KUNIT_EXPECT_EQ(test, (int)detect(&t, &o), (int)PVK_DETECT_SHORT);
 	t.leaf[0].eax = 0;
 	KUNIT_EXPECT_EQ(test, (int)detect(&t, &o), (int)PVK_DETECT_SHORT);

@@ -1,6 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""boot FLAVOUR CPUS - does an unmodified stock kernel boot, use its disk, switch off?"""
+"""boot FLAVOUR CPUS [WAY] - does an unmodified stock kernel boot, use its disk, switch off?
+
+WAY is one of pvkit-vm's --boot.
+"""
 
 import sys
 
@@ -8,11 +11,13 @@ sys.path.insert(0, __file__.rsplit("/", 1)[0] + "/lib")
 from vm import Checks, Vm, fsck, make_disk, scratch	# noqa: E402
 
 flavour, cpus = sys.argv[1], int(sys.argv[2])
+way = sys.argv[3] if len(sys.argv) > 3 else "auto"
 suffix = "" if flavour == "full" else "-" + flavour
 t = Checks()
 disk = make_disk(scratch() + "/disk.img", 64 << 20, "ext4")
 with Vm(t, "plain" + suffix, "boot.sh", kernel="kernel" + suffix, cpus=cpus,
-        disks=[disk + ",serial=PVTEST01"], name=f"boot-{flavour}-{cpus}") as vm:
+        disks=[disk + ",serial=PVTEST01"], options=["--boot", way],
+        name=f"boot-{flavour}-{cpus}-{way}") as vm:
     vm.run(150)
     t.equal("all CPUs run", vm.values.get("cpus"), str(cpus))
     t.check("the accounts are written", vm.stats is not None, vm.account())

@@ -240,7 +240,7 @@ static inline int fake_create(void)
 	fake.vm = (struct hs_vm){ .config = &fake.config, .kvm_fd = -1, .vm_fd = -1,
 				  .irq = &fake.irq, .blk = fake.blk };
 	pthread_mutex_init(&fake.vm.lock, NULL);
-	ret = hs_mem_create(&fake.vm.mem, -1, fake.config.memory);
+	ret = hs_mem_create(&fake.vm.mem, -1, &fake.config);
 	if (!ret)
 		ret = hs_io_create(&fake.vm.io, &fake.vm.lock);
 	for (unsigned int i = 0; !ret && i < fake.config.disks; i++) {

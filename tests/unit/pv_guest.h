@@ -8,6 +8,7 @@
 #define TESTS_PV_GUEST_H
 
 #include "fake_vm.h"
+#include "fake_platform.h"
 
 #include "host-stub/dev/pv.h"
 #include "hypercall/ring.h"

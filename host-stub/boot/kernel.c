@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The files of a boot: opened and checked once, read into RAM at each power-on
+ * (the descriptors stay open, so that a reboot opens no file). What differs by
+ * format is in bzimage.c, elf.c, payload.c and multiboot.c.
+ */
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../vm.h"
+#include "boot.h"
+
+#define PAGE		4096ull
+#define MIB(bytes)	(((bytes) + (1 << 20) - 1) >> 20)
+
+/* Opens a regular file and tells its size. -errno without a line. */
+static int open_file(const char *path, uint64_t *bytes)
+{
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0)
+		ret = -errno;
+	else if (S_ISDIR(st.st_mode))
+		ret = -EISDIR;
+	else if (!S_ISREG(st.st_mode))
+		ret = -EINVAL;
+	else {
+		*bytes = (uint64_t)st.st_size;
+		return fd;
+	}
+	close(fd);
+	return ret;
+}
+
+/* The format, and what the file must have for the way that is wanted. 0, or the exit status, said. */
+static int check_kernel(struct hs_kernel *k, const struct hs_config *config)
+{
+	const char *path = config->kernel, *problem = NULL;
+	ssize_t n = pread(k->fd, k->setup, sizeof(k->setup), 0);
+	int ret;
+
+	if (n < 0) {
+		hs_error("kernel '%s': cannot read: %s", path, strerror(errno));
+		return HS_EXIT_KERNEL;
+	}
+	k->way = config->boot;
+	k->cmdline_most = HS_BOOT_CMDLINE_MAX - 1;
+	k->initrd_top = HS_MEM_HOLE_START;
+	if (!memcmp(k->setup, ELFMAG, SELFMAG)) {
+		memset(k->setup, 0, sizeof(k->setup));
+		if (k->way != HS_BOOT_BZIMAGE)
+			return hs_elf_check(k, path);
+		hs_error("kernel '%s': --boot bzimage: it is an ELF file", path);
+		return HS_EXIT_KERNEL;
+	}
+	/* A flat file with a Multiboot header that has addresses. */
+	if ((k->way == HS_BOOT_AUTO || k->way == HS_BOOT_MULTIBOOT) && hs_multiboot_find(k, &problem)) {
+		memset(k->setup, 0, sizeof(k->setup));
+		k->way = HS_BOOT_MULTIBOOT;
+		return 0;
+	}
+	if (problem) {
+		hs_error("kernel '%s': %s", path, problem);
+		return HS_EXIT_KERNEL;
+	}
+	ret = hs_bzimage_check(k, path);
+	if (ret)
+		return ret;
+	if (k->way == HS_BOOT_MULTIBOOT) {
+		hs_error("kernel '%s': --boot multiboot: it is a bzImage", path);
+		return HS_EXIT_KERNEL;
+	}
+	/* Unpacking here is quicker than in the guest, but it is the kernel's own job on a PC. */
+	if (k->way == HS_BOOT_AUTO)
+		k->way = config->machine == HS_MACHINE_PC ? HS_BOOT_BZIMAGE : HS_BOOT_LINUX64;
+	if (k->way == HS_BOOT_BZIMAGE)
+		return 0;
+	ret = hs_payload_open(k, path);
+	return ret ? ret : hs_elf_check(k, path);
+}
+
+/* Opens a module or initrd. 0, or HS_EXIT_INITRD with the line printed. */
+static int open_module(struct hs_kernel *k, const char *what, const char *path, const char *cmdline)
+{
+	struct hs_module *m = &k->module[k->modules];
+
+	m->path = path;
+	m->cmdline = cmdline;
+	m->fd = open_file(path, &m->bytes);
+	if (m->fd < 0) {
+		hs_error("%s '%s': cannot open: %s", what, path, strerror(-m->fd));
+		return HS_EXIT_INITRD;
+	}
+	k->modules++;
+	if (m->bytes)
+		return 0;
+	hs_error("%s '%s': empty", what, path);
+	return HS_EXIT_INITRD;
+}
+
+/* Linux: as high as its limit and RAM allow; Multiboot: one after the other behind the kernel. */
+static int place_modules(struct hs_kernel *k, uint64_t low)
+{
+	uint64_t floor = (k->end + PAGE - 1) & ~(PAGE - 1);
+	uint64_t top = low < k->initrd_top ? low : k->initrd_top;
+
+	for (unsigned int i = 0; i < k->modules; i++) {
+		struct hs_module *m = &k->module[i];
+
+		if (m->bytes > 0xffffffffu || top < floor || m->bytes > top - floor) {
+			hs_error("initrd '%s': %" PRIu64 " MiB do not fit between the kernel's end at %" PRIu64
+				 " MiB and %" PRIu64 " MiB: give more with --memory", m->path,
+				 MIB(m->bytes), floor >> 20, top >> 20);
+			return HS_EXIT_INITRD;
+		}
+		if (k->way == HS_BOOT_MULTIBOOT) {
+			m->gpa = floor;
+			floor = (floor + m->bytes + PAGE - 1) & ~(PAGE - 1);
+		} else {
+			m->gpa = (top - m->bytes) & ~(PAGE - 1);
+		}
+	}
+	return 0;
+}
+
+static int open_modules(struct hs_kernel *k, const struct hs_config *config)
+{
+	int ret = 0;
+
+	if (config->modules && k->way != HS_BOOT_MULTIBOOT) {
+		hs_error("--module: for Multiboot kernels; this one takes an --initrd");
+		return HS_EXIT_USAGE;
+	}
+	if (config->initrd)
+		ret = open_module(k, "initrd", config->initrd, config->initrd);
+	for (unsigned int i = 0; i < config->modules && !ret; i++)
+		ret = open_module(k, "module", config->module[i].path, config->module[i].cmdline);
+	return ret;
+}
+
+int hs_kernel_open(struct hs_kernel *k, const struct hs_config *config)
+{
+	uint64_t low = config->memory < HS_MEM_HOLE_START ? config->memory : HS_MEM_HOLE_START;
+	int ret;
+
+	memset(k, 0, sizeof(*k));
+	k->fd = open_file(config->kernel, &k->bytes);
+	if (k->fd < 0) {
+		hs_error("kernel '%s': cannot open: %s", config->kernel, strerror(-k->fd));
+		return HS_EXIT_KERNEL;
+	}
+	ret = check_kernel(k, config);
+	if (ret)
+		goto close_files;
+	if (strlen(config->cmdline) > k->cmdline_most || strlen(config->cmdline) >= HS_BOOT_CMDLINE_MAX) {
+		hs_error("--append: %zu characters, the kernel takes %u", strlen(config->cmdline),
+			 k->cmdline_most);
+		ret = HS_EXIT_USAGE;
+		goto close_files;
+	}
+	if (k->end > low) {
+		hs_error("--memory: this kernel needs %" PRIu64 " MiB before its initrd, %" PRIu64
+			 " MiB are given", MIB(k->end), low >> 20);
+		ret = HS_EXIT_MEMORY;
+		goto close_files;
+	}
+	ret = open_modules(k, config);
+	if (!ret)
+		ret = place_modules(k, low);
+	if (!ret)
+		return 0;
+close_files:
+	hs_kernel_close(k);
+	return ret;
+}
+
+void hs_kernel_close(struct hs_kernel *k)
+{
+	while (k->modules)
+		close(k->module[--k->modules].fd);
+	if (k->fd >= 0)
+		close(k->fd);
+	k->fd = -1;
+}
+
+/* Reads a part of a file into RAM. 0 or -errno, with the line printed. */
+static int load_file(struct hs_mem *mem, hs_gpa gpa, int fd, uint64_t offset, uint64_t bytes,
+		     const char *path)
+{
+	uint8_t *to = hs_mem_at(mem, gpa, bytes);
+	ssize_t n;
+	int ret;
+
+	if (!to)
+		return -EFAULT;
+	while (bytes) {
+		n = pread(fd, to, bytes, (off_t)offset);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			ret = n ? -errno : -EIO;
+			hs_error("'%s': %s", path, n ? strerror(errno) : "has become shorter");
+			return ret;
+		}
+		to += n;
+		offset += (uint64_t)n;
+		bytes -= (uint64_t)n;
+	}
+	return 0;
+}
+
+static void add_range(struct hs_range *range, unsigned int *n, uint64_t start, uint64_t end,
+		      uint32_t type)
+{
+	if (end > start)
+		range[(*n)++] = (struct hs_range){ start, end - start, type };
+}
+
+unsigned int hs_boot_ranges(const struct hs_vm *vm, struct hs_range *range)
+{
+	bool pc = vm->config->machine == HS_MACHINE_PC;
+	unsigned int n = 0;
+
+	add_range(range, &n, 0, HS_BOOT_EBDA, HS_E820_RAM);
+	add_range(range, &n, HS_BOOT_EBDA, 0xa0000, HS_E820_RESERVED);
+	add_range(range, &n, pc ? HS_BOOT_RSDP : HS_BOOT_INFO, HS_BOOT_LOW_END, HS_E820_RESERVED);
+	add_range(range, &n, HS_BOOT_LOW_END, hs_mem_low(vm->mem), HS_E820_RAM);
+	add_range(range, &n, HS_MEM_HOLE_END, HS_MEM_HOLE_END + hs_mem_high(vm->mem), HS_E820_RAM);
+	return n;
+}
+
+/* What the kernel is told, by the way it is entered. */
+static int tell(struct hs_vm *vm, const struct hs_kernel *k)
+{
+	switch (k->way) {
+	case HS_BOOT_PVH:
+		return hs_pvh_info(vm, k);
+	case HS_BOOT_MULTIBOOT:
+		return hs_multiboot_info(vm, k);
+	default:
+		return hs_zero_page(vm, k);
+	}
+}
+
+int hs_boot_load(struct hs_vm *vm, const struct hs_kernel *k)
+{
+	const struct hs_config *config = vm->config;
+	int ret = 0;
+
+	for (unsigned int i = 0; i < k->pieces && !ret; i++)
+		ret = load_file(vm->mem, k->piece[i].gpa, k->fd, k->piece[i].offset,
+				k->piece[i].bytes, config->kernel);
+	for (unsigned int i = 0; i < k->modules && !ret; i++)
+		ret = load_file(vm->mem, k->module[i].gpa, k->module[i].fd, 0, k->module[i].bytes,
+				k->module[i].path);
+	if (!ret)
+		ret = hs_mem_write(vm->mem, HS_BOOT_CMDLINE, config->cmdline,
+				   strlen(config->cmdline) + 1);
+	if (!ret)
+		ret = tell(vm, k);
+	if (!ret)
+		ret = hs_boot_tables(vm->mem);
+	if (!ret && config->machine == HS_MACHINE_PC)
+		ret = hs_acpi_tables(vm);
+	if (!ret && config->mp_table)
+		ret = hs_mp_table(vm);
+	return ret;
+}
