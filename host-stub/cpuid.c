@@ -262,7 +262,7 @@ static int recorded(struct kvm_cpuid2 *cpuid, const struct dump *dump)
 		e->ecx = l->regs.ecx;
 		e->edx = l->regs.edx;
 	}
-	e = find(cpuid, 0x1, 0);
+	e = hs_cpuid_find(cpuid, 0x1, 0);
 	if (e && one)
 		e->ecx = (e->ecx & ~BIT(31)) | (one->ecx & BIT(31));
 	return 0;
