@@ -55,7 +55,7 @@ def make_initrd(top):
                 shutil.copy(program, place + "/bin")
     shutil.copy(os.path.join(PREPARED, "kernel"), place + "/kernel")
     shutil.copy(os.path.join(PREPARED, "initrd-identify"), place + "/initrd")
-    needed = set()
+    needed = {LIBRARY + "libgcc_s.so.1"}	# the C library loads it to end a thread
     for path in glob.glob(place + "/bin/*") + glob.glob(place + "/lib/*"):
         out = subprocess.run(["ldd", path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                              text=True, check=False,
