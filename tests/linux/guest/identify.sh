@@ -36,6 +36,11 @@ lay_over()
 		sys.hypervisor.*)
 			echo "$value" >"/sys/hypervisor/${key##*.}"
 			;;
+		proc.xen.capabilities)
+			# as a dom0 without xenfs tells it
+			[ "$value" != control_d ] || mkdir -p /sys/hypervisor/properties
+			[ "$value" != control_d ] || echo 00000800 >/sys/hypervisor/properties/features
+			;;
 		esac
 	done </run/facts
 	if [ -e "/dumps/$name.entry" ]; then
@@ -55,8 +60,8 @@ ask()
 		set_value "${1}detect$n $line"
 		n=$((n + 1))
 	done </run/terse
-	set_value "${1}systemd $(systemd-detect-virt --vm 2>&1)"
-	set_value "${1}virt-what $(virt-what 2>&1 | tr '\n' ' ')"
+	set_value "${1}systemd $(systemd-detect-virt --vm 2>/dev/null)"
+	set_value "${1}virt-what $(virt-what 2>/dev/null | tr '\n' ' ')"
 	set_value "${1}lscpu $(LC_ALL=C lscpu | sed -n 's/^Hypervisor vendor: *//p')"
 }
 
