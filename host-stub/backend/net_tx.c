@@ -278,6 +278,8 @@ static void build(struct hs_net_queue *q)
 	struct hs_net_txq *t = &q->tx;
 
 	t->count = 0;
+	/* If no frame is any good there is no batch, and the last one must not end twice. */
+	t->begun = 0;
 	t->ended = 0;
 	t->iovs = 0;
 	t->arena_used = 0;

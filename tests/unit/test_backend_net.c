@@ -357,6 +357,35 @@ static void frame_that_cannot_be_cut(void **state)
 	assert_int_equal(sends[1].status, 0);
 }
 
+/* Alone in its batch, it leaves nothing to send: those sent before must not end again. */
+static void frame_that_cannot_be_cut_alone(void **state)
+{
+	(void)state;
+	hs_net_attach(net, &face.face);
+	for (unsigned int i = 0; i < 4; i++)
+		tx_make(i, i, 1000);
+	send_frames(net, 0, 4);
+	for (unsigned int i = 0; i < 4; i++)
+		assert_int_equal(peer_takes(), 1000);
+	WAIT_FOR(ended == 4);
+	tx_make(4, 4, 2000);
+	sends[4].tx.meta = (struct hs_net_meta) {
+		.gso = PVK_NET_GSO_TCP4, .csum = true, .gso_size = 500, .hdr_len = 54,
+		.csum_start = 34, .csum_offset = 16,
+	};
+	memset(sends[4].memory, 0, 54);
+	send_frames(net, 4, 1);
+	WAIT_FOR(ended >= 5);
+	tx_make(5, 5, 1000);
+	send_frames(net, 5, 1);
+	assert_int_equal(peer_takes(), 1000);
+	WAIT_FOR(ended >= 6);
+	usleep(20000);
+	assert_int_equal(ended, 6);
+	assert_int_equal(stats_of(net).tx_frames, 5);
+	assert_int_equal(stats_of(net).tx_dropped, 1);
+}
+
 /* A checksum is filled in on a copy: the guest's frame stays as it was. */
 static void checksum_on_a_copy(void **state)
 {
@@ -681,6 +710,7 @@ int main(void)
 		BOTH(link_set_by_the_user),
 		BOTH(large_frame_is_cut),
 		BOTH(frame_that_cannot_be_cut),
+		BOTH(frame_that_cannot_be_cut_alone),
 		BOTH(checksum_on_a_copy),
 		BOTH(frames_waiting_at_the_end),
 		BOTH(accounts),

@@ -20,6 +20,23 @@ card()
 	return 1
 }
 
+# card_of MAC SECONDS: waits for the interface with this address, prints its name.
+card_of()
+{
+	net_n=$(($2 * 5))
+	while [ $net_n -gt 0 ]; do
+		for net_i in /sys/class/net/*; do
+			if [ "$(cat "$net_i/address")" = "$1" ]; then
+				echo "${net_i##*/}"
+				return 0
+			fi
+		done
+		sleep 0.2
+		net_n=$((net_n - 1))
+	done
+	return 1
+}
+
 # cards: how many interfaces have a device behind them.
 cards()
 {
@@ -64,4 +81,17 @@ talk()
 {
 	traffic talk "$1" 5001 "$2" "$3" 2>&1 | tee /tmp/talk
 	grep -q ' messages ' /tmp/talk && ! grep -q '^traffic: ' /tmp/talk
+}
+
+# verified FILE: is this the output of a good talk?
+verified()
+{
+	cat "$1"
+	grep -q ' messages ' "$1" && ! grep -q '^traffic: ' "$1"
+}
+
+# complaints: what the kernel's log has that it should not have; status 1: nothing
+complaints()
+{
+	dmesg | grep -E 'Oops|BUG:|WARNING:|Call Trace|INFO: (task|rcu)|NETDEV WATCHDOG'
 }

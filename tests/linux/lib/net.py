@@ -98,6 +98,30 @@ def traffic():
     return Process([TRAFFIC, "serve", str(PORT)])
 
 
+def wire(*args):
+    """The program that looks at each frame: a Process. See guest/wire.c."""
+    return Process([os.path.join(PREPARED, "wire"), *args])
+
+
+def wire_counts(process):
+    """Ends a wire; what it counted, by name, with "status"; None without an account."""
+    if process.alive():
+        process.proc.terminate()
+    process.proc.wait()
+    words = process.said().split("wire ", 1)[-1].split()
+    if len(words) < 16:
+        return None
+    return dict(zip(words[1::2], map(int, words[0::2])), status=process.proc.returncode)
+
+
+def verified(t, vm, key, least=1 << 20):
+    """A check that a value of the guest's, the last line of a talk, says that much."""
+    line = vm.values.get(key, "")
+    words = line.split()
+    return t.check(f"{key}: {least >> 10} KiB and more were verified",
+                   len(words) > 2 and words[1].isdigit() and int(words[1]) >= least, line)
+
+
 class Page:
     """An HTTP server with one page, enough for wget; also counts who asked."""
 
