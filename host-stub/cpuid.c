@@ -314,8 +314,9 @@ int hs_cpuid_set(struct hs_vm *vm, int vcpu_fd, unsigned int id, struct kvm_cpui
 	}
 	mask_nested(cpuid);
 	topology(cpuid, id, vm->config->vcpus);
-	if (vm->config->cpuid)
-		ret = recorded(cpuid, vm->config->cpuid);
+	if (vm->config->cpuids)
+		ret = recorded(cpuid, vm->config->cpuid[id < vm->config->cpuids ? id :
+							vm->config->cpuids - 1]);
 	else
 		ret = hypervisor(cpuid, vm->config);
 	if (ret < 0) {

@@ -131,7 +131,8 @@ struct hs_config {
 	uint32_t info;		/* HS_INFO_BIT() of the sections of the information page */
 	uint64_t pv_offer;	/* PVK_FEAT_*; 0: no pvkit leaves, no ACPI device */
 	uint64_t kvm_mask;	/* KVM PV feature bits withheld (0x40000001 EAX) */
-	const struct dump *cpuid; /* whose hypervisor leaves the guest sees, or NULL: our own */
+	const struct dump *cpuid[HS_MAX_VCPUS];	/* whose hypervisor leaves a vCPU sees */
+	unsigned int cpuids;	/* of them, the last for all further vCPUs; 0: our own */
 	uint64_t poll_ns;	/* longest a worker polls before it sleeps, or HS_TIME_AUTO */
 	uint64_t gather_ns;	/* longest answers are gathered before the guest is told */
 	const char *console;	/* "stdio", "none" or a file path */

@@ -47,7 +47,8 @@ static void help(void)
 	     "  --kvm-mask WHAT     KVM's own features to withhold: a list of names, all, or a\n"
 	     "                      number; --kvm-mask help lists the names\n"
 	     "  --cpuid FILE        show the hypervisor leaves of a recorded machine (pvkit detect\n"
-	     "                      --save, cpuid -r) instead of KVM's and pvkit's\n"
+	     "                      --save, cpuid -r) instead of KVM's and pvkit's; more than\n"
+	     "                      one: of vCPU 0, 1 ... and the last for all others\n"
 	     "  --poll-us N         longest that a back end's worker polls before it sleeps (default: 40 exits' time)\n"
 	     "  --gather-us N       longest that answers are gathered for one interrupt (default: 8 exits' time)\n"
 	     "  --console WHERE     stdio (default; Ctrl-A x ends), none, or a file\n"
@@ -109,23 +110,29 @@ static bool parse_size(const char *text, uint64_t *bytes)
 /* The machine whose hypervisor leaves are shown. 0, or -errno with the line printed. */
 static int parse_cpuid(struct hs_config *config, const char *path)
 {
-	static struct dump dump;
-	FILE *f = fopen(path, "re");
+	static struct dump dumps[HS_MAX_VCPUS];
+	struct dump *dump = &dumps[config->cpuids % HS_MAX_VCPUS];
 	unsigned int line = 0;
+	FILE *f;
 	int ret;
 
+	if (config->cpuids == HS_MAX_VCPUS) {
+		hs_error("--cpuid: more than %d", HS_MAX_VCPUS);
+		return -EINVAL;
+	}
+	f = fopen(path, "re");
 	if (!f) {
 		ret = -errno;
 		hs_error("--cpuid %s: %s", path, strerror(-ret));
 		return ret;
 	}
-	ret = dump_read(&dump, f, &line);
+	ret = dump_read(dump, f, &line);
 	fclose(f);
 	if (ret < 0) {
 		hs_error("--cpuid %s: line %u: no recorded machine: see pvkit detect --save", path, line);
 		return ret;
 	}
-	config->cpuid = &dump;
+	config->cpuid[config->cpuids++] = dump;
 	return 0;
 }
 

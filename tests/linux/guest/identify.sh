@@ -1,17 +1,18 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: BSD-2-Clause
-# identify.sh [NAME] - what four programs say of this machine. With NAME, the facts of
-# that dump are laid over this guest's DMI and /sys/hypervisor first; its CPUID
-# leaves were laid over by pvkit-vm --cpuid.
+# identify.sh [NAME...] - what four programs say of this machine. With names, vCPU 0, 1
+# ... have the hypervisor leaves of these dumps (pvkit-vm --cpuid): the programs run
+# on each in turn, with its facts laid over this guest's DMI and /sys/hypervisor.
 . /tests/lib.sh
-name=${1:-}
 
 # /sys as a copy made of links, in which some folders are the dump's
 lay_over()
 {
-	mkdir -p /run/sys /run/id
-	mount -t sysfs sys /run/sys
+	mkdir -p /run/sys
+	mountpoint -q /run/sys || mount -t sysfs sys /run/sys
+	[ ! -e /sys/.laid ] || umount /sys
 	mount -t tmpfs sys /sys
+	touch /sys/.laid
 	for d in /run/sys/*; do
 		case $d in
 		*/class|*/hypervisor|*/firmware)
@@ -35,6 +36,11 @@ lay_over()
 		sys.hypervisor.*)
 			echo "$value" >"/sys/hypervisor/${key##*.}"
 			;;
+		proc.xen.capabilities)
+			# as a dom0 without xenfs tells it
+			[ "$value" != control_d ] || mkdir -p /sys/hypervisor/properties
+			[ "$value" != control_d ] || echo 00000800 >/sys/hypervisor/properties/features
+			;;
 		esac
 	done </run/facts
 	if [ -e "/dumps/$name.entry" ]; then
@@ -44,21 +50,31 @@ lay_over()
 	fi
 }
 
-if [ -n "$name" ]; then
+# ask KEY: runs the programs; the values get this in front
+ask()
+{
+	pvkit-detect --terse | grep -v '^features' >/run/terse
+	check "${1}pvkit detect ends" [ -s /run/terse ]
+	n=0
+	while read -r line; do
+		set_value "${1}detect$n $line"
+		n=$((n + 1))
+	done </run/terse
+	set_value "${1}systemd $(systemd-detect-virt --vm 2>/dev/null)"
+	set_value "${1}virt-what $(virt-what 2>/dev/null | tr '\n' ' ')"
+	set_value "${1}lscpu $(LC_ALL=C lscpu | sed -n 's/^Hypervisor vendor: *//p')"
+}
+
+cpu=0
+for name in "$@"; do
 	check "the facts of $name are laid over" lay_over
-fi
-pvkit-detect --terse | grep -v '^features' >/run/terse
-check "pvkit detect ends" [ -s /run/terse ]
-n=0
-while read -r line; do
-	set_value "detect$n $line"
-	n=$((n + 1))
-done </run/terse
-set_value "systemd $(systemd-detect-virt --vm 2>&1)"
-set_value "virt-what $(virt-what 2>&1 | tr '\n' ' ')"
-set_value "lscpu $(LC_ALL=C lscpu | sed -n 's/^Hypervisor vendor: *//p')"
+	check "the programs run on vCPU $cpu" taskset -p "$(printf %x $((1 << cpu)))" $$
+	ask "$name:"
+	cpu=$((cpu + 1))
+done
 # a live machine is recorded, too
-if [ -z "$name" ]; then
+if [ $# = 0 ]; then
+	ask ""
 	check "pvkit detect --save" pvkit-detect --quiet --save /run/saved
 	while read -r line; do
 		echo "PVT-SAVED $line"

@@ -8,7 +8,7 @@ log=/var/log/xen/console/guest-pvh.log
 sh /tests/identify.sh
 at guest
 [ -d /xen ] || exit 0
-mkdir -p /var/lib/xenstored /var/lib/xen /var/log/xen/console /var/lock /run/xen
+mkdir -p /etc/xen /var/lib/xenstored /var/lib/xen /var/log/xen/console /var/lock /run/xen
 [ -e /var/run ] || ln -s /run /var/run
 mkdir -p /var/run/xen
 for module in xen-evtchn xen-gntdev xen-privcmd xenfs; do
@@ -32,6 +32,7 @@ tsc_mode = "native"
 on_reboot = "destroy"
 on_crash = "destroy"
 END
+touch /etc/xen/xl.conf
 xl create /run/pvh.cfg || exit 1
 n=0
 while [ $n -lt 180 ] && ! grep -q PVK-RESULT $log 2>/dev/null; do
