@@ -38,7 +38,6 @@ static const struct {
 	{ 0xcf, 1, 1u << 30 },	/* CORE_CAPABILITIES */
 	{ 0xfe, 1, 0 },		/* MTRRCAP */
 	{ 0x10a, 1, 1u << 29 },	/* ARCH_CAPABILITIES */
-	{ 0x122, 1, 0 },		/* TSX_CTRL */
 	{ 0x140, 1, 0 },		/* MISC_FEATURES_ENABLES */
 	{ 0x179, 2, 0 },		/* MCG_CAP, MCG_STATUS */
 	{ 0x1a0, 1, 0 },		/* MISC_ENABLE */
@@ -63,7 +62,6 @@ static const struct {
 	{ 0xc0010058, 1, 0 },	/* MMIO_CONF_BASE */
 	{ 0xc0010061, 11, 0 },	/* PSTATE_CUR_LIMIT .. PSTATE_7 */
 	{ 0xc0010111, 4, 0 },	/* SMM_BASE, SMM_ADDR, SMM_MASK, VM_CR */
-	{ 0xc001011f, 1, 0 },	/* VIRT_SPEC_CTRL */
 	{ 0xc0010140, 2, 0 },	/* OSVW_ID_LENGTH, OSVW_STATUS */
 	{ 0xc0010299, 1, 0 },	/* RAPL_PWR_UNIT */
 	{ 0xc0011004, 2, 0 },	/* CPUID feature overrides */
