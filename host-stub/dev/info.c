@@ -17,7 +17,7 @@
 #include "pv_priv.h"
 
 #define MSR_TSC		0x10u
-/* KVM's local APIC timer counts nanoseconds (Documentation/virt/kvm/api.rst, KVM_CAP_X86_APIC_BUS_CYCLES_NS) */
+/* KVM's local APIC timer counts nanoseconds (KVM API, KVM_CAP_X86_APIC_BUS_CYCLES_NS) */
 #define APIC_KHZ	1000000u
 
 /*
