@@ -110,6 +110,10 @@ def ways(t, machine):
         if way == "multiboot":
             t.check(f"{name}: has a module's text", r.all("module")[1:] and
                     r.all("module")[1].endswith("text a second one"), r.all("module"))
+    for way in ("pvh", "multiboot"):
+        r = Run("--machine", machine, "--boot", way, append="off=0", kernel=PROBE + "32")
+        t.check(f"{machine}, {way}: a 32-bit ELF file", r.status == OK and
+                r.value("way") == WAYS[way], r.text())
     r = Run("--machine", machine, append="off=0")
     t.equal(f"{machine}: an ELF file with a PVH note is entered by it", r.value("way"), "2")
 
