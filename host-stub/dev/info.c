@@ -32,7 +32,7 @@ static const struct {
 	{ 0x17, 1, 0 },		/* PLATFORM_ID */
 	{ 0x33, 1, 0 },		/* TEST_CTRL */
 	{ 0x34, 1, 0 },		/* SMI_COUNT */
-	{ 0x3a, 2, 0 },		/* FEATURE_CONTROL, TSC_ADJUST */
+	{ 0x3b, 1, 0 },		/* TSC_ADJUST */
 	{ 0x8b, 1, 0 },		/* BIOS_SIGN_ID */
 	{ 0xce, 1, 0 },		/* PLATFORM_INFO */
 	{ 0xcf, 1, 1u << 30 },	/* CORE_CAPABILITIES */
