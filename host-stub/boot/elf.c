@@ -40,7 +40,8 @@ static const char *read_headers(struct hs_kernel *k, struct segment *segment, un
 	if (!read_at(k, 0, &head32, sizeof(head32)))
 		return "truncated";
 	*wide = head32.e_ident[EI_CLASS] == ELFCLASS64;
-	if (head32.e_ident[EI_DATA] != ELFDATA2LSB || (!*wide && head32.e_ident[EI_CLASS] != ELFCLASS32))
+	if (head32.e_ident[EI_DATA] != ELFDATA2LSB ||
+	    (!*wide && head32.e_ident[EI_CLASS] != ELFCLASS32))
 		return "not for x86";
 	if (*wide) {
 		if (!read_at(k, 0, &head64, sizeof(head64)))
@@ -79,7 +80,8 @@ static const char *read_headers(struct hs_kernel *k, struct segment *segment, un
 }
 
 /* The segments as pieces. NULL, or what is wrong. */
-static const char *take_pieces(struct hs_kernel *k, const struct segment *segment, unsigned int count)
+static const char *take_pieces(struct hs_kernel *k, const struct segment *segment,
+			       unsigned int count)
 {
 	k->start = UINT64_MAX;
 	k->end = 0;

@@ -41,7 +41,7 @@ static int open_file(const char *path, uint64_t *bytes)
 	return ret;
 }
 
-/* The format, and what the file must have for the way that is wanted. 0, or the exit status, said. */
+/* The format, and whether it can be entered as is wanted. 0, or the exit status, said. */
 static int check_kernel(struct hs_kernel *k, const struct hs_config *config)
 {
 	const char *path = config->kernel, *problem = NULL;
@@ -63,7 +63,8 @@ static int check_kernel(struct hs_kernel *k, const struct hs_config *config)
 		return HS_EXIT_KERNEL;
 	}
 	/* A flat file with a Multiboot header that has addresses. */
-	if ((k->way == HS_BOOT_AUTO || k->way == HS_BOOT_MULTIBOOT) && hs_multiboot_find(k, &problem)) {
+	if ((k->way == HS_BOOT_AUTO || k->way == HS_BOOT_MULTIBOOT) &&
+	    hs_multiboot_find(k, &problem)) {
 		memset(k->setup, 0, sizeof(k->setup));
 		k->way = HS_BOOT_MULTIBOOT;
 		return 0;
@@ -161,7 +162,8 @@ int hs_kernel_open(struct hs_kernel *k, const struct hs_config *config)
 	ret = check_kernel(k, config);
 	if (ret)
 		goto close_files;
-	if (strlen(config->cmdline) > k->cmdline_most || strlen(config->cmdline) >= HS_BOOT_CMDLINE_MAX) {
+	if (strlen(config->cmdline) > k->cmdline_most ||
+	    strlen(config->cmdline) >= HS_BOOT_CMDLINE_MAX) {
 		hs_error("--append: %zu characters, the kernel takes %u", strlen(config->cmdline),
 			 k->cmdline_most);
 		ret = HS_EXIT_USAGE;

@@ -238,8 +238,8 @@ int hs_payload_open(struct hs_kernel *k, const char *path)
 	return 0;
 
 failed:
-	hs_error("kernel '%s': payload%s%s%s %s", path, format ? " (" : "", format ? format->name : "",
-		 format ? ")" : "", problem);
+	hs_error("kernel '%s': payload%s%s%s %s", path, format ? " (" : "",
+		 format ? format->name : "", format ? ")" : "", problem);
 	if (packed != MAP_FAILED)
 		munmap(packed, bytes);
 	if (job.out != MAP_FAILED)

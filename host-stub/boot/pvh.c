@@ -48,7 +48,8 @@ int hs_pvh_info(struct hs_vm *vm, const struct hs_kernel *k)
 	if (k->modules) {
 		page.info.modules = 1;
 		page.info.module_list = HS_BOOT_ZERO_PAGE + offsetof(struct page, module);
-		page.module = (struct module){ .gpa = k->module[0].gpa, .bytes = k->module[0].bytes };
+		page.module.gpa = k->module[0].gpa;
+		page.module.bytes = k->module[0].bytes;
 	}
 	for (unsigned int i = 0; i < page.info.memory_entries; i++)
 		page.memory[i] = (struct memory){ range[i].start, range[i].bytes, range[i].type, 0 };

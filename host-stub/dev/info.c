@@ -17,7 +17,7 @@
 #include "pv_priv.h"
 
 #define MSR_TSC		0x10u
-/* KVM's local APIC timer counts nanoseconds (Documentation/virt/kvm/api.rst, KVM_CAP_X86_APIC_BUS_CYCLES_NS) */
+/* KVM's local APIC timer counts nanoseconds (KVM API, KVM_CAP_X86_APIC_BUS_CYCLES_NS) */
 #define APIC_KHZ	1000000u
 
 /*
@@ -32,13 +32,12 @@ static const struct {
 	{ 0x17, 1, 0 },		/* PLATFORM_ID */
 	{ 0x33, 1, 0 },		/* TEST_CTRL */
 	{ 0x34, 1, 0 },		/* SMI_COUNT */
-	{ 0x3a, 2, 0 },		/* FEATURE_CONTROL, TSC_ADJUST */
+	{ 0x3b, 1, 0 },		/* TSC_ADJUST */
 	{ 0x8b, 1, 0 },		/* BIOS_SIGN_ID */
 	{ 0xce, 1, 0 },		/* PLATFORM_INFO */
 	{ 0xcf, 1, 1u << 30 },	/* CORE_CAPABILITIES */
 	{ 0xfe, 1, 0 },		/* MTRRCAP */
 	{ 0x10a, 1, 1u << 29 },	/* ARCH_CAPABILITIES */
-	{ 0x122, 1, 0 },		/* TSX_CTRL */
 	{ 0x140, 1, 0 },		/* MISC_FEATURES_ENABLES */
 	{ 0x179, 2, 0 },		/* MCG_CAP, MCG_STATUS */
 	{ 0x1a0, 1, 0 },		/* MISC_ENABLE */
@@ -63,7 +62,6 @@ static const struct {
 	{ 0xc0010058, 1, 0 },	/* MMIO_CONF_BASE */
 	{ 0xc0010061, 11, 0 },	/* PSTATE_CUR_LIMIT .. PSTATE_7 */
 	{ 0xc0010111, 4, 0 },	/* SMM_BASE, SMM_ADDR, SMM_MASK, VM_CR */
-	{ 0xc001011f, 1, 0 },	/* VIRT_SPEC_CTRL */
 	{ 0xc0010140, 2, 0 },	/* OSVW_ID_LENGTH, OSVW_STATUS */
 	{ 0xc0010299, 1, 0 },	/* RAPL_PWR_UNIT */
 	{ 0xc0011004, 2, 0 },	/* CPUID feature overrides */

@@ -44,11 +44,13 @@ void hs_pv_json(struct hs_pv *pv, FILE *out)
 		dev->ops->json(dev, out);
 		fprintf(out, "}");
 	}
+	pthread_mutex_lock(&pv->console.lock);
 	fprintf(out,
 		"], \"console\": {\"setups\": %llu, \"flushes\": %llu, \"sleeps\": %llu, \"bytes_out\": %llu, \"bytes_in\": %llu}, ",
 		(unsigned long long)pv->console.setups, (unsigned long long)pv->console.flushes,
 		(unsigned long long)pv->console.sleeps, (unsigned long long)pv->console.bytes_out,
 		(unsigned long long)pv->console.bytes_in);
+	pthread_mutex_unlock(&pv->console.lock);
 	fprintf(out, "\"cpu_starts\": %llu, \"mem_reports\": %llu, \"mem_bytes\": %llu}",
 		(unsigned long long)pv->cpu_starts, (unsigned long long)pv->mem_reports,
 		(unsigned long long)pv->mem_bytes);

@@ -71,8 +71,9 @@ BUS_SHOW(abi_host_oldest, show_version(buf, pvk_host.offer.oldest));
 BUS_SHOW(cpuid_base, sysfs_emit(buf, "0x%x\n", pvk_host.offer.base));
 BUS_SHOW(transfer, sysfs_emit(buf, "pio call=0x%x doorbell=0x%x\n",
 			      pvk_host.offer.call_port, pvk_host.offer.doorbell_port));
-BUS_FEATURES(features_offered, pvk_host.offer.features);
-BUS_FEATURES(features_recommended, pvk_host.offer.recommended);
+/* Those of the devices' session; the platform's are the kernel's own affair. */
+BUS_FEATURES(features_offered, pvk_host.offer.features & ~PVK_FEAT_PLATFORM);
+BUS_FEATURES(features_recommended, pvk_host.offer.recommended & ~PVK_FEAT_PLATFORM);
 BUS_FEATURES(features_accepted, pvk_host.accepted);
 BUS_FEATURES(features_active, pvk_host.active);
 BUS_SHOW(limit_channels, sysfs_emit(buf, "%u\n", pvk_host.offer.channels));

@@ -233,8 +233,11 @@ static void given(uint32_t way, uint64_t info)
 		for (uint32_t i = 0; i < at32(info + 48); i++)
 			say_range(at64(at64(info + 40) + i * 24), at64(at64(info + 40) + 8 + i * 24),
 				  at32(at64(info + 40) + 16 + i * 24));
-		for (uint32_t i = 0; i < at32(info + 12); i++)
-			say_module(at64(at64(info + 16) + i * 32), at64(at64(info + 16) + 8 + i * 32), "");
+		for (uint32_t i = 0; i < at32(info + 12); i++) {
+			uint64_t m = at64(info + 16) + i * 32;
+
+			say_module(at64(m), at64(m + 8), "");
+		}
 	} else {
 		uint64_t map = at32(info + 48);
 
@@ -373,7 +376,7 @@ void probe_ap(uint64_t arg)
 
 static void start_cpus(uint32_t cpus)
 {
-	uint64_t cr3;
+	uint64_t cr3, end;
 	uint32_t ran = 0;
 
 	__asm__ volatile("mov %%cr3, %0" : "=r"(cr3));
@@ -387,13 +390,15 @@ static void start_cpus(uint32_t cpus)
 			};
 			int64_t status;
 
-			while ((status = call(PVK_CALL_CPU_START, (uint64_t)&s, sizeof(s), 0)) == -PVK_EAGAIN)
-				relax();
+			do
+				status = call(PVK_CALL_CPU_START, (uint64_t)&s, sizeof(s), 0);
+			while (status == -PVK_EAGAIN);
 			if (status)
 				say_value("start failed", (uint64_t)-status);
 		}
 		/* They run now, or soon; then they halt, and are started from that. */
-		for (uint64_t end = __builtin_ia32_rdtsc() + 20000000000ull; __builtin_ia32_rdtsc() < end;) {
+		end = __builtin_ia32_rdtsc() + 20000000000ull;
+		while (__builtin_ia32_rdtsc() < end) {
 			for (ran = 0; ran + 1 < cpus && ap_ran[ran + 1] >= round; ran++)
 				;
 			if (ran + 1 == cpus)
@@ -444,7 +449,9 @@ static void echo(void)
 
 static void read_ports(void)
 {
-	static const uint16_t port[] = { 0x20, 0x21, 0x40, 0x61, 0x64, 0x71, 0x3fd, 0xcf8, 0xcfc, 0x600 };
+	static const uint16_t port[] = {
+		0x20, 0x21, 0x40, 0x61, 0x64, 0x71, 0x3fd, 0xcf8, 0xcfc, 0x600,
+	};
 	uint32_t claimed = 0;
 
 	for (uint32_t i = 0; i < sizeof(port) / sizeof(port[0]); i++)
@@ -494,7 +501,8 @@ static void join(void)
 		.accept = offer.features & PVK_FEAT_PLATFORM,
 	};
 	struct pvk_console_setup s __attribute__((aligned(8))) = {
-		.size = sizeof(s), .out_bytes = OUT_BYTES, .in_bytes = IN_BYTES, .gpa = (uint64_t)&ring,
+		.size = sizeof(s), .out_bytes = OUT_BYTES, .in_bytes = IN_BYTES,
+		.gpa = (uint64_t)&ring,
 	};
 
 	if (call(PVK_CALL_PLATFORM_NEGOTIATE, (uint64_t)&n, sizeof(n), 0))

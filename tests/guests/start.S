@@ -9,7 +9,9 @@
  * probe_main(way, information) on a stack of ours; an AP calls probe_ap(argument).
  */
 #define MB_MAGIC	0x1badb002
+#ifndef MB_FLAGS
 #define MB_FLAGS	0x00010003	/* modules on pages, memory, addresses in the header */
+#endif
 
 	.section .multiboot, "a"
 	.balign 4

@@ -17,7 +17,8 @@
 #include "fake_net.h"
 #include "pv_guest.h"
 
-#define PLATFORM	(PVK_FEAT_INFO | PVK_FEAT_POWER | PVK_FEAT_SMP | PVK_FEAT_CONSOLE | PVK_FEAT_MEM)
+#define PLATFORM	(PVK_FEAT_INFO | PVK_FEAT_POWER | PVK_FEAT_SMP | PVK_FEAT_CONSOLE | \
+			 PVK_FEAT_MEM)
 #define RING		0x40000ull	/* the console's memory */
 #define FIXED(channel)	fake.irq.message[64 + (channel) - PVK_CHANNEL_PLATFORM]
 

@@ -181,12 +181,13 @@ static int64_t negotiate(uint64_t accept)
 	return status;
 }
 
+/* To the devices' session: what the platform's can do would end the guest itself. */
 static uint64_t offered(void)
 {
 	uint32_t a, b, c, d;
 
 	__cpuid(base + PVK_CPUID_FEATURES, a, b, c, d);
-	return (uint64_t)d << 32 | a;
+	return ((uint64_t)d << 32 | a) & ~PVK_FEAT_PLATFORM;
 }
 
 int hostile_calls(uint64_t seed, uint64_t count)
