@@ -14,6 +14,8 @@ WARN	:= -Wall -Wextra -Wshadow -Wsign-compare -Wcast-qual -Wstrict-prototypes \
 	   -Wmissing-prototypes -Werror
 CFLAGS	:= -std=gnu11 -O2 -g $(WARN) -D_GNU_SOURCE
 PREFIX	?= /usr/local
+# As many jobs as CPUs, unless the caller said how many.
+JOBS	= $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
 # Sources that a unit test or fuzzer says it links, and its libraries
 # (comment lines `LINK:` and `LIBS:` in the file).
@@ -72,17 +74,17 @@ static: setup	## SPDX, sparse, checkpatch, clang
 
 demo:	## The main job: one guest, unmodified and paravirtualized, measured
 	@tests/rig/setup
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(JOBS) all
 	@host-stub/tools/pvkit measure --quick --reference qemu
 
 check:	## All tests, bounded (20 to 25 minutes)
 	@tests/rig/setup
-	@$(MAKE) --no-print-directory all unit fuzz
+	@$(MAKE) --no-print-directory $(JOBS) all unit fuzz
 	@tests/run
 
 check-long:	## All tests, long form
 	@tests/rig/setup
-	@$(MAKE) --no-print-directory all unit fuzz
+	@$(MAKE) --no-print-directory $(JOBS) all unit fuzz
 	@tests/run --long
 
 install: all	## Install pvkit-vm, tools and man pages under PREFIX

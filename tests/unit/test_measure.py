@@ -407,6 +407,9 @@ def test_net_runs():
         [100.0, 50.0, 2500.0, 2.0, 1.0])
     equal("net: exits for each packet delivered",
           run["jobs"]["udp-in"][0]["exits_per_unit"], 5.0)
+    equal("what the host's hardware raised is not the guest's doing",
+          parse.guests_share({"by_reason": {"npf": 3, "interrupt": 5, "EXTERNAL_INTERRUPT": 7}}), 3)
+    equal("without reasons nothing is known of it", parse.guests_share({"exits": 3}), None)
     for kind, driver in (("unmodified", "pvk_net"), ("pv", "e1000"), ("pv", "virtio_net"),
                          ("qemu:vhost", "e1000")):
         run = parse.run_figures(net_raw(kind, driver), NET_PLAN)

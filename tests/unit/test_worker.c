@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -358,6 +359,50 @@ static void sources_come_and_go(void **state)
 	}
 }
 
+/* ---- what the ring takes ---- */
+
+struct asked {
+	struct hs_worker_io io;	/* first */
+	uint8_t opcode, flags;
+	atomic_int answer;	/* 1: none yet */
+};
+
+static void answered(struct hs_worker_io *io, int res)
+{
+	atomic_store(&((struct asked *)io)->answer, res);
+}
+
+static void ask(void *arg)
+{
+	struct asked *a = arg;
+	struct io_uring_sqe *sqe = hs_worker_sqe(worker, &a->io);
+
+	assert_non_null(sqe);
+	sqe->opcode = a->opcode;
+	sqe->flags = a->flags;
+	sqe->fd = AT_FDCWD;
+	sqe->addr = (uintptr_t)"/";
+}
+
+static int answer_to(uint8_t opcode, uint8_t flags)
+{
+	struct asked a = { .io.done = answered, .opcode = opcode, .flags = flags, .answer = 1 };
+
+	hs_worker_call(worker, ask, &a);
+	WAIT_FOR(atomic_load(&a.answer) != 1);
+	return a.answer;
+}
+
+static void ring_opens_nothing(void **state)
+{
+	(void)state;
+	assert_int_equal(answer_to(IORING_OP_OPENAT, 0), -EACCES);
+	assert_int_equal(answer_to(IORING_OP_STATX, 0), -EACCES);
+	assert_int_equal(answer_to(IORING_OP_UNLINKAT, 0), -EACCES);
+	assert_int_equal(answer_to(IORING_OP_READ, IOSQE_FIXED_FILE), -EACCES);
+	assert_int_equal(answer_to(IORING_OP_READ, 0), -EBADF);	/* allowed: it gets as far as the file */
+}
+
 #define CASE(f)	cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void)
@@ -373,6 +418,7 @@ int main(void)
 		CASE(ringing_without_end_costs_no_progress),
 		CASE(places_of_sources_are_bounded),
 		CASE(sources_come_and_go),
+		CASE(ring_opens_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

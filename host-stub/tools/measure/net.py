@@ -122,6 +122,7 @@ def rows(job):
     many = "MB" if unit == "MB" else f"1000 {unit}s"
     found = [("rate", name, rate_unit),
              ("exits_per_unit", f"exits per {unit}", ""),
+             ("guest_per_unit", "  of these, the guest's doing", ""),
              ("user_per_unit", f"to user space per {unit}", ""),
              # µs for one are ms for a thousand
              ("cpu_us_per_unit", f"host CPU per {many}", "µs" if unit == "MB" else "ms")]

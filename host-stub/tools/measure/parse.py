@@ -177,6 +177,18 @@ def merged(own, traced):
     return found
 
 
+# Why a guest is left without its doing: KVM's names on SVM and VMX, in small letters.
+HOSTS = ("interrupt", "nmi", "smi", "external_interrupt")
+
+
+def guests_share(counts):
+    """Of the exits of a phase those that the guest caused; None without reasons."""
+    reasons = counts.get("by_reason")
+    if reasons is None:
+        return None
+    return sum(n for reason, n in reasons.items() if reason.lower() not in HOSTS)
+
+
 def port_names(document):
     """{port: 'device REGISTER'} from pvkit-vm's account."""
     names = {}
@@ -197,6 +209,8 @@ def round_figures(figures, own, traced, ends):
         figures.update(counts, seconds=seconds, between_marks_s=counts["seconds"])
         one, n = ("io", figures["ios"]) if "ios" in figures else ("unit", figures["units"])
         figures["exits_per_" + one] = None if counts["exits"] is None else counts["exits"] / n
+        own = guests_share(counts)
+        figures["guest_per_" + one] = None if own is None else own / n
         figures["user_per_" + one] = counts["exits_user"] / n
         figures["cpu_us_per_" + one] = counts["cpu_s"] * 1e6 / n
     return figures

@@ -23,6 +23,7 @@ IO_ROWS = (
     ("iops", "IOPS", ""),
     ("mb_s", "throughput", "MB/s"),
     ("exits_per_io", "exits per I/O", ""),
+    ("guest_per_io", "  of these, the guest's doing", ""),
     ("user_per_io", "to user space per I/O", ""),
     ("cpu_us_per_io", "host CPU per I/O", "µs"),
     ("lat_p50_us", "latency, median", "µs"),
