@@ -10,11 +10,12 @@ No connection may break.
 import sys
 
 sys.path.insert(0, __file__.rsplit("/", 1)[0] + "/lib")
-from net import Tap, traffic, verified	# noqa: E402
+from net import Broadcast, Tap, traffic, verified	# noqa: E402
 from vm import Checks, Vm	# noqa: E402
 
 t = Checks()
-with Tap("pvt0") as tap, traffic() as server:
+# A device is only broken by frames that come; TCP may be silent for seconds.
+with Tap("pvt0") as tap, traffic() as server, Broadcast(tap):
     with Vm(t, "net", f"netreset.sh {tap.address} 10.77.0.2", append="pvk.coldplug=0",
             options=["--nic", "tap=pvt0,faces=pvkit"]) as vm:
         vm.run(250)

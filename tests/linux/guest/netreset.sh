@@ -28,13 +28,13 @@ modprobe pvk_net
 i=$(card pvk_net 30)
 check "there is a card on the pvkit face" static "$i" "$address"
 check "the host answers" ping -q -c 2 -W 5 "$host"
-traffic talk "$host" 5001 18 5 >/tmp/long 2>&1 &
+traffic talk "$host" 5001 40 5 >/tmp/long 2>&1 &
 load=$!
 sleep 1
 for n in 1 2 3; do
 	before=$(resets)
 	check "the device is brought to NEEDS_RESET ($n)" nethostile break
-	# The bus tells the driver; the time limit of a queue, 5 s, would be too late.
+	# The bus tells the driver; the time limit of a queue, 5 s and more, would be too late.
 	check "its driver resets it at once" again "$before" 4
 	check "and the host answers" ping -q -c 3 -W 5 "$host"
 done
@@ -62,7 +62,11 @@ for state in freeze disk; do
 			continue
 		fi
 		echo $level >/sys/power/pm_test
+		before=$(cat "/sys/class/net/$i/carrier_down_count")
 		check "suspended ($what)" sh -c "echo $state >/sys/power/state"
+		# Beyond the freezer the device is put away: without a carrier.
+		[ $level = freezer ] ||
+			check "the card was put away" [ "$(cat "/sys/class/net/$i/carrier_down_count")" -gt "$before" ]
 		check "and the host answers" ping -q -c 3 -W 5 "$host"
 	done
 done

@@ -20,10 +20,14 @@ for mac; do
 	i=$(card_of "$mac" 30)
 	check "card $n is there" static "$i" 10.8$n.0.2
 	check "its host answers" ping -c 2 -W 5 10.8$n.0.1
-	traffic talk 10.8$n.0.1 5001 14 $n >/tmp/talk$n 2>&1 &
-	eval "load$n=$! card$n=$i"
+	eval "card$n=$i"
 done
 cards=$n
+# All at once: each is to be in the middle of it when its wire stalls.
+for n in $(seq $cards); do
+	traffic talk 10.8$n.0.1 5001 20 $n >/tmp/talk$n 2>&1 &
+	eval "load$n=$!"
+done
 sleep 3
 at stop
 await
