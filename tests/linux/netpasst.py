@@ -31,7 +31,7 @@ with ExitStack() as stack:
     nics, macs, passts = [], [], []
     for n, face in enumerate(("emulated", "pvkit"), 1):
         path, mac = f"{top}/{n}", f"52:54:00:85:00:0{n}"
-        argv = ["passt", "--foreground", "--ipv4-only", "--socket", path]
+        argv = ["passt", "--foreground", "--ipv4-only", "--mtu", "1500", "--socket", path]
         passts.append(stack.enter_context(Process(argv)))
         settle(lambda p=path: os.path.exists(p))
         nics += ["--nic", f"stream={path},mac={mac},faces={face}"]
