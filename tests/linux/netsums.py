@@ -87,7 +87,7 @@ with ExitStack() as stack:
         vm.wait(60)
         vm.judge()
         for n, (face, kind) in enumerate(KINDS):
-            verified(t, vm, f"traffic{n + 1}")
+            verified(t, vm, f"traffic{n + 1}", 256 << 10)
             if kind != "tap":
                 judge(f"{face}, {kind}", wires[n], False, True)
     t.check("the server found nothing wrong", server.alive(), server.said())

@@ -27,6 +27,8 @@ for mac; do
 	# The same without the card's help: then the kernel has summed each frame.
 	check "without offloads" ethtool -K "$i" tx off
 	check "traffic comes through, too" talk $host 2 $((n + 10))
+	check "iperf3 sends datagrams, too" iperf3 -c $host -t 1 -u -b 10M -l 1400
+	check "and large pings come back" ping -c 2 -W 5 -s 9000 $host
 	at "end$n"
 	await
 done
