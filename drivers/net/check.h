@@ -254,6 +254,36 @@ static inline bool pvk_net_armed(u32 wake, u32 next, u32 entries)
 	return wake - next < entries;
 }
 
+/* Looks at a transmit queue in a row without an answer, after which it is stalled */
+#define PVK_NET_WATCH_LOOKS	2u
+
+/**
+ * struct pvk_net_watch - what the last look at a transmit queue saw; 0 at first
+ * @next: number of the completion that was to come
+ * @looks: how many looks in a row found that one awaited
+ */
+struct pvk_net_watch {
+	u32 next;
+	u32 looks;
+};
+
+/*
+ * One look. next: number of the completion to come; awaited: frames are in
+ * flight, and it is not there. True when no answer came for PVK_NET_WATCH_LOOKS
+ * whole periods, however little is in flight.
+ */
+static inline bool pvk_net_stalled(struct pvk_net_watch *w, u32 next, bool awaited)
+{
+	if (!awaited)
+		w->looks = 0;
+	else if (w->looks && w->next == next)
+		w->looks++;
+	else
+		w->looks = 1;
+	w->next = next;
+	return w->looks > PVK_NET_WATCH_LOOKS;
+}
+
 /* The even table: pair i for every nth entry. */
 static inline void pvk_net_spread(u16 *table, u32 pairs)
 {

@@ -198,18 +198,7 @@ static void get_stats64(struct net_device *dev, struct rtnl_link_stats64 *s)
 	}
 }
 
-static void tx_timeout(struct net_device *dev, unsigned int index)
-{
-	struct pvk_net *net = netdev_priv(dev);
-	struct pvk_net_tx *tx = pvk_net_tx_of(net, index);
-
-	if (!READ_ONCE(tx->live))
-		return;		/* a reset is under way */
-	netdev_err(dev, "transmit queue %u: %u frames not answered in time: resetting the device\n",
-		   index, READ_ONCE(tx->in_flight));
-	pvk_net_fault(net);
-}
-
+/* No ndo_tx_timeout: the kernel would look at stopped queues only; see pvk_net_watch_work(). */
 static const struct net_device_ops netdev_ops = {
 	.ndo_open		= open,
 	.ndo_stop		= stop,
@@ -222,7 +211,6 @@ static const struct net_device_ops netdev_ops = {
 	.ndo_features_check	= pvk_net_features_check,
 	.ndo_set_features	= set_features,
 	.ndo_get_stats64	= get_stats64,
-	.ndo_tx_timeout		= tx_timeout,
 	.ndo_bpf		= pvk_net_bpf,
 	.ndo_xdp_xmit		= pvk_net_xdp_xmit,
 };
@@ -405,6 +393,7 @@ static struct net_device *make_netdev(struct pvk_device *pdev)
 	net->dev = dev;
 	net->features = pvk_net_choose_features(pdev->info.features);
 	INIT_WORK(&net->reset_work, pvk_net_reset_work);
+	INIT_DELAYED_WORK(&net->watch, pvk_net_watch_work);
 	return dev;
 }
 
@@ -414,7 +403,6 @@ static void dress_netdev(struct pvk_net *net)
 
 	dev->netdev_ops = &netdev_ops;
 	dev->ethtool_ops = &pvk_net_ethtool_ops;
-	dev->watchdog_timeo = 5 * HZ;
 	dev->min_mtu = PVK_NET_MIN_MTU;
 	dev->max_mtu = net->config.max_mtu;
 	dev->mtu = net->config.mtu;

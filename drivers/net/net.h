@@ -35,6 +35,9 @@
 
 #define PVK_NET_COPYBREAK	256u	/* frames up to here are copied, the page stays */
 #define PVK_NET_FRAMES_DEFAULT	32u	/* coalescing, once it is not adaptive */
+/* Between looks at the transmit queues: unanswered for 5 to 7.5 s, they are stalled */
+#define PVK_NET_WATCH		(5 * HZ / 2)
+
 #define PVK_NET_MIN_ENTRIES	32u	/* of a ring: the largest frame takes 18 buffers */
 
 enum pvk_net_state {
@@ -104,6 +107,7 @@ struct pvk_net_tx {
 	u32 kicked;			/* q->sq.next when the host was last told */
 	u32 wake;			/* number of the completion that was asked for */
 	u32 in_flight;
+	struct pvk_net_watch watch;
 	u16 first_free;
 	struct u64_stats_sync syncp;
 	struct pvk_net_tx_stats stats;
@@ -157,6 +161,7 @@ struct pvk_net {
 	bool away;			/* frozen, shut down or removed: stays out of service */
 	bool link;
 	struct work_struct reset_work;
+	struct delayed_work watch;	/* while in service */
 	atomic_t faults;		/* since a completion was last good */
 	u64 resets;
 	atomic64_t malformed;		/* completions that broke the ABI */
@@ -197,6 +202,8 @@ int pvk_net_up(struct pvk_net *net);
 void pvk_net_down(struct pvk_net *net);
 int pvk_net_reconfigure(struct pvk_net *net, const struct pvk_net_setup *want);
 void pvk_net_reset_work(struct work_struct *work);
+/* The host must answer what is sent, also where nobody waits for room. */
+void pvk_net_watch_work(struct work_struct *work);
 /* Any context: something is wrong with the device. */
 void pvk_net_fault(struct pvk_net *net);
 /* The host broke the ABI in a completion of that queue: said, counted, reset. */
@@ -214,6 +221,7 @@ bool pvk_net_tx_room(struct pvk_net_tx *tx, int budget);
 void pvk_net_tx_xdp(struct pvk_net_tx *tx, struct xdp_frame *frame);
 void pvk_net_tx_end(struct pvk_net_tx *tx);
 void pvk_net_tx_poll(struct pvk_net_tx *tx, int budget);	/* takes the lock */
+bool pvk_net_tx_stalled(struct pvk_net_tx *tx);	/* a look each PVK_NET_WATCH; takes the lock */
 void pvk_net_tx_begin(struct pvk_net_tx *tx, struct pvk_net_mem *mem);
 void pvk_net_tx_drop_all(struct pvk_net_tx *tx);
 

@@ -127,6 +127,7 @@ static void bring_down(struct pvk_net *net)
 		netif_tx_stop_queue(tx->nq);
 		__netif_tx_unlock_bh(tx->nq);
 	}
+	cancel_delayed_work_sync(&net->watch);
 	for (i = 0; i < pairs; i++) {
 		napi_disable(&net->pairs[i].napi);
 		cancel_delayed_work_sync(&net->pairs[i].refill);
@@ -210,6 +211,7 @@ static int bring_up(struct pvk_net *net, struct pvk_net_mem *mem)
 		local_bh_enable();
 	}
 	netif_tx_wake_all_queues(net->dev);
+	schedule_delayed_work(&net->watch, PVK_NET_WATCH);	/* until bring_down() */
 	return 0;
 
 err:
@@ -384,6 +386,25 @@ void pvk_net_malformed(struct pvk_net *net, const struct pvk_queue *q, const str
 			    "queue %u: completion that the ABI does not allow (id %u, op %u, flags 0x%x, status %d, value 0x%llx): resetting the device\n",
 			    q->index, e->id, e->op, e->flags, e->status, e->value);
 	pvk_net_fault(net);
+}
+
+void pvk_net_watch_work(struct work_struct *work)
+{
+	struct pvk_net *net = container_of(to_delayed_work(work), struct pvk_net, watch);
+	u32 i;
+
+	/* setup.pairs changes out of service only, when this does not run */
+	for (i = 0; i < net->setup.pairs; i++) {
+		struct pvk_net_tx *tx = &net->pairs[i].tx;
+
+		if (!pvk_net_tx_stalled(tx))
+			continue;
+		netdev_err(net->dev, "transmit queue %u: %u frames not answered in time: resetting the device\n",
+			   i, READ_ONCE(tx->in_flight));
+		pvk_net_fault(net);
+		return;
+	}
+	schedule_delayed_work(&net->watch, PVK_NET_WATCH);
 }
 
 void pvk_net_reset_work(struct work_struct *work)

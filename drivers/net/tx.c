@@ -35,6 +35,7 @@ void pvk_net_tx_begin(struct pvk_net_tx *tx, struct pvk_net_mem *mem)
 	tx->kicked = 0;
 	tx->wake = 0;		/* as pvk_queues_setup() leaves it */
 	tx->in_flight = 0;
+	memset(&tx->watch, 0, sizeof(tx->watch));
 	tx->first_free = 0;
 }
 
@@ -176,6 +177,19 @@ void pvk_net_tx_poll(struct pvk_net_tx *tx, int budget)
 	reap(tx, budget);
 	arm(tx, budget);
 	__netif_tx_unlock(tx->nq);
+}
+
+bool pvk_net_tx_stalled(struct pvk_net_tx *tx)
+{
+	const struct pvk_ring *cq = &tx->q->cq;
+	bool stalled = false;
+
+	__netif_tx_lock_bh(tx->nq);
+	if (tx->live)
+		stalled = pvk_net_stalled(&tx->watch, cq->next,
+					  tx->in_flight && !pvk_cq_pending(cq));
+	__netif_tx_unlock_bh(tx->nq);
+	return stalled;
 }
 
 /* ---- sending ---- */

@@ -272,6 +272,28 @@ static void a_wake_word_is_to_come_or_past(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, pvk_net_armed(U32_MAX, 0, 32));
 }
 
+static void a_queue_without_answers_is_stalled(struct kunit *test)
+{
+	struct pvk_net_watch w = { 0 };
+	u32 i;
+
+	for (i = 0; i < 10; i++)
+		KUNIT_EXPECT_FALSE(test, pvk_net_stalled(&w, 0, false));
+	/* put just before a look: whole periods are from then on */
+	for (i = 0; i < PVK_NET_WATCH_LOOKS; i++)
+		KUNIT_EXPECT_FALSE(test, pvk_net_stalled(&w, 0, true));
+	KUNIT_EXPECT_TRUE(test, pvk_net_stalled(&w, 0, true));
+	/* an answer, also the one to the number before the wrap */
+	for (i = U32_MAX - 3; i != 4; i++)
+		KUNIT_EXPECT_FALSE(test, pvk_net_stalled(&w, i, true));
+	/* all answered for once */
+	KUNIT_EXPECT_FALSE(test, pvk_net_stalled(&w, 3, true));
+	KUNIT_EXPECT_FALSE(test, pvk_net_stalled(&w, 3, false));
+	for (i = 0; i < PVK_NET_WATCH_LOOKS; i++)
+		KUNIT_EXPECT_FALSE(test, pvk_net_stalled(&w, 3, true));
+	KUNIT_EXPECT_TRUE(test, pvk_net_stalled(&w, 3, true));
+}
+
 static void tables_spread_evenly(struct kunit *test)
 {
 	u16 table[PVK_NET_RSS_TABLE];
@@ -303,6 +325,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(headers_hold_what_is_said),
 	KUNIT_CASE(interrupts_wait_for_part_of_what_comes),
 	KUNIT_CASE(a_wake_word_is_to_come_or_past),
+	KUNIT_CASE(a_queue_without_answers_is_stalled),
 	KUNIT_CASE(tables_spread_evenly),
 	{}
 };

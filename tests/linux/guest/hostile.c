@@ -2,7 +2,6 @@
 /* See hostile.h. The core module must not be loaded: there is one session. */
 #include "hostile.h"
 
-#include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -13,24 +12,20 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "hypercall/abi/pvk.h"
 #include "hypercall/ring.h"
+#include "raw.h"
 
 #define PAGES	8u
 #define PAGE	4096u
 
-static uint32_t base, call_port, bell_port;
+static struct raw_host host;
 static uint8_t *page[PAGES];	/* each on its own page, locked */
 static uint64_t gpa[PAGES];
 static uint64_t state;
 
 static uint64_t rnd(void)
 {
-	uint64_t x = state += 0x9e3779b97f4a7c15ull;
-
-	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
-	x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
-	return x ^ (x >> 31);
+	return raw_random(&state);
 }
 
 static uint32_t below(uint32_t n)
@@ -38,34 +33,9 @@ static uint32_t below(uint32_t n)
 	return (uint32_t)(rnd() % n);
 }
 
-/* Finds the leaves. Returns false if the host offers nothing. */
-static bool find(void)
-{
-	uint32_t a, b, c, d, at;
-
-	for (at = PVK_CPUID_FIRST; at <= PVK_CPUID_LAST; at += PVK_CPUID_STEP) {
-		__cpuid(at, a, b, c, d);
-		if (b == PVK_SIGNATURE_EBX && c == PVK_SIGNATURE_ECX && d == PVK_SIGNATURE_EDX)
-			break;
-	}
-	if (at > PVK_CPUID_LAST)
-		return false;
-	base = at;
-	__cpuid(base + PVK_CPUID_TRANSFER, a, b, c, d);
-	call_port = b;
-	bell_port = c;
-	return a & PVK_TRANSFER_PIO;
-}
-
 static int64_t call(uint32_t nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3)
 {
-	uint64_t rax = nr;
-
-	__asm__ volatile("outl %%eax, %%dx"
-			 : "+a"(rax)
-			 : "d"(call_port), "b"(a0), "c"(a1), "S"(a2), "D"(a3)
-			 : "memory");
-	return (int64_t)rax;
+	return raw_call(&host, nr, a0, a1, a2, a3);
 }
 
 static int begin(uint64_t seed)
@@ -74,7 +44,7 @@ static int begin(uint64_t seed)
 	unsigned int i;
 
 	state = seed;
-	if (!find()) {
+	if (!raw_find(&host)) {
 		fprintf(stderr, "tool: no pvkit host\n");
 		return 1;
 	}
@@ -107,13 +77,13 @@ int hostile_leaves(void)
 	__cpuid(0x40000000u, r[0], r[1], r[2], r[3]);
 	memcpy(sig, &r[1], 12);
 	printf("first=%s\n", sig);
-	if (!find()) {
+	if (!raw_find(&host)) {
 		printf("pvkit=none\n");
 		return 0;
 	}
-	printf("pvkit=0x%x\n", base);
+	printf("pvkit=0x%x\n", host.base);
 	for (i = 0; i <= PVK_CPUID_MAX; i++) {
-		__cpuid(base + i, r[0], r[1], r[2], r[3]);
+		__cpuid(host.base + i, r[0], r[1], r[2], r[3]);
 		printf("leaf%u=%08x,%08x,%08x,%08x\n", i, r[0], r[1], r[2], r[3]);
 	}
 	return 0;
@@ -181,13 +151,9 @@ static int64_t negotiate(uint64_t accept)
 	return status;
 }
 
-/* To the devices' session: what the platform's can do would end the guest itself. */
 static uint64_t offered(void)
 {
-	uint32_t a, b, c, d;
-
-	__cpuid(base + PVK_CPUID_FEATURES, a, b, c, d);
-	return ((uint64_t)d << 32 | a) & ~PVK_FEAT_PLATFORM;
+	return raw_offered(&host);
 }
 
 int hostile_calls(uint64_t seed, uint64_t count)
@@ -349,15 +315,15 @@ int hostile_rings(uint64_t seed, uint64_t count)
 				sq[i * 8 + k] = word[k];
 			__atomic_store_n(&sq[i * 8], word[0], __ATOMIC_RELEASE);
 			if (below(2))
-				outl(below(8) ? bell : (uint32_t)rnd(), (uint16_t)bell_port);
+				outl(below(8) ? bell : (uint32_t)rnd(), (uint16_t)host.bell_port);
 		}
 		/* Now the host's own line, the completion ring, and the entries again. */
 		memset(page[3], (int)rnd(), below(PAGE));
-		outl(bell, (uint16_t)bell_port);
+		outl(bell, (uint16_t)host.bell_port);
 		memset(page[2], (int)rnd(), below(PAGE));
 		if (below(4) == 0)
 			memset(page[1], (int)rnd(), PAGE);
-		outl(bell, (uint16_t)bell_port);
+		outl(bell, (uint16_t)host.bell_port);
 		usleep(2000);
 		stopped += device_state() == PVK_DEV_NEEDS_RESET;
 	}
@@ -397,7 +363,7 @@ static bool harmful(uint16_t port, unsigned int size)
 	for (i = 0; i < sizeof(off) / sizeof(off[0]); i++)
 		if (port <= off[i].last && port + size > off[i].first)
 			return true;
-	return size == 4 && port == call_port;
+	return size == 4 && port == host.call_port;
 }
 
 int hostile_ports(uint64_t seed, uint64_t count)

@@ -43,7 +43,7 @@ class Tap:
         # Nothing of the host's own (router solicitations, mDNS) among the guest's frames.
         with open(f"/proc/sys/net/ipv6/conf/{self.name}/disable_ipv6", "w", encoding="ascii") as f:
             f.write("1")
-        run("ip", "address", "add", self.address + "/24", "dev", self.name)
+        run("ip", "address", "add", self.address + "/24", "broadcast", "+", "dev", self.name)
         run("ip", "link", "set", self.name, "up", "mtu", str(self.mtu))
         return self
 
@@ -148,6 +148,32 @@ class Page:
 
     def __exit__(self, *_):
         self.socket.close()
+
+
+class Broadcast:
+    """Sends datagrams of 1 KiB to all on a TAP, 50 a second: frames that need nobody's answer."""
+
+    def __init__(self, tap):
+        self.to = (tap.address[:-1] + "255", 9)
+        self.done = threading.Event()
+        self.thread = threading.Thread(target=self.work, daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def work(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+            while not self.done.wait(0.02):
+                try:
+                    s.sendto(bytes(1024), self.to)
+                except OSError:
+                    pass	# the TAP has no carrier while no VM has it
+
+    def __exit__(self, *_):
+        self.done.set()
+        self.thread.join()
 
 
 def settle(condition, seconds=10):
