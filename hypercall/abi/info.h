@@ -63,14 +63,14 @@ struct pvk_info_clock {
 	__u32 generation;
 	__u32 flags;		/* PVK_CLOCK_* */
 	__u32 tsc_khz;		/* as the guest reads it; 0: not known */
-	__u32 apic_khz;		/* input of the local APIC timer, before its divider; 0: not known */
+	__u32 apic_khz;		/* input of the local APIC timer, before its divider; 0: unknown */
 	__u64 tsc;		/* the boot CPU's TSC at the time of day below */
 	__u64 sec;		/* since 1970, UTC */
 	__u32 nsec;		/* 0 .. 999999999 */
 	__u32 reserved;		/* 0 */
 };
 
-#define PVK_CLOCK_TSC_STABLE	(1u << 0)	/* constant rate, the same on all CPUs, never stops */
+#define PVK_CLOCK_TSC_STABLE	(1u << 0)	/* constant, the same on all CPUs, never stops */
 
 PVK_ASSERT_SIZE(struct pvk_info_clock, 48);
 PVK_ASSERT_OFFSET(struct pvk_info_clock, tsc, 24);
@@ -90,7 +90,7 @@ struct pvk_info_absent {
 #define PVK_ABSENT_ACPI		(1ull << 6)	/* tables and registers */
 #define PVK_ABSENT_IOAPIC	(1ull << 7)
 #define PVK_ABSENT_VGA		(1ull << 8)	/* adapter, its memory, its BIOS */
-#define PVK_ABSENT_BIOS		(1ull << 9)	/* EBDA, option ROMs, DMI and MP tables below 1 MiB */
+#define PVK_ABSENT_BIOS		(1ull << 9)	/* EBDA, option ROMs, DMI, MP tables below 1 MiB */
 #define PVK_ABSENT_DMA		(1ull << 10)	/* 8237 */
 #define PVK_ABSENT_ISA		(1ull << 11)	/* anything else at an ISA port, and PnP */
 #define PVK_ABSENT_HPET		(1ull << 12)
