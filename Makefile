@@ -84,7 +84,7 @@ demo:	## The main job: one guest, unmodified and paravirtualized, measured
 	@$(MAKE) --no-print-directory $(JOBS) all
 	@host-stub/tools/pvkit measure --quick --reference qemu
 
-check:	## All tests, bounded (20 to 25 minutes)
+check:	## All tests, bounded (about half an hour)
 	@tests/rig/setup
 	@$(MAKE) --no-print-directory $(JOBS) all unit fuzz
 	@tests/run

@@ -6,6 +6,7 @@
 #ifndef TESTS_FUZZ_H
 #define TESTS_FUZZ_H
 
+#include "must.h"
 #include "tests/unit/fake_vm.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -24,14 +25,6 @@ static inline uint64_t take(struct input *in, unsigned int n)
 		value |= (uint64_t)*in->at++ << 8 * i;
 	return value;
 }
-
-/* Ends the process when what must hold does not: libFuzzer keeps the input. */
-#define MUST(cond) do { \
-	if (!(cond)) { \
-		fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #cond); \
-		abort(); \
-	} \
-} while (0)
 
 /* An image that has no name any more: fuzzers end in many ways. */
 static inline void fuzz_power_on(void)

@@ -13,15 +13,9 @@
 #include "hypercall/detect.h"
 #include "hypercall/detect/tables.h"
 #include "hypercall/tools/detect/report.h"
+#include "must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(cond) do { \
-	if (!(cond)) { \
-		fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__, #cond); \
-		abort(); \
-	} \
-} while (0)
 
 /* At least the scan and twice everything that is kept */
 #define QUESTIONS	(256u + 8u + 2u * PVK_INTERFACES * (PVK_LEAVES + 1u))

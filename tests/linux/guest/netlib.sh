@@ -2,14 +2,14 @@
 #
 # What the scripts of guests with a network card share; sourced after lib.sh.
 
-# card DRIVER SECONDS: waits for an interface of this driver, prints its name.
-card()
+# card_where SECONDS TEST WANT: waits for an interface of which `TEST DIRECTORY`
+# prints WANT, prints its name.
+card_where()
 {
-	net_n=$(($2 * 5))
+	net_n=$(($1 * 5))
 	while [ $net_n -gt 0 ]; do
 		for net_i in /sys/class/net/*; do
-			net_d=$(readlink "$net_i/device/driver")
-			if [ "${net_d##*/}" = "$1" ]; then
+			if [ "$($2 "$net_i")" = "$3" ]; then
 				echo "${net_i##*/}"
 				return 0
 			fi
@@ -20,21 +20,27 @@ card()
 	return 1
 }
 
+driver_at()
+{
+	net_d=$(readlink "$1/device/driver")
+	echo "${net_d##*/}"
+}
+
+address_at()
+{
+	cat "$1/address"
+}
+
+# card DRIVER SECONDS: waits for an interface of this driver, prints its name.
+card()
+{
+	card_where "$2" driver_at "$1"
+}
+
 # card_of MAC SECONDS: waits for the interface with this address, prints its name.
 card_of()
 {
-	net_n=$(($2 * 5))
-	while [ $net_n -gt 0 ]; do
-		for net_i in /sys/class/net/*; do
-			if [ "$(cat "$net_i/address")" = "$1" ]; then
-				echo "${net_i##*/}"
-				return 0
-			fi
-		done
-		sleep 0.2
-		net_n=$((net_n - 1))
-	done
-	return 1
+	card_where "$2" address_at "$1"
 }
 
 # cards: how many interfaces have a device behind them.
