@@ -49,7 +49,16 @@ $(BUILD)/pvkit-detect: $(DETECT) $(HDRS)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -o $@ $(DETECT) -lcpuid
 
-tools: setup $(BUILD)/pvkit-detect	## Build the guests' tools (build/pvkit-detect)
+JUDGE	:= $(wildcard hypercall/tools/status/*.c)
+READ	:= hypercall/tools/detect/dump.c hypercall/tools/detect/record.c $(wildcard hypercall/detect/*.c)
+
+$(BUILD)/pvkit-status: $(JUDGE) $(READ) $(HDRS)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -o $@ $(JUDGE) $(READ) -lcpuid -lz
+
+TOOLS	:= $(addprefix $(BUILD)/pvkit-,detect status)
+
+tools: setup $(TOOLS)	## Build the guests' tools (build/pvkit-detect, pvkit-status)
 
 # The modules are built in a copy, so that the tree stays free of products.
 modules: setup	## Build the Linux modules against KDIR (build/modules/*.ko)
