@@ -56,9 +56,15 @@ $(BUILD)/pvkit-status: $(JUDGE) $(READ) $(HDRS)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -o $@ $(JUDGE) $(READ) -lcpuid -lz
 
-TOOLS	:= $(addprefix $(BUILD)/pvkit-,detect status)
+LOAD	:= hypercall/tools/load/main.c $(filter-out %/main.c %/say.c,$(JUDGE))
 
-tools: setup $(TOOLS)	## Build the guests' tools (build/pvkit-detect, pvkit-status)
+$(BUILD)/pvkit-load: $(LOAD) $(READ) $(HDRS)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -o $@ $(LOAD) $(READ) -lcpuid -lz
+
+TOOLS	:= $(addprefix $(BUILD)/pvkit-,detect status load)
+
+tools: setup $(TOOLS)	## Build the guests' tools (build/pvkit-detect, -status, -load)
 
 # The modules are built in a copy, so that the tree stays free of products.
 modules: setup	## Build the Linux modules against KDIR (build/modules/*.ko)

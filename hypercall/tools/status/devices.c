@@ -5,7 +5,8 @@
  *   pci     VENDOR:DEVICE, in hex	virtio  the number of the kind, in hex
  *   xen     its devtype		vmbus   its class's GUID
  *   pvk     its type
- * Rows of the bus "acpi" name modules only: pvkit load's, by hardware id.
+ *   acpi    its hardware id
+ * Rows of "feature" are for the modules that rules of features.c name.
  */
 #include <fnmatch.h>
 #include <string.h>
@@ -45,7 +46,7 @@ const struct device_row device_table[] = {
 	PV("xen", "vscsi", "Xen SCSI", "xen_scsifront", "XEN_SCSI_FRONTEND"),
 	PV("xen", "pci", "Xen PCI", "xen_pcifront", "XEN_PCIDEV_FRONTEND"),
 	/* Hyper-V: Linux, include/linux/hyperv.h */
-	WAY("acpi", "VMBUS", "VMBus", "hv_vmbus", "HYPERV"),
+	WAY("feature", "hyperv.vmbus", "VMBus", "hv_vmbus", "HYPERV"),
 	PV("vmbus", "f8615163-*", "Hyper-V network card", "hv_netvsc", "HYPERV_NET"),
 	PV("vmbus", "ba6163d9-*", "Hyper-V SCSI", "hv_storvsc", "HYPERV_STORAGE"),
 	PV("vmbus", "32412632-*", "Hyper-V IDE disk", "hv_storvsc", "HYPERV_STORAGE"),
@@ -65,7 +66,7 @@ const struct device_row device_table[] = {
 	PV("pci", "1d0f:ec2[01]", "EC2 network card", "ena", "ENA_ETHERNET"),
 	PV("pci", "1ae0:0042", "GCE network card", "gve", "GVE"),
 	/* pvkit: hypercall/abi/bus.h */
-	WAY("acpi", "PVKT0001", "pvkit bus", "pvk_core", NULL),
+	WAY("feature", "pvkit.bus", "pvkit bus", "pvk_core", NULL),
 	PV("pvk", "blk", "pvkit disk", "pvk_blk", NULL),
 	PV("pvk", "net", "pvkit network card", "pvk_net", NULL),
 	/* what hypervisors emulate */
@@ -138,6 +139,7 @@ static const struct {
 	{ "xen", "devtype", NULL },
 	{ "vmbus", "class_id", NULL },
 	{ "pvk", "type", NULL },
+	{ "acpi", "hid", NULL },
 };
 
 static void id_of(const struct status *r, const char *bus, const char *device, char *id, size_t size)
@@ -178,9 +180,13 @@ static void judge_pv(struct status *r, const struct device_row *row, const char 
 		     const char *device)
 {
 	const char *driver = driver_of(r, bus, device);
-	char name[64];
+	char name[64], where[SNAP_PATH];
 	struct verdict *v;
 
+	/* drivers of ACPI's devices are those of platform devices beside them */
+	if (!strcmp(bus, "acpi") && look_module(r->snap, row->module, row->config, where,
+						sizeof(where)) == LOOK_LOADED)
+		return;
 	snprintf(name, sizeof(name), "%.16s:%.40s", bus, device);
 	v = verdict_add(r, name, row->title);
 	verdict_evidence(v, "/sys/bus/%s/devices/%s: %s", bus, device, driver ? driver : "no driver");

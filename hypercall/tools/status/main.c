@@ -5,34 +5,20 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "../detect/record.h"
-#include "gather.h"
 #include "say.h"
+#include "source.h"
 
 enum { EXIT_FINE = 0, EXIT_LEFT = 1, EXIT_USAGE = 2, EXIT_TROUBLE = 3 };
 
 struct options {
-	const char *root, *cpuid, *snapshot, *save, *why;
+	struct source source;
+	const char *save, *why;
 	enum { TEXT, JSON, TERSE, QUIET } form;
 	bool all, verbose, strict;
 };
-
-static void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static void complain(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	fprintf(stderr, "pvkit-status: ");
-	vfprintf(stderr, format, args);
-	fprintf(stderr, "\n");
-	va_end(args);
-}
 
 static void help(void)
 {
@@ -115,13 +101,13 @@ static int parse(struct options *o, int argc, char **argv)
 			o->save = optarg;
 			break;
 		case SNAPSHOT:
-			o->snapshot = optarg;
+			o->source.snapshot = optarg;
 			break;
 		case ROOT:
-			o->root = optarg;
+			o->source.root = optarg;
 			break;
 		case CPUID:
-			o->cpuid = optarg;
+			o->source.cpuid = optarg;
 			break;
 		case LIST:
 			list();
@@ -139,77 +125,11 @@ static int parse(struct options *o, int argc, char **argv)
 		complain("'%s': unexpected: see --help", argv[optind]);
 		return EXIT_USAGE;
 	}
-	if (o->root && !o->cpuid) {
-		complain("--root needs --cpuid: this machine's CPUID is not that system's");
+	if (o->source.snapshot && o->save) {
+		complain("--snapshot does not go with --save");
 		return EXIT_USAGE;
 	}
-	if (o->snapshot && (o->root || o->save)) {
-		complain("--snapshot goes with neither --root nor --save");
-		return EXIT_USAGE;
-	}
-	return -1;
-}
-
-static int read_cpuid(struct snap *snap, const char *path)
-{
-	FILE *f = fopen(path, "re");
-	unsigned int line = 0;
-	int ret = f ? dump_read(&snap->dump, f, &line) : -errno;
-
-	if (f)
-		fclose(f);
-	if (ret == -EINVAL || ret == -E2BIG)
-		complain("%s, line %u: no dump: one of pvkit detect --save, libcpuid or cpuid -r is needed",
-			 path, line);
-	else if (ret)
-		complain("%s: %s", path, strerror(-ret));
-	return ret;
-}
-
-static int read_snapshot(struct snap *snap, const char *path)
-{
-	FILE *f = fopen(path, "re");
-	unsigned int line = 0;
-	int ret = f ? snap_read(snap, f, &line) : -errno;
-
-	if (f)
-		fclose(f);
-	if (ret == -EINVAL && line)
-		complain("%s, line %u: not understood: a file of pvkit status --save is needed", path, line);
-	else if (ret == -EINVAL)
-		complain("%s: no CPUID in it: a file of pvkit status --save is needed", path);
-	else if (ret == -E2BIG)
-		complain("%s, line %u: too much for one system", path, line);
-	else if (ret)
-		complain("%s: %s", path, strerror(-ret));
-	return ret;
-}
-
-static int read_system(struct snap *snap, const struct options *o)
-{
-	static struct pvk_stack stack;
-	int ret;
-
-	if (o->snapshot) {
-		ret = read_snapshot(snap, o->snapshot);
-		return ret || !o->cpuid ? ret : read_cpuid(snap, o->cpuid);
-	}
-	ret = gather(snap, o->root ? o->root : "");
-	if (ret == -ENOENT) {
-		complain("%s/proc/cmdline cannot be read: %s", o->root ? o->root : "",
-			 o->root ? "no system is there" : "mount /proc");
-		return ret;
-	}
-	if (ret) {
-		complain("%s: %s", o->root ? o->root : "/", strerror(-ret));
-		return ret;
-	}
-	if (o->cpuid)
-		return read_cpuid(snap, o->cpuid);
-	ret = record_machine(&snap->dump, &stack);
-	if (ret)
-		complain("this machine has more than %u leaves", DUMP_LEAVES);
-	return ret;
+	return source_refused(&o->source) ? EXIT_USAGE : -1;
 }
 
 static int save(const struct snap *snap, const char *path)
@@ -277,7 +197,7 @@ int main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	snap_init(&snap);
-	if (read_system(&snap, &o) || (o.save && save(&snap, o.save))) {
+	if (source_read(&snap, &o.source) || (o.save && save(&snap, o.save))) {
 		status = EXIT_TROUBLE;
 	} else {
 		judge(&snap, &report);
