@@ -150,7 +150,7 @@ const struct row row_table[] = {
 		R(UNKNOWN, NOTHING, 0, "nothing shows which timer the kernel uses", 0) } },
 	{ "hyperv.vmbus", "VMBus, the bus of Hyper-V's devices", "post_messages", 0, PVK_IF_HYPERV, {
 		R(UNUSED, MODULE, "hv_vmbus HYPERV", 0, 0),
-		R(IN_USE, EXISTS, "/sys/bus/vmbus/devices/*", "it has devices", 0),
+		R(IN_USE, EXISTS, "/sys/bus/vmbus/devices/*/class_id", "it has devices", 0),
 		R(MOOT, NOTHING, 0, "hv_vmbus is there, and found no device", 0) } },
 	{ "hyperv.remote_flush", "TLB flushes of other CPUs by a call", "rec_remote_flush", 0,
 	  PVK_IF_HYPERV, {

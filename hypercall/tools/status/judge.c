@@ -279,6 +279,9 @@ static bool holds_log(const struct status *r, const char *text, char *found)
 
 	if (!line)
 		return false;
+	if (*line == '[')		/* when it was said is no matter */
+		line += strcspn(line, "]\n");
+	line += *line == ']' ? 1 + strspn(line + 1, " ") : 0;
 	snprintf(found, FOUND, "%.*s", (int)strcspn(line, "\n"), line);
 	return true;
 }
