@@ -42,7 +42,7 @@ STUB = {
         "d": (0, [("pvk_core: would be loaded", "pvkit.event")]),
         "l": (0, [("pvk_core: loaded", ""), ("pvk_blk: loaded", "")]),
         "b": (1, [("in-use pvkit.bus", "the session has it"),
-                  ("in-use pvk:pvk0", "pvk_blk")]),
+                  ("in-use pvk:pvk", "pvk_blk")]),
     }),
     # by the host, by a blacklist; one CPU; no configuration to be read
     "masked": (["--kvm-mask", "clocksource,clocksource2,steal_time"], 1, "",
@@ -62,7 +62,7 @@ STUB = {
                   ("unused kvm.spinlocks", "nopv on the kernel's command line"),
                   ("in-use pvkit.bus", "the session has it"),
                   ("unused pvkit.batch", "pvk_core.features on the kernel's command line"),
-                  ("unused pvk:pvk0", "module pvk_blk is not loaded")]),
+                  ("unused pvk:pvk", "module pvk_blk is not loaded")]),
     }),
 }
 

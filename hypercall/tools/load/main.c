@@ -30,7 +30,7 @@ struct options {
 /* What has been tried: nothing is tried twice */
 struct tried {
 	const char *module[MODULES];
-	unsigned int count;
+	unsigned int count, loads;
 	bool failed;
 };
 
@@ -198,8 +198,11 @@ static bool serve(const struct status *r, const struct verdict *v, const struct 
 	default:
 		break;
 	}
+	tried->loads++;
 	if (o->dry) {
-		printf("%s: would be loaded, for %s (%s)\n", v->module, v->name, v->title);
+		if (!o->quiet)
+			printf("%s: would be loaded, for %s (%s)\n", v->module, v->name,
+			       v->title);
 		return false;
 	}
 	if (modprobe(v->module, said, sizeof(said))) {
@@ -258,7 +261,7 @@ int main(int argc, char **argv)
 		return EXIT_TROUBLE;
 	if (!o.quiet && !tried.count)
 		puts("nothing to load: what is offered has its drivers");
-	else if (o.dry)
+	else if (!o.quiet && o.dry && tried.loads)
 		puts("what their devices then need is found when they are there");
 	if (fflush(stdout) || ferror(stdout)) {
 		complain("standard output: %s", strerror(errno));
