@@ -26,14 +26,15 @@ UNIT	:= $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.
 FUZZ	:= $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 HDRS	:= $(wildcard hypercall/*.h hypercall/*/*.h hypercall/tools/*/*.h host-stub/*.h host-stub/*/*.h)
 
-.PHONY: all help setup stub tools modules unit fuzz static demo check check-long install clean
+.PHONY: all help setup stub tools modules unit fuzz static demo check check-long install \
+	install-initramfs clean
 
 all: stub tools modules	## Build the host stub, its tools and the modules
 
 help:	## This list
 	@echo "pvkit - make targets:"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | sort | \
-		awk -F'|' '{printf "  %-12s %s\n", $$1, $$2}'
+		awk -F'|' '{printf "  %-18s %s\n", $$1, $$2}'
 	@echo "Variables: KVER=$(KVER) KDIR=$(KDIR) CC=$(CC) PREFIX=$(PREFIX)"
 
 setup:	## Install the missing Debian packages (tests/rig/packages.list)
@@ -111,6 +112,9 @@ check-long:	## All tests, long form
 
 install: all	## Install pvkit-vm, tools and man pages under PREFIX
 	@host-stub/tools/install "$(DESTDIR)$(PREFIX)"
+
+install-initramfs: tools	## Install pvkit-load and its initramfs hook (then: update-initramfs -u)
+	@hypercall/tools/load/install-initramfs "$(DESTDIR)" "$(PREFIX)"
 
 clean:	## Remove build/
 	rm -rf $(BUILD)
