@@ -64,17 +64,28 @@ modules: setup	## Build the Linux modules against KDIR (build/modules/*.ko)
 	@$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR)/$(BUILD)/kmod W=1 modules
 	@find $(BUILD)/kmod -name '*.ko' -exec cp -u {} $(BUILD)/modules/ \;
 
-# A test is rebuilt when a source that it links changes.
-.SECONDEXPANSION:
-$(BUILD)/tests/%: tests/unit/%.c $(HDRS) $(wildcard tests/unit/*.h) $$(call link,tests/unit/$$*.c)
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -fsanitize=address,undefined -fno-sanitize-recover=undefined \
-		-Itests/unit -I. -o $@ $< $(call link,$<) -lcmocka $(call libs,$<)
+# Tests and fuzzers share the objects of what they link, one set for each compiler.
+ASAN	:= -fsanitize=address,undefined -fno-sanitize-recover=undefined
+objects	= $(patsubst %.c,$(BUILD)/$(1)/%.o,$(call link,$(2)))
 
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(HDRS) $(wildcard tests/*/*.h) $$(call link,tests/fuzz/$$*.c)
+$(BUILD)/asan/%.o: %.c
 	@mkdir -p $(@D)
-	$(CLANG) $(CFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
-		-I. -o $@ $< $(call link,$<) $(call libs,$<)
+	$(CC) $(CFLAGS) $(ASAN) -MMD -MP -Itests/unit -I. -c -o $@ $<
+
+$(BUILD)/fuzzed/%.o: %.c
+	@mkdir -p $(@D)
+	$(CLANG) $(CFLAGS) $(ASAN) -fsanitize=fuzzer-no-link -MMD -MP -I. -c -o $@ $<
+
+.SECONDEXPANSION:
+$(UNIT): $(BUILD)/tests/%: $(BUILD)/asan/tests/unit/%.o $$(call objects,asan,tests/unit/$$*.c)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(ASAN) -o $@ $^ -lcmocka $(call libs,tests/unit/$*.c)
+
+$(FUZZ): $(BUILD)/fuzz/%: $(BUILD)/fuzzed/tests/fuzz/%.o $$(call objects,fuzzed,tests/fuzz/$$*.c)
+	@mkdir -p $(@D)
+	$(CLANG) $(CFLAGS) $(ASAN) -fsanitize=fuzzer -o $@ $^ $(call libs,tests/fuzz/$*.c)
+
+-include $(shell find $(BUILD)/asan $(BUILD)/fuzzed -name '*.d' 2>/dev/null)
 
 unit: setup $(UNIT)	## Build the user-space tests (ASan and UBSan)
 
