@@ -8,7 +8,7 @@ command line, by blacklists, by modules that are not loaded or not there, by
 symbols that its kernel does not have. A row of WANT is a verdict and words of its reason.
 Then pvkit load repairs what it can, and the verdicts must follow.
 
-With $BOX_OUT, snapshots of the guests are kept there as status/NAME.snap.
+With PVKIT_STATUS_SAVE=1, snapshots of the guests are kept in $BOX_OUT/status (half a minute each).
 """
 
 import os
@@ -20,6 +20,8 @@ sys.path.insert(0, __file__.rsplit("/", 1)[0] + "/lib")
 from vm import COMPLAINT, Checks, PREPARED, Vm, make_disk, scratch	# noqa: E402
 
 OUT = os.path.join(os.environ.get("BOX_OUT") or scratch(), "status")
+SAVE = ["save"] if os.environ.get("PVKIT_STATUS_SAVE") else []
+LIMIT = 240		# seconds for a guest; 30 on an idle machine
 CPU = "host,migratable=off"
 
 # name: (options, CPUs, command line, steps, {key of a step: (exit status, [(verdict, words)])})
@@ -121,10 +123,10 @@ def judge(t, name, values, text, want):
 
 
 def stub(t, name, disk, options, cpus, append, steps, want):
-    with Vm(t, "status", "status.sh " + " ".join(steps + ["save"]), disks=[disk], cpus=cpus,
+    with Vm(t, "status", "status.sh " + " ".join(steps + SAVE), disks=[disk], cpus=cpus,
             name=f"status-{name}", append="pvk.coldplug=0 " + append.replace("'", '"'),
             options=options) as vm:
-        vm.run(150)
+        vm.run(LIMIT)
         judge(t, name, vm.values, vm.text, want)
 
 
@@ -135,11 +137,11 @@ def qemu(t, name, disk, devices, cpu, cpus, append, steps, want):
             "-kernel", os.path.join(PREPARED, "kernel"),
             "-initrd", os.path.join(PREPARED, "initrd-status"),
             *[x.replace("DISK", disk) for x in devices],
-            "-append", f"console=ttyS0 quiet noxsave panic=-1 pvk.coldplug=0 pvk.timeout=100 {append} "
-                       f'pvk.cmd="status.sh {" ".join(steps + ["save"])}"']
+            "-append", f"console=ttyS0 quiet noxsave panic=-1 pvk.coldplug=0 pvk.timeout=200 {append} "
+                       f'pvk.cmd="status.sh {" ".join(steps + SAVE)}"']
     try:
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, timeout=150, check=False,
+                              stderr=subprocess.STDOUT, timeout=LIMIT, check=False,
                               env={**os.environ, "TMPDIR": os.path.dirname(disk)})
         text = done.stdout.decode("utf-8", "replace")
     except subprocess.TimeoutExpired as e:

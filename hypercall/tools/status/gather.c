@@ -118,6 +118,35 @@ static void trim(keep_fn keep, const char **line, size_t *len)
 	}
 }
 
+/*
+ * The words of a command line that the tables ask for, and "--": the others may be
+ * nobody's business. A word ends as in look_cmdline(). text is changed in place.
+ */
+static void keep_words(char *text)
+{
+	char *at = text, *to = text;
+
+	for (;;) {
+		size_t n = 0, name = 0;
+		bool quoted = false;
+
+		at += strspn(at, " \t\n");
+		for (; at[n] && (quoted || !isspace((unsigned char)at[n])); n++)
+			quoted ^= at[n] == '"';
+		if (!n)
+			break;
+		name = strcspn(at + (*at == '"'), "=\" \t\n");
+		if (wants_word(at + (*at == '"'), name) || (n == 2 && !strncmp(at, "--", 2))) {
+			memmove(to, at, n);
+			to += n;
+			*to++ = ' ';
+		}
+		at += n;
+	}
+	to -= to > text;
+	*to = 0;
+}
+
 /* The lines of text that keep wants; NULL keeps all. NULL: no memory. */
 static char *kept(const char *text, keep_fn keep)
 {
@@ -221,6 +250,8 @@ static int add_path(struct snap *s, const char *root, const char *full, keep_fn 
 		return 0;	/* devices and pipes of a foreign root are not for reading */
 	errno = 0;
 	text = slurp(full);
+	if (text && !strcmp(path, "/proc/cmdline"))
+		keep_words(text);
 	if (!text)
 		return is_denied() ? snap_add(s, SNAP_DENIED, path, "") : 0;
 	ret = add_text(s, path, text, keep);
@@ -254,7 +285,8 @@ static const struct {
 	{ "/proc/cpuinfo", keep_flags },
 	{ "/proc/interrupts", keep_interrupts },
 	{ "/sys/devices/system/cpu/possible", NULL },
-	{ "/sys/devices/system/clocksource/clocksource0/*_clocksource", NULL },
+	{ "/sys/devices/system/clocksource/clocksource0/current_clocksource", NULL },
+	{ "/sys/devices/system/clocksource/clocksource0/available_clocksource", NULL },
 	{ "/sys/devices/system/clockevents/clockevent0/current_device", NULL },
 	{ "/sys/devices/system/cpu/cpuidle/current_driver", NULL },
 	{ "/sys/hypervisor/type", NULL },

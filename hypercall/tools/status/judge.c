@@ -581,3 +581,39 @@ bool wants_log(const char *line, size_t len)
 		}
 	return false;
 }
+
+/* A word of a rule, which may have =VALUE */
+static bool rule_has_word(const struct rule *rule, const char *word, size_t len)
+{
+	const char *lists[] = { rule->test == CMDLINE ? rule->arg : NULL,
+				rule->test2 == CMDLINE ? rule->arg2 : NULL };
+	char one[64];
+
+	for (unsigned int i = 0; i < 2; i++) {
+		while (lists[i] && next_of(&lists[i], one, sizeof(one))) {
+			one[strcspn(one, "=")] = 0;
+			if (look_same_module(word, len, one))
+				return true;
+		}
+	}
+	return false;
+}
+
+bool wants_word(const char *word, size_t len)
+{
+	static const char *const others[] = {
+		"nopv", "xen_nopv", "module_blacklist", "modprobe.blacklist"
+	};
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (look_same_module(word, len, others[i]))
+			return true;
+	for (unsigned int i = 0; i < row_count; i++)
+		for (unsigned int n = 0; n < ROW_RULES; n++)
+			if (rule_has_word(&row_table[i].rule[n], word, len))
+				return true;
+	for (unsigned int i = 0; i < guard_count; i++)
+		if (rule_has_word(&guard_table[i].rule, word, len))
+			return true;
+	return false;
+}

@@ -142,5 +142,6 @@ const struct pvk_interface *report_interface(const struct status *report, __u8 k
 bool wants_config(const char *symbol, size_t len);
 bool wants_module(const char *module, size_t len);
 bool wants_log(const char *line, size_t len);
+bool wants_word(const char *word, size_t len);	/* of the kernel's command line, without =VALUE */
 
 #endif /* PVK_STATUS_JUDGE_H */
