@@ -4,6 +4,7 @@
  * in its lines "#= ..." what must be said of it:
  *   #= status N		the exit status; "strict N": with --strict
  *   #= STATE NAME [WORDS]	a verdict, and words of its reason
+ *   #= absent NAME		nothing is said of that
  * Every row of features.c, and each state, must be named by one of them. A verdict must
  * follow from the snapshot alone, so what is written reads the same. Then files that
  * are no snapshots.
@@ -67,6 +68,8 @@ static bool as_wanted(const char *want)
 		       (*at == '1');
 	name = strcspn(at, " ");
 	v = find(at, name);
+	if (!strncmp(want, "absent ", 7))
+		return !v;
 	at += name + (at[name] == ' ');
 	return v && !strncmp(state_word[v->state], want, state) && !state_word[v->state][state] &&
 	       strstr(v->why, at);
