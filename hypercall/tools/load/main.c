@@ -192,7 +192,8 @@ static bool serve(const struct status *r, const struct verdict *v, const struct 
 		return false;
 	case LOOK_MISSING:
 	case LOOK_COMPILED_OUT:
-		complain("%s, for %s (%s): %s: %s", v->module, v->name, v->title, v->why, v->advice);
+		complain("%s, for %s (%s): %s: %s", v->module, v->name, v->title, v->why,
+			 v->advice);
 		tried->failed = true;
 		return false;
 	default:

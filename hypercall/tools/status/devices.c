@@ -142,7 +142,8 @@ static const struct {
 	{ "acpi", "hid", NULL },
 };
 
-static void id_of(const struct status *r, const char *bus, const char *device, char *id, size_t size)
+static void id_of(const struct status *r, const char *bus, const char *device, char *id,
+		  size_t size)
 {
 	char a[64], b[16];
 
@@ -189,15 +190,16 @@ static void judge_pv(struct status *r, const struct device_row *row, const char 
 		return;
 	snprintf(name, sizeof(name), "%.16s:%.40s", bus, device);
 	v = verdict_add(r, name, row->title);
-	verdict_evidence(v, "/sys/bus/%s/devices/%s: %s", bus, device, driver ? driver : "no driver");
+	verdict_evidence(v, "/sys/bus/%s/devices/%s: %s", bus, device,
+			 driver ? driver : "no driver");
 	if (!driver)
 		verdict_module(r, v, row->module, row->config);
 	else if (!strcmp(bus, "pvk") && on_emulated_face(r, device))
-		verdict_set(r, v, UNUSED, "it goes by its emulated face, which was in use when the "
+		verdict_set(v, UNUSED, "it goes by its emulated face, which was in use when the "
 			    "driver came", "load the driver before the file system is mounted: "
 			    "docs/STATUS.md, initramfs");
 	else
-		verdict_set(r, v, IN_USE, driver, NULL);
+		verdict_set(v, IN_USE, driver, NULL);
 }
 
 /* ---- disks and network cards on slow devices ---- */
@@ -209,7 +211,8 @@ static const char *give_it_as(const struct status *r, bool disk)
 		const char *disk, *card;
 	} ways[] = {
 		{ PVK_HV_VMWARE, "give it by PVSCSI", "give it as VMXNET3" },
-		{ PVK_HV_HYPERV, "give it by the SCSI controller", "give a network adapter, not a legacy one" },
+		{ PVK_HV_HYPERV, "give it by the SCSI controller",
+		  "give a network adapter, not a legacy one" },
 		{ PVK_HV_XEN, "load xen_blkfront before the disk's driver",
 		  "load xen_netfront before the card's driver" },
 	};
@@ -220,7 +223,7 @@ static const char *give_it_as(const struct status *r, bool disk)
 	if (r->stack.platform == PVK_PLATFORM_PVKIT || report_interface(r, PVK_IF_PVKIT))
 		return disk ? "have the host give it faces=both, and load pvk_blk" :
 		       "have the host give it faces=both, and load pvk_net";
-	return disk ? "have the host give it by virtio (QEMU: -drive if=virtio, libvirt: bus='virtio')" :
+	return disk ? "have the host give it by virtio (QEMU: if=virtio, libvirt: bus='virtio')" :
 	       "have the host give it by virtio (QEMU: virtio-net-pci, libvirt: model virtio)";
 }
 
@@ -290,17 +293,17 @@ static void judge_slow(struct status *r, const char *what, const char *link)
 	verdict_evidence(v, "%s", link);
 	verdict_evidence(v, "/sys/bus/pci/devices/%s: %s", pci, driver ? driver : "no driver");
 	if (has_twin(r, pci)) {
-		verdict_set(r, v, MOOT, "the emulated face of a pvkit device: see that", NULL);
+		verdict_set(v, MOOT, "the emulated face of a pvkit device: see that", NULL);
 	} else if (pvkit) {
 		snprintf(why, sizeof(why), "it goes by its emulated face: %.200s", pvkit->why);
-		verdict_set(r, v, UNUSED, why, pvkit->advice);
+		verdict_set(v, UNUSED, why, pvkit->advice);
 	} else if (lacks) {
-		snprintf(why, sizeof(why), "it goes by %s; %.40s beside it has no driver", row->title,
-			 lacks->name);
-		verdict_set(r, v, EMULATED, why, lacks->advice);
+		snprintf(why, sizeof(why), "it goes by %s; %.40s beside it has no driver",
+			 row->title, lacks->name);
+		verdict_set(v, EMULATED, why, lacks->advice);
 	} else {
 		snprintf(why, sizeof(why), "the host gives it by %s only", row->title);
-		verdict_set(r, v, r->taken == PVK_IF_XEN ? UNUSED : EMULATED, why,
+		verdict_set(v, r->taken == PVK_IF_XEN ? UNUSED : EMULATED, why,
 			    give_it_as(r, disk));
 	}
 }

@@ -67,14 +67,15 @@ const struct row row_table[] = {
 		R(OPTIONAL, CONFIG_OFF, "PARAVIRT_TIME_ACCOUNTING",
 		  OUT ", as in most kernels; worth it on hosts with more vCPUs than CPUs", 0),
 		R(UNUSED, CMDLINE, "no-steal-acc", ASKS, DROP),
-		I(IN_USE, CONFIG_ON, "PARAVIRT_TIME_ACCOUNTING", "built in, and nothing forbids it"),
+		I(IN_USE, CONFIG_ON, "PARAVIRT_TIME_ACCOUNTING",
+		  "built in, and nothing forbids it"),
 		R(UNKNOWN, NOTHING, 0, NO_SIGN, SEE) } },
 	{ "kvm.pv_eoi", "end of interrupt without an exit", "pv_eoi", "KVM always has it",
 	  PVK_IF_KVM, {
 		R(MOOT, BIT, "hyperv.rec_no_auto_eoi",
 		  "the processor does it itself: the host has APICv or AVIC", 0),
-		I(IN_USE, CONFIG_ON, "KVM_GUEST", "set up at boot. Where the host has APICv or AVIC it"
-		  " is moot, as no exit is left; a guest cannot see that"),
+		I(IN_USE, CONFIG_ON, "KVM_GUEST", "set up at boot. Where the host has APICv or AVIC"
+		  " it is moot, as no exit is left; a guest cannot see that"),
 		R(UNKNOWN, NOTHING, 0, NO_SIGN, SEE) } },
 	{ "kvm.spinlocks", "spinlocks that halt, and kicks", "pv_unhalt",
 	  "the host lets vCPUs halt without exits (QEMU: cpu-pm=on), or QEMU's -kvm-pv-unhalt",
@@ -121,7 +122,8 @@ const struct row row_table[] = {
 		  "haltpoll is the idle driver", 0),
 		R2(UNUSED, BIT, "kvm.hint_realtime", CONFIG_OFF, "HALTPOLL_CPUIDLE",
 		   "vCPUs are never preempted, and haltpoll is compiled out: CONFIG_@2", BUILD),
-		R(OPTIONAL, NOTHING, 0, "haltpoll is for vCPUs that have a CPU of their own", 0) } },
+		R(OPTIONAL, NOTHING, 0, "haltpoll is for vCPUs that have a CPU of their own",
+		  0) } },
 
 	/* ---- Hyper-V ---- drivers/clocksource/hyperv_timer.c, arch/x86/hyperv/ */
 	{ "hyperv.hypercalls", "hypercalls", "hypercall_msrs", 0, PVK_IF_HYPERV, {
@@ -148,7 +150,8 @@ const struct row row_table[] = {
 		R(UNUSED, CONFIG_OFF, "HYPERV", OUT, BUILD),
 		R2(UNUSED, NO_BIT, "hyperv.direct_timers", MODULE, "hv_vmbus HYPERV", 0, 0),
 		R(UNKNOWN, NOTHING, 0, "nothing shows which timer the kernel uses", 0) } },
-	{ "hyperv.vmbus", "VMBus, the bus of Hyper-V's devices", "post_messages", 0, PVK_IF_HYPERV, {
+	{ "hyperv.vmbus", "VMBus, the bus of Hyper-V's devices", "post_messages", 0,
+	  PVK_IF_HYPERV, {
 		R(UNUSED, MODULE, "hv_vmbus HYPERV", 0, 0),
 		R(IN_USE, EXISTS, "/sys/bus/vmbus/devices/*/class_id", "it has devices", 0),
 		R(MOOT, NOTHING, 0, "hv_vmbus is there, and found no device", 0) } },
@@ -175,8 +178,8 @@ const struct row row_table[] = {
 		LONELY,
 		R(UNUSED, CONFIG_OFF, "HYPERV SMP PARAVIRT_SPINLOCKS", OUT, BUILD),
 		R(UNUSED, CMDLINE, "hv_nopvspin nopvspin", ASKS, DROP),
-		R(MOOT, NO_BIT, "hyperv.rec_cluster_ipi", "kicks need IPIs by a call, which the host"
-		  " does not recommend", 0),
+		R(MOOT, NO_BIT, "hyperv.rec_cluster_ipi", "kicks need IPIs by a call, which the"
+		  " host does not recommend", 0),
 		I(IN_USE, CONFIG_ON, "HYPERV", "built in, and nothing forbids them"),
 		R(UNKNOWN, NOTHING, 0, NO_SIGN, SEE) } },
 
@@ -197,7 +200,8 @@ const struct row row_table[] = {
 		R(UNUSED, CLOCK, "*", "the kernel has no clock source xen; @current is used",
 		  "use a kernel with CONFIG_XEN_PVHVM"),
 		R(UNKNOWN, NOTHING, 0, "sysfs does not tell the clock source", 0) } },
-	{ "xen.callback_vector", "events as interrupts of their own", "upcall_vector", 0, PVK_IF_XEN, {
+	{ "xen.callback_vector", "events as interrupts of their own", "upcall_vector", 0,
+	  PVK_IF_XEN, {
 		R(UNUSED, CMDLINE, "xen_no_vector_callback", ASKS, DROP),
 		R(UNUSED, CONFIG_OFF, "XEN XEN_PVHVM", OUT, BUILD),
 		R(IN_USE, INTERRUPT, "HYP", "it raised interrupts (HYP in /proc/interrupts)", 0),
@@ -213,10 +217,12 @@ const struct row row_table[] = {
 		R(UNUSED, CMDLINE, "xen_emul_unplug=never", ASKS, DROP),
 		R(UNUSED, CONFIG_OFF, "XEN XEN_PVHVM", OUT, BUILD),
 		I(IN_USE, EXISTS, "/sys/bus/pci/drivers/xen-platform-pci", "nothing forbids it"),
-		R(MOOT, NOTHING, 0, "without Xen's platform device there is nothing to unplug", 0) } },
+		R(MOOT, NOTHING, 0, "without Xen's platform device there is nothing to unplug",
+		  0) } },
 
 	/* ---- VMware ---- arch/x86/kernel/cpu/vmware.c */
-	{ "vmware.clock", "frequency of the TSC, and a clock for the scheduler", 0, 0, PVK_IF_VMWARE, {
+	{ "vmware.clock", "frequency of the TSC, and a clock for the scheduler", 0, 0,
+	  PVK_IF_VMWARE, {
 		R(UNUSED, CMDLINE, "no-vmw-sched-clock", ASKS, DROP),
 		R(IN_USE, LOG, "vmware: TSC freq read from hypervisor", "the kernel said so", 0),
 		I(IN_USE, CONFIG_ON, "HYPERVISOR_GUEST", "built in, and nothing forbids it"),
@@ -252,7 +258,8 @@ const struct row row_table[] = {
 	WORD("handover", "handover", "emulated devices change to paravirtual ones and back"),
 
 	/* ---- pvkit: the patched kernel ---- pvops/ */
-#define PATCHED	R(UNUSED, CONFIG_OFF, "PVKIT_GUEST", "this kernel has no pvkit patches (CONFIG_@1)", \
+#define PATCHED	R(UNUSED, CONFIG_OFF, "PVKIT_GUEST", \
+		  "this kernel has no pvkit patches (CONFIG_@1)", \
 		  "use a kernel built with pvops/, or have the host not offer it (--offer)")
 #define PLATFORM(name, words) \
 	{ "pvkit." name, words, name, 0, PVK_IF_PVKIT, { \
@@ -296,7 +303,8 @@ const struct guard guard_table[] = {
 	{ PVK_IF_KVM, R(UNUSED, CONFIG_OFF, "KVM_GUEST", OUT, BUILD) },
 	/* arch/x86/kernel/cpu/mshyperv.c: without these two, Linux sees no Hyper-V */
 	{ PVK_IF_HYPERV, R(UNUSED, NO_BIT, "hyperv.vp_index",
-			   "Linux uses nothing of Hyper-V's interface where vp_index is not offered",
+			   "Linux uses nothing of Hyper-V's interface where vp_index is not"
+			   " offered",
 			   "have the host offer that, too (QEMU: hv-vpindex)") },
 	{ PVK_IF_HYPERV, R(UNUSED, NO_BIT, "hyperv.hypercall_msrs",
 			   "Linux uses nothing of Hyper-V's interface where calls are not offered",

@@ -235,7 +235,8 @@ static int add_path(struct snap *s, const char *root, const char *full, keep_fn 
 	char *text;
 	int ret;
 
-	if (strchr(path, '\n') || strstr(path, " -> ") || strlen(path) >= SNAP_PATH || lstat(full, &st))
+	if (strchr(path, '\n') || strstr(path, " -> ") || strlen(path) >= SNAP_PATH ||
+	    lstat(full, &st))
 		return 0;
 	if (S_ISLNK(st.st_mode) && !keep) {
 		len = readlink(full, target, sizeof(target) - 1);

@@ -41,13 +41,11 @@ struct verdict *verdict_add(struct status *r, const char *name, const char *titl
 	return v;
 }
 
-void verdict_set(struct status *r, struct verdict *v, enum state state, const char *why,
-		 const char *advice)
+void verdict_set(struct verdict *v, enum state state, const char *why, const char *advice)
 {
 	v->state = (__u8)state;
 	snprintf(v->why, sizeof(v->why), "%s", why ? why : "");
 	snprintf(v->advice, sizeof(v->advice), "%s", advice ? advice : "");
-	(void)r;
 }
 
 void verdict_evidence(struct verdict *v, const char *format, ...)
@@ -91,14 +89,14 @@ void verdict_module(struct status *r, struct verdict *v, const char *module, con
 		snprintf(advice, sizeof(advice), "use a kernel with that symbol");
 		break;
 	default:
-		snprintf(why, sizeof(why), "module %s is not loaded, and nothing tells whether there "
-			 "is one", module);
+		snprintf(why, sizeof(why), "module %s is not loaded, and nothing tells whether "
+			 "there is one", module);
 		snprintf(advice, sizeof(advice), "modprobe %s", module);
 		break;
 	}
 	verdict_evidence(v, "/proc/modules and /sys/module: %s %s", module,
 			 is == LOOK_LOADED ? "is there" : "is not there");
-	verdict_set(r, v, UNUSED, why, advice);
+	verdict_set(v, UNUSED, why, advice);
 }
 
 /* ---- what is offered ---- */
@@ -124,6 +122,7 @@ static const struct pvk_feature *feature_of(__u8 kind, const char *name, size_t 
 /* Is one of a|b|c offered? The first that is, or the first. */
 static bool offered(const struct status *r, __u8 kind, const char *bits, struct verdict *v)
 {
+	static const char *const reg_name[] = { "EAX", "EBX", "ECX", "EDX" };
 	const struct pvk_interface *b = report_interface(r, kind);
 
 	if (!b)
@@ -137,7 +136,7 @@ static bool offered(const struct status *r, __u8 kind, const char *bits, struct 
 
 		if (f && v)
 			verdict_evidence(v, "CPUID 0x%x %s bit %u (%s.%s): %s", b->base + f->leaf,
-					 (const char *const[]){ "EAX", "EBX", "ECX", "EDX" }[f->reg],
+					 reg_name[f->reg],
 					 f->bit, pvk_if_name[kind].word, f->name,
 					 is ? "offered" : "not offered");
 		if (is)
@@ -189,7 +188,8 @@ static __u8 would_take(const struct status *r)
 			   look_config(r->snap, candidate[i].need) == LOOK_OFF))
 			continue;
 		if (candidate[i].kind == PVK_IF_HYPERV &&
-		    (!bit_offered(r, "hyperv.hypercall_msrs") || !bit_offered(r, "hyperv.vp_index")))
+		    (!bit_offered(r, "hyperv.hypercall_msrs") ||
+		     !bit_offered(r, "hyperv.vp_index")))
 			continue;
 		/* Xen is found by its own means, "nopv" or not, and refuses it itself */
 		if (look_cmdline(r->snap, "nopv", NULL, 0) ||
@@ -230,7 +230,7 @@ static void find_taken(struct status *r)
 
 /* ---- tests ---- */
 
-static bool next_of(const char **list, char *word, size_t size)
+bool next_of(const char **list, char *word, size_t size)
 {
 	size_t n;
 
@@ -446,7 +446,7 @@ static bool apply(struct status *r, const struct row *row, const struct rule *ru
 	fill_in(r, why, sizeof(why), rule->why, found1, found2);
 	fill_in(r, advice, sizeof(advice), rule->advice, found1, found2);
 	v->inferred = rule->inferred;
-	verdict_set(r, v, rule->state, why, advice);
+	verdict_set(v, rule->state, why, advice);
 	return true;
 }
 
@@ -458,7 +458,7 @@ static void judge_row(struct status *r, const struct row *row)
 		return;
 	v = verdict_add(r, row->name, row->title);
 	if (!offered(r, row->kind, row->bits, v)) {
-		verdict_set(r, v, row->usual ? WITHHELD : NOT_OFFERED, row->usual ?
+		verdict_set(v, row->usual ? WITHHELD : NOT_OFFERED, row->usual ?
 			    "the host does not offer it" : "", row->usual);
 		if (row->usual)
 			snprintf(v->advice, sizeof(v->advice), "ask the host: %s", row->usual);
@@ -470,7 +470,7 @@ static void judge_row(struct status *r, const struct row *row)
 	for (unsigned int i = 0; i < ROW_RULES; i++)
 		if (apply(r, row, &row->rule[i], v))
 			return;
-	verdict_set(r, v, UNKNOWN, "no rule fits", NULL);
+	verdict_set(v, UNKNOWN, "no rule fits", NULL);
 }
 
 /* A hypervisor whose own interface is hidden: none of its features can be found */
@@ -492,7 +492,7 @@ static void judge_hidden(struct status *r)
 		if (r->stack.layer[0].hv != own[i].hv || report_interface(r, own[i].kind))
 			continue;
 		v = verdict_add(r, own[i].name, "the hypervisor's own interface");
-		verdict_set(r, v, WITHHELD, "the hypervisor hides its signature: "
+		verdict_set(v, WITHHELD, "the hypervisor hides its signature: "
 			    "none of its features can be found", own[i].advice);
 		verdict_evidence(v, "CPUID: no block of %s from 0x40000000 on",
 				 pvk_if_name[own[i].kind].name);
@@ -516,104 +516,4 @@ void judge(const struct snap *snap, struct status *r)
 		judge_devices(r);
 	for (unsigned int i = 0; i < r->count; i++)
 		r->states[r->verdict[i].state]++;
-}
-
-/* ---- what the tables ask for ---- */
-
-static bool in_words(const char *list, const char *word, size_t len)
-{
-	char one[64];
-
-	while (list && next_of(&list, one, sizeof(one)))
-		if (strlen(one) == len && !strncmp(one, word, len))
-			return true;
-	return false;
-}
-
-static bool rule_wants(const struct rule *rule, unsigned int test, unsigned int test2,
-		       const char *word, size_t len)
-{
-	return ((rule->test == test || rule->test == test2) && in_words(rule->arg, word, len)) ||
-	       ((rule->test2 == test || rule->test2 == test2) && in_words(rule->arg2, word, len));
-}
-
-bool wants_config(const char *symbol, size_t len)
-{
-	for (unsigned int i = 0; i < row_count; i++)
-		for (unsigned int n = 0; n < ROW_RULES; n++)
-			if (rule_wants(&row_table[i].rule[n], CONFIG_OFF, CONFIG_ON, symbol, len))
-				return true;
-	for (unsigned int i = 0; i < guard_count; i++)
-		if (rule_wants(&guard_table[i].rule, CONFIG_OFF, CONFIG_ON, symbol, len))
-			return true;
-	for (unsigned int i = 0; i < device_count; i++)
-		if (in_words(device_table[i].config, symbol, len))
-			return true;
-	for (size_t i = 0; i < CANDIDATES; i++)
-		if (in_words(candidate[i].need, symbol, len))
-			return true;
-	return false;
-}
-
-bool wants_module(const char *module, size_t len)
-{
-	for (unsigned int i = 0; i < device_count; i++)
-		if (device_table[i].module && look_same_module(module, len, device_table[i].module))
-			return true;
-	return false;
-}
-
-static bool has(const char *line, size_t len, const char *text)
-{
-	return memmem(line, len, text, strlen(text)) != NULL;
-}
-
-bool wants_log(const char *line, size_t len)
-{
-	if (has(line, len, "Linux version ") || has(line, len, "Hypervisor detected: "))
-		return true;
-	for (unsigned int i = 0; i < row_count; i++)
-		for (unsigned int n = 0; n < ROW_RULES; n++) {
-			const struct rule *rule = &row_table[i].rule[n];
-
-			if (rule->test == LOG && has(line, len, rule->arg))
-				return true;
-		}
-	return false;
-}
-
-/* A word of a rule, which may have =VALUE */
-static bool rule_has_word(const struct rule *rule, const char *word, size_t len)
-{
-	const char *lists[] = { rule->test == CMDLINE ? rule->arg : NULL,
-				rule->test2 == CMDLINE ? rule->arg2 : NULL };
-	char one[64];
-
-	for (unsigned int i = 0; i < 2; i++) {
-		while (lists[i] && next_of(&lists[i], one, sizeof(one))) {
-			one[strcspn(one, "=")] = 0;
-			if (look_same_module(word, len, one))
-				return true;
-		}
-	}
-	return false;
-}
-
-bool wants_word(const char *word, size_t len)
-{
-	static const char *const others[] = {
-		"nopv", "xen_nopv", "module_blacklist", "modprobe.blacklist"
-	};
-
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-		if (look_same_module(word, len, others[i]))
-			return true;
-	for (unsigned int i = 0; i < row_count; i++)
-		for (unsigned int n = 0; n < ROW_RULES; n++)
-			if (rule_has_word(&row_table[i].rule[n], word, len))
-				return true;
-	for (unsigned int i = 0; i < guard_count; i++)
-		if (rule_has_word(&guard_table[i].rule, word, len))
-			return true;
-	return false;
 }

@@ -64,7 +64,7 @@ struct rule {
 struct row {
 	const char *name;	/* INTERFACE.NAME; stable */
 	const char *title;
-	const char *bits;	/* of detect/features.c, by '|': one suffices; NULL: the interface */
+	const char *bits;	/* of detect/features.c, by '|': one suffices; NULL: none needed */
 	const char *usual;	/* why its absence is worth a word; NULL: it is not */
 	__u8 kind;		/* enum pvk_if */
 	struct rule rule[ROW_RULES];
@@ -125,8 +125,7 @@ void judge(const struct snap *snap, struct status *report);
 
 /* ---- for devices.c ---- */
 struct verdict *verdict_add(struct status *report, const char *name, const char *title);
-void verdict_set(struct status *report, struct verdict *v, enum state state, const char *why,
-		 const char *advice);
+void verdict_set(struct verdict *v, enum state state, const char *why, const char *advice);
 void verdict_evidence(struct verdict *v, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
@@ -137,6 +136,9 @@ void judge_devices(struct status *report);
 
 /* The interface of a kind that is offered, or NULL */
 const struct pvk_interface *report_interface(const struct status *report, __u8 kind);
+
+/* The next word of a list with blanks between, cut to size; *list moves on. false: no more. */
+bool next_of(const char **list, char *word, size_t size);
 
 /* ---- for gather.c: what the tables ask for ---- */
 bool wants_config(const char *symbol, size_t len);

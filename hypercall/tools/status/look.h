@@ -11,7 +11,7 @@
 /* Paths that are no files of any system */
 #define LOOK_LOG	"/.log"		/* lines of the kernel's log since its start */
 #define LOOK_CONFIG	"/.config"	/* lines of its configuration; the first says where from */
-#define LOOK_SYMBOLS	"/.symbols"	/* names of its functions, where there is no configuration */
+#define LOOK_SYMBOLS	"/.symbols"	/* names of its functions, if there is no configuration */
 #define LOOK_USER	"/.user"	/* not root */
 
 enum look_config { LOOK_CONFIG_UNKNOWN, LOOK_OFF, LOOK_MODULE, LOOK_BUILTIN };

@@ -39,8 +39,8 @@ static int read_cpuid(struct snap *snap, const char *path)
 	if (f)
 		fclose(f);
 	if (ret == -EINVAL || ret == -E2BIG)
-		complain("%s, line %u: no dump: one of pvkit detect --save, libcpuid or cpuid -r is needed",
-			 path, line);
+		complain("%s, line %u: no dump of pvkit detect --save, libcpuid or cpuid -r", path,
+			 line);
 	else if (ret)
 		complain("%s: %s", path, strerror(-ret));
 	return ret;
@@ -55,7 +55,8 @@ static int read_snapshot(struct snap *snap, const char *path)
 	if (f)
 		fclose(f);
 	if (ret == -EINVAL && line)
-		complain("%s, line %u: not understood: a file of pvkit status --save is needed", path, line);
+		complain("%s, line %u: not understood: a file of pvkit status --save is needed",
+			 path, line);
 	else if (ret == -EINVAL)
 		complain("%s: no CPUID in it: a file of pvkit status --save is needed", path);
 	else if (ret == -E2BIG)
