@@ -110,8 +110,8 @@ const struct row row_table[] = {
 	{ "kvm.async_pf", "other work while the host fetches a page", "async_pf_int",
 	  "Linux hosts from 5.8 on have it", PVK_IF_KVM, {
 		R(UNUSED, CMDLINE, "no-kvmapf", ASKS, DROP),
-		R(UNUSED, OLDER, "5.9", "this kernel does not know the form with an interrupt",
-		  "use Linux 5.9 or later"),
+		R(UNUSED, OLDER, "5.8", "this kernel does not know the form with an interrupt",
+		  "use Linux 5.8 or later"),
 		R(IN_USE, INTERRUPT, "HYP", "it raised interrupts (HYP in /proc/interrupts)", 0),
 		I(IN_USE, CONFIG_ON, "KVM_GUEST", "set up at boot"),
 		R(UNKNOWN, NOTHING, 0, NO_SIGN, SEE) } },
