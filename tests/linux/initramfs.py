@@ -4,7 +4,8 @@
 
 DIR comes from tests/linux/lib/debian-pvkit: the initramfs has no drivers of emulated disks. Under
 pvkit-vm the root must come up on a pvkit disk, under QEMU on a virtio one; each time
-by pvkit-load, before udev. The installation is not booted beyond that.
+by pvkit-load, before udev. The installation is not booted beyond that, but pvkit status
+is asked on its root, where the kernel's configuration and all modules are.
 """
 
 import os
@@ -16,10 +17,12 @@ sys.path.insert(0, __file__.rsplit("/", 1)[0] + "/lib")
 from vm import COMPLAINT, STUB, Checks, scratch	# noqa: E402
 
 CASES = {
-    "kvm": ("pvk_core pvk_blk", r"/dev/pvk\w+", "virtio_pci", lambda d, a: [
+    "kvm": ("pvk_core pvk_blk", r"/dev/pvk\w+", "virtio_pci",
+            ("in-use pvkit.bus the session has it", "in-use pvk:pvk"), lambda d, a: [
         STUB, "--kernel", d + "/vmlinuz", "--boot", "linux64", "--initrd", d + "/initrd.img",
         "--append", a, "--memory", "512M", "--disk", d + "/overlay.img", "--time-limit", "200"]),
-    "qemu": ("virtio_pci virtio_blk", r"/dev/vd\w+", "pvk_core", lambda d, a: [
+    "qemu": ("virtio_pci virtio_blk", r"/dev/vd\w+", "pvk_core",
+             ("in-use virtio:virtio0 virtio_blk", "in-use kvm.steal_time set up at boot"), lambda d, a: [
         "qemu-system-x86_64", "-accel", "kvm", "-cpu", "host,migratable=off", "-m", "512",
         "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio",
         "-kernel", d + "/vmlinuz", "-initrd", d + "/initrd.img", "-append", a + " noxsave",
@@ -35,7 +38,7 @@ def main():
     source, out = sys.argv[1], os.environ.get("BOX_OUT")
     top = scratch()
     for name in sys.argv[2:] or CASES:
-        modules, root, absent, argv = CASES[name]
+        modules, root, absent, says, argv = CASES[name]
         for f in ("vmlinuz", "initrd.img"):
             if not os.path.exists(f"{top}/{f}"):
                 os.symlink(os.path.realpath(f"{source}/{f}"), f"{top}/{f}")
@@ -62,6 +65,8 @@ def main():
                 not [x for x in loads if x.startswith("pvkit-load:")], "\n".join(loads))
         t.check(f"{name}: {absent} was not loaded", "modules" in told and
                 absent not in told["modules"].split(), told.get("modules"))
+        for words in says:
+            t.check(f"{name}: pvkit status says: {words}", f"PVT status {words}" in text, text[-3000:])
         t.equal(f"{name}: switched off", status, 0)
         t.check(f"{name}: no complaint of the kernel", not COMPLAINT.search(text), text[-2000:])
     return t.end()
