@@ -55,6 +55,8 @@ int pvp_call(struct pvp_host *host, __u32 number, __u64 a, __u64 b, __u64 c, __u
 	__u32 tries;
 	int ret;
 
+	if (!host->page)
+		return -PVK_EPERM;	/* not open: there is no port to call */
 	for (tries = 0; tries < REPEATS; tries++) {
 		ret = judged(pvp_os_port_call((__u16)host->offer.call_port, number, arg));
 		if (ret != -PVK_EAGAIN)
@@ -71,6 +73,8 @@ int pvp_call_struct(struct pvp_host *host, __u32 number, const __u64 *lead, __u3
 	__u32 i;
 	int ret;
 
+	if (!host->page)
+		return -PVK_EPERM;
 	if (leads > 2 || size > PVP_PAGE || size > host->offer.struct_size)
 		return -PVK_EINVAL;
 	for (i = 0; i < leads; i++)

@@ -39,6 +39,7 @@ void pvp_close(struct pvp_host *host);
 /*
  * One call. 0, a positive result below 2^31, or -PVK_E*; what the ABI does not
  * define becomes -PVK_EIO. -PVK_EAGAIN is repeated here, for a bounded while.
+ * -PVK_EPERM without a call: the host is not open (all zero, or closed).
  */
 int pvp_call(struct pvp_host *host, __u32 number, __u64 a, __u64 b, __u64 c, __u64 d);
 

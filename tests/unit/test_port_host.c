@@ -32,6 +32,9 @@ static void both_sessions_are_opened(void **state)
 	assert_int_equal(pv_call(PVK_CALL_LEAVE, 0, 0, 0), -PVK_EPERM);
 	assert_int_equal(pv_call(PVK_CALL_PLATFORM_LEAVE, 0, 0, 0), -PVK_EPERM);
 	pvp_close(&host);
+	fake_os.port_call = NULL;	/* no call is made any more */
+	assert_int_equal(pvp_call(&host, PVK_CALL_NOP, 0, 0, 0, 0), -PVK_EPERM);
+	assert_int_equal(pvp_bus_devices(&host), -PVK_EPERM);
 }
 
 static void only_what_is_wanted_and_offered(void **state)
