@@ -26,7 +26,7 @@ UNIT	:= $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.
 FUZZ	:= $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 HDRS	:= $(wildcard hypercall/*.h hypercall/*/*.h hypercall/tools/*/*.h host-stub/*.h host-stub/*/*.h)
 
-.PHONY: all help setup stub tools modules unit fuzz static demo check check-long install clean
+.PHONY: all help setup stub tools modules port port-size unit fuzz static demo check check-long install clean
 
 all: stub tools modules	## Build the host stub, its tools and the modules
 
@@ -59,6 +59,13 @@ modules: setup	## Build the Linux modules against KDIR (build/modules/*.ko)
 		Kbuild hypercall drivers $(BUILD)/kmod/
 	@$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR)/$(BUILD)/kmod W=1 modules
 	@find $(BUILD)/kmod -name '*.ko' -exec cp -u {} $(BUILD)/modules/ \;
+
+port:	## Build the porting library and the minimal OS (build/port)
+	@$(MAKE) --no-print-directory -C hypercall/port
+	@$(MAKE) --no-print-directory -C hypercall/port/os
+
+port-size:	## Bytes of each part of the porting library
+	@$(MAKE) --no-print-directory -s -C hypercall/port size
 
 # A test is rebuilt when a source that it links changes.
 .SECONDEXPANSION:

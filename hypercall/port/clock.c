@@ -67,6 +67,23 @@ static __u64 high(__u64 a, __u64 b)
 	return ah * bh + (middle >> 32) + (low >> 32);
 }
 
+/* *n / by, the rest stays in *n; a 32-bit compiler would call a library for it */
+static __u64 divided(__u64 *n, __u32 by)
+{
+	__u64 quotient = 0, rest = 0;
+	int i;
+
+	for (i = 63; i >= 0; i--) {
+		rest = rest << 1 | (*n >> i & 1);
+		if (rest >= by) {
+			rest -= by;
+			quotient |= 1ull << i;
+		}
+	}
+	*n = rest;
+	return quotient;
+}
+
 /* mul and shift for ticks of so many kHz: a fraction below 1 with all of 32 bits */
 static void set_rate(struct pvp_clock *clock, __u32 khz)
 {
@@ -310,11 +327,7 @@ int pvp_clock_utc(struct pvp_clock *clock, __u64 *sec, __u32 *nsec)
 		return ret;
 	now = pvp_os_rdtsc();
 	ns = c.nsec + scaled(now > c.tsc ? now - c.tsc : 0, clock->mul, clock->shift);
-	*sec = c.sec;
-	for (; ns >= 1000000000000ull; ns -= 1000000000000ull)
-		*sec += 1000;
-	for (; ns >= 1000000000u; ns -= 1000000000u)
-		++*sec;
+	*sec = c.sec + divided(&ns, 1000000000u);
 	*nsec = (__u32)ns;
 	return 0;
 }

@@ -173,7 +173,7 @@ def qemu(t, how):
         return
     status, text = run(argv + append + ["-accel", "kvm", "-cpu", "host"])
     seen(t, "QEMU KVM", status, 99, text, common + (
-        "runs on: KVM, certain", CLOCK % "kvm", "cpus: interrupt by a call"))
+        "runs on: KVM, ", "interface: kvm:.* clocksource", CLOCK % "kvm", "cpus: interrupt by a call"))
     status, text = run(argv + append + ["-accel", "kvm", "-cpu",
                                         "host,hv-relaxed,hv-time,hv-vpindex,hv-vapic,-kvm"])
     seen(t, "QEMU KVM as Hyper-V", status, 99, text, common + (

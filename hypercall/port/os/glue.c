@@ -39,7 +39,9 @@ void *pvp_os_alloc_code(__u64 *gpa)
 
 void *pvp_os_map(__u64 gpa, __u32 bytes)
 {
-	return gpa + bytes <= 0x100000000ull ? (void *)(__UINTPTR_TYPE__)gpa : 0;
+	const __u64 end = 0x100000000ull;
+
+	return gpa < end && bytes <= end - gpa ? (void *)(__UINTPTR_TYPE__)gpa : 0;
 }
 
 void pvp_os_unmap(void *view, __u32 bytes)
