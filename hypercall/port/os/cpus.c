@@ -21,10 +21,8 @@
 #define NET_VECTOR	0x41u
 #define ROUNDS		100000u
 
-extern __u8 ap_real[], ap_real_end[], start_ap[], ap_stacks[];
+extern __u8 ap_real[], ap_real_end[], start_ap[], ap_stacks[], on_interrupt[];
 extern __u64 gdt[4];
-
-struct frame;
 
 struct gate {
 	__u16 low, selector, type, middle;
@@ -77,9 +75,8 @@ static struct pvp_cpu *this_cpu(void)
 	return &cpu[own_apic_id() ? 1 : 0];	/* two CPUs take interrupts here */
 }
 
-static __attribute__((interrupt)) void on_interrupt(struct frame *f)
+void os_interrupt(void)
 {
-	(void)f;
 	if (pvp_eoi(this_cpu()))
 		__atomic_fetch_add(&shared.quiet, 1, __ATOMIC_SEQ_CST);
 	else

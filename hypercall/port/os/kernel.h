@@ -37,6 +37,7 @@ void interrupts_init(void);	/* on each CPU: its local APIC, the table of gates *
 void wait_for_interrupt(void);	/* off, once on and halted, off again */
 void cpus_run(void);		/* starts a second CPU, and checks the clock on both */
 void os_ap(__u32 number);
+void os_interrupt(void);	/* from start.S, on any CPU */
 void spin_ms(__u32 ms);
 
 /* ping.c */

@@ -91,6 +91,31 @@ stop:	cli
 	hlt
 	jmp stop
 
+	/* An interrupt without an error code: what C may change is kept. */
+	.global on_interrupt
+on_interrupt:
+	push %rax
+	push %rcx
+	push %rdx
+	push %rsi
+	push %rdi
+	push %r8
+	push %r9
+	push %r10
+	push %r11
+	cld
+	call os_interrupt		/* 5 + 9 words, and its address: aligned */
+	pop %r11
+	pop %r10
+	pop %r9
+	pop %r8
+	pop %rdi
+	pop %rsi
+	pop %rdx
+	pop %rcx
+	pop %rax
+	iretq
+
 	.code16
 	.global ap_real, ap_real_end
 ap_real:
