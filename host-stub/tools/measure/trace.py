@@ -17,6 +17,8 @@ import time
 
 ROOTS = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
 MARK_PORT = 0x708	# emu/emu.h, HS_PORT_MARK
+# What a guest writes to set its timer: TSC deadline, the x2APIC's initial count
+TIMER_MSRS = ("0x6e0", "0x838")
 
 EVENT = re.compile(r"\s(\d+\.\d+): (kvm_\w+): (.*)")
 HIST = re.compile(r"\{\s*\w+:\s*(?:0x)?([0-9a-f]+)\s*\} hitcount:\s*(\d+)")
@@ -135,6 +137,7 @@ class Trace:
         self.put("trace_clock", "mono")
         self.put("options/event-fork", "1")
         self.put("set_event_pid", str(threading.get_native_id()))
+        self.put("events/kvm/kvm_msr/trigger", "hist:keys=ecx.hex:size=512 if write == 1")
         self.put("events/kvm/kvm_exit/trigger", "hist:keys=exit_reason:size=256")
         self.put("events/kvm/kvm_userspace_exit/trigger", "hist:keys=reason:size=256")
         self.put("events/kvm/kvm_pio/trigger", "hist:keys=port.hex:size=512")
@@ -162,6 +165,8 @@ class Trace:
         return {
             "cpu_ns": cpu,
             "exits": parse_hist(self.get("events/kvm/kvm_exit/hist"), self.exit_names),
+            "timer": sum(n for msr, n in parse_hist(self.get("events/kvm/kvm_msr/hist"), {},
+                                                    16).items() if msr in TIMER_MSRS),
             "user": parse_hist(self.get("events/kvm/kvm_userspace_exit/hist"), self.user_names),
             "ports": parse_hist(self.get("events/kvm/kvm_pio/hist"), {}, 16),
         }
@@ -222,6 +227,7 @@ class Trace:
                 except OSError:
                     pass
         try:
+            # Takes the histogram of kvm_msr with it.
             os.rmdir(self.dir)
         except OSError:
             pass
