@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The ablation as text and as an HTML page. A row is a feature; see ablate.py for its two guests."""
+
+from html import escape
+
+from . import ablate, boots_table, chart, page, table
+
+LEFT = 16
+CELLS = (("boot", "exits"), ("boot", "ms"), ("load", "exits"), ("load", "µs"))
+NOISE = "·"
+
+
+def differences(result, kind, base, load):
+    """[spread's difference] of boot exits, boot ms, exits and µs of an operation, or why not."""
+    found = result["summary"]
+    a, b = found.get(base), found.get(kind)
+    if not a or not b or not a["boot"] or not b["boot"]:
+        return None
+    boot_ms = [{k: v * (1e3 if k != "n" else 1) for k, v in x["boot"]["init_s"].items()}
+               if x["boot"]["init_s"] else None for x in (a, b)]
+    out = [ablate.difference(a["boot"]["guest"] or a["boot"]["exits"],
+                             b["boot"]["guest"] or b["boot"]["exits"]),
+           ablate.difference(*boot_ms)]
+    x, y = a["loads"].get(load), b["loads"].get(load)
+    for name in ("guest", "us"):
+        out.append(ablate.difference(x and (x[name] or x["exits" if name == "guest" else name]),
+                                     y and (y[name] or y["exits" if name == "guest" else name])))
+    return out
+
+
+def shown(d):
+    """A difference as text: sign and value, '~' when of one run, a dot when it is noise."""
+    if d is None:
+        return "-"
+    value, sure = d
+    if sure == "noise":
+        return NOISE
+    return ("~" if sure == "hint" else "") + ("+" if value > 0 else "−") + table.number(abs(value))
+
+
+def offered(result, f):
+    """'' or why a row says nothing: the host has not what it is about."""
+    facts = next((s["facts"] for k, s in result["summary"].items()
+                  if k.startswith("all@") and s["facts"].get("kvm")), {})
+    if f["owner"] != "kvm" or not facts:
+        return ""
+    bits = {"clocksource": 0, "nop_io_delay": 1, "clocksource2": 3, "async_pf": 4, "steal_time": 5,
+            "pv_eoi": 6, "pv_unhalt": 7, "pv_tlb_flush": 9, "async_pf_vmexit": 10,
+            "pv_send_ipi": 11, "poll_control": 12, "pv_sched_yield": 13, "async_pf_int": 14,
+            "clocksource_stable": 24}
+    have = int(facts["kvm"], 16)
+    if not any(have >> bits[w] & 1 for w in f["words"] if w in bits):
+        return "this host's KVM does not offer it"
+    return ""
+
+
+def notes(result, f):
+    """What a reader has to know of a row."""
+    out = [offered(result, f)]
+    away, base, alone, none = ablate.kinds_of(f)
+    for kind in (away, alone):
+        s = result["summary"].get(kind) if kind else None
+        if kind and s and not s["boot"]:
+            runs = [r for r in result["runs"] if r["kind"] == kind]
+            out.append(f"{kind}: {runs[-1]['problem'] if runs else 'not run'}")
+        elif s and f["load"] in s["none"]:
+            out.append(f"{kind}: {s['none'][f['load']]}")
+    if f["machine"] == "pc" and f["owner"] != "machine":
+        out.append("away: on the pc")
+    if f["needs"]:
+        out.append("alone: with " + ", ".join(f["needs"]))
+    return [n for n in out if n]
+
+
+def why(result, f, kind, base, load):
+    """Causes of the differences, as text: boot's and the load's."""
+    found = result["summary"]
+    a, b = found.get(base), found.get(kind)
+    if not a or not b or not a["boot"] or not b["boot"]:
+        return ""
+    def words(pairs):
+        return ", ".join(f"{c} {'+' if d > 0 else '−'}{table.number(abs(d))}" for c, d in pairs)
+    parts = []
+    boot = words(ablate.causes(a["boot"]["causes"], b["boot"]["causes"]))
+    if boot:
+        parts.append("boot: " + boot)
+    if load in a["loads"] and load in b["loads"]:
+        text = words(ablate.causes(a["loads"][load]["causes"], b["loads"][load]["causes"]))
+        if text:
+            parts.append(f"{load}: {text}")
+    return "; ".join(parts)
+
+
+def verdict(result, f):
+    """Does the expected cause grow when the feature is away? (words, True, False or None)."""
+    if not f["witness"]:
+        return "", None
+    if offered(result, f):
+        return "", None
+    found = result["summary"]
+    for kind, base, sign in ((ablate.kinds_of(f)[0], ablate.kinds_of(f)[1], 1),
+                             (ablate.kinds_of(f)[2], ablate.kinds_of(f)[3], -1)):
+        a, b = found.get(base), found.get(kind)
+        if not a or not b or not a["boot"] or not b["boot"]:
+            continue
+        for x, y in ((a["boot"], b["boot"]), (a["loads"].get(f["load"]), b["loads"].get(f["load"]))):
+            if not x or not y:
+                continue
+            change = sum(s["median"] for n, s in y["causes"].items() if n.startswith(f["witness"])) \
+                - sum(s["median"] for n, s in x["causes"].items() if n.startswith(f["witness"]))
+            if change * sign > 0.05:
+                return f["witness"], True
+    return f["witness"], False
+
+
+def features(result):
+    return [ablate.feature(n) for n in result["features"]]
+
+
+def render(result, colour=False):
+    text = table.Text(colour)
+    c = result["conditions"]
+    text.head("pvkit measure --ablate: what each paravirtual feature is worth")
+    text.lines += [f"  {c.get('KVM', '?')}",
+                   f"  {c.get('guest', '')}, Linux {c.get('patched kernel', '?')}",
+                   f"  {result['repetitions']} run(s) of each guest, interleaved; modules: "
+                   f"{c.get('modules', '?')}"]
+    found = result["summary"]
+    known = [k for k in ablate.BASES if found.get(k) and found[k]["boot"]]
+    text.head("The bases: median (lowest…highest); exits are the guest's")
+    text.lines.append(text.dye(f"  {'':<26}" + "".join(
+        f"{result['cases'][k]['label']:>28}" for k in known), "4"))
+    for title, pick in base_rows(result):
+        text.lines.append((f"  {title:<26}" + "".join(
+            f"{boots_table.spread_text(pick(found[k])):>28}" for k in known)).rstrip())
+    text.head("Change by a feature: taken away from everything (+: it saves that), "
+              "and added alone to nothing (−: it saves that)")
+    text.lines.append(f"  {'':<{LEFT}}{'':<9}{'away from everything':^40}  {'alone':^40}")
+    head = "".join(f"{a + ' ' + b:>10}" for a, b in CELLS)
+    text.lines.append(text.dye(f"  {'feature':<{LEFT}}{'load':<9}{head}  {head}", "4"))
+    owner = None
+    for f in features(result):
+        kind = "KVM's" if f["owner"] == "kvm" else "pvkit's"
+        if kind != owner:
+            owner = kind
+            text.lines.append("  " + text.dye(kind, "1"))
+        away, base, alone, none = ablate.kinds_of(f)
+        cells = []
+        for k, b in ((away, base), (alone, none)):
+            d = differences(result, k, b, f["load"]) if k else None
+            cells.append("".join(f"{shown(x):>10}" for x in d) if d else f"{'-':>10}" * 4)
+        text.lines.append(f"  {f['name']:<{LEFT}}{f['load']:<9}{cells[0]}  {cells[1]}".rstrip())
+    text.head("Behind it: which exits differ (boot: in all; load: an operation)")
+    for f in features(result):
+        lines = [f"{word}: {t}" for word, t in (
+            ("away", why(result, f, *ablate.kinds_of(f)[:2], f["load"])),
+            ("alone", why(result, f, *ablate.kinds_of(f)[2:], f["load"]) if ablate.kinds_of(f)[2]
+             else "")) if t]
+        witness, good = verdict(result, f)
+        if good is not None:
+            lines.append(f"expected: {witness}: " + ("seen" if good else "NOT SEEN"))
+        lines += [f"note: {n}" for n in notes(result, f)]
+        for i, line in enumerate(lines or ["nothing beyond the noise"]):
+            text.lines.append(f"  {f['name'] if not i else '':<{LEFT}}{line}")
+    text.head("Not measured")
+    for name, reason in ablate.NOT_MEASURED:
+        text.lines.append(f"  {name}: {reason}")
+    boots_table.failures(text, result)
+    text.lines += ["", f"  {NOISE} within the noise (of the base's runs); ~ one run only: a hint; "
+                       "- not measured (notes)."]
+    if "box" in c.get("KVM", ""):
+        text.lines.append("  Times in the box exaggerate exits about tenfold; counts do not.")
+    return "\n".join(text.lines) + "\n"
+
+
+def base_rows(result):
+    """[(title, function of a kind's summary: spread or None)]"""
+    rows = [("boot: exits", lambda s: s["boot"]["guest"] or s["boot"]["exits"]),
+            ("boot: s to /init", lambda s: s["boot"]["init_s"])]
+    for name in [*result["loads"], ablate.END]:
+        unit = ablate.LOADS[name][2] if name in ablate.LOADS else "power-off"
+        for figure, title in (("guest", "exits"), ("us", "µs")):
+            rows.append((f"{name}: {title} a {unit}",
+                         lambda s, n=name, x=figure: (s["loads"].get(n) or {}).get(x)))
+    return rows
+
+
+# --- the page -------------------------------------------------------------------------
+
+def html_rows(result):
+    out = ""
+    for f in features(result):
+        away, base, alone, none = ablate.kinds_of(f)
+        out += f"<tr><td>{escape(f['name'])}<small><br>{escape(f['title'])}</small></td>" \
+               f"<td>{escape(f['load'])}</td>"
+        for k, b in ((away, base), (alone, none)):
+            d = (differences(result, k, b, f["load"]) if k else None) or [None] * len(CELLS)
+            out += "".join(f"<td>{escape(shown(x))}</td>" for x in d)
+        remarks = [t for t in (why(result, f, away, base, f["load"]),
+                               alone and why(result, f, alone, none, f["load"]),
+                               *notes(result, f)) if t]
+        out += "</tr><tr><td></td><td colspan=9 style='text-align:left'><small>" \
+               + "<br>".join(escape(r) for r in remarks) + "</small></td></tr>"
+    return out
+
+
+def bars(result):
+    """Boot exits of each guest from which a feature is away, beside the base."""
+    found = result["summary"]
+    out = ""
+    for title, first, pick in (
+            ("Boot exits, one feature away from everything on the lean machine", "all@lean", 0),
+            ("Boot exits, one feature alone on the pc", "none@pc", 2)):
+        rows = []
+        for kind in [first] + [ablate.kinds_of(f)[pick] for f in features(result)
+                               if ablate.kinds_of(f)[pick + 1] == first]:
+            s = found.get(kind) if kind else None
+            if s and s["boot"]:
+                spread = s["boot"]["guest"] or s["boot"]["exits"]
+                rows.append((result["cases"][kind]["label"], "k1" if kind == first else "k2", spread))
+        if rows:
+            out += f"<h3>{title}</h3>" + chart.bars(title, rows)
+    return out
+
+
+def render_page(result):
+    found = result["summary"]
+    known = [k for k in ablate.BASES if found.get(k) and found[k]["boot"]]
+    head = "".join(f"<th>{a} {b}</th>" for a, b in CELLS)
+    base = "".join(
+        f"<tr><td>{escape(title)}</td>" + "".join(
+            f"<td>{escape(boots_table.spread_text(pick(found[k])))}</td>" for k in known) + "</tr>"
+        for title, pick in base_rows(result))
+    body = "<h2>Change by a feature</h2><p>Taken away from everything: + is what the feature saves. " \
+           "Added alone to nothing: − is what it saves. A dot is noise, ~ a single run.</p>" \
+           '<div class="wide"><table><tr><th></th><th></th><th colspan=4>away from everything</th>' \
+           f"<th colspan=4>alone</th></tr><tr><th>feature</th><th>load</th>{head}{head}</tr>" \
+           f"{html_rows(result)}</table></div>" + bars(result) \
+           + '<h2>The bases</h2><div class="wide"><table><tr><th></th>' \
+           + "".join(f"<th>{escape(result['cases'][k]['label'])}</th>" for k in known) \
+           + f"</tr>{base}</table></div>"
+    return page.document(result, "What each paravirtual feature is worth",
+                         "Exits are all but physical interrupts of the host.", body)
