@@ -14,7 +14,7 @@ from . import MeasureError, boots, cases, parse, stats
 
 # Operations of each load, (full, quick): some tenths of a second in the box.
 LOADS = {
-    "ipi": (100, 50, "set clock"), "tlb": (40, 20, "flush"), "timer": (100, 50, "sleep"),
+    "ipi": (100, 50, "call"), "tlb": (40, 20, "flush"), "timer": (100, 50, "sleep"),
     "clock": (2000, 1000, "look"), "wake": (200, 100, "round"), "switch": (1000, 500, "round"),
     "lock": (20000, 10000, "dup"), "fault": (4096, 4096, "page"), "cpuid": (200, 100, "CPUID"),
     "console": (40, 20, "line"), "seed": (1, 1, "read"), "block": (100, 50, "read"),
@@ -59,7 +59,7 @@ FEATURES = (
 NAMES = tuple(f[0] for f in FEATURES)
 NOT_MEASURED = (
     ("bus, handover", "nothing of their own: they carry the block and the network device"),
-    ("msi_ext_dest_id", "for APIC ids above 254: this guest has at most 4 CPUs"),
+    ("msi_ext_dest_id", "for APIC ids above 254: this guest has a few CPUs"),
     ("hc_map_gpa_range, migration_control", "for guests with encrypted memory"),
     ("mmu_op, clocksource_stable alone", "not served any more; a property of the clock"),
 )

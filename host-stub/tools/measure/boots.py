@@ -72,17 +72,17 @@ def case(row, volume, kernel, initrd, opts, vm):
         return {"label": name, "volume": volume, "row": key, "argv": argv}
     machine, more, image, extra = QEMU_FORMS[form]
     # Quiet, nothing is printed: the best form then has no serial port to be found.
-    silent = form == "microvm-best" and volume == "quiet"
+    no_port = form == "microvm-best" and volume == "quiet"
     image = kernel if which == "stock" else os.path.join(kernel, image)
-    if not silent:
+    if not no_port:
         words = "console=ttyS0 " + words
     words += f" {extra}" if extra else ""
-    argv = ["qemu-system-x86_64", "-machine", machine.format(serial="off" if silent else "on"),
+    argv = ["qemu-system-x86_64", "-machine", machine.format(serial="off" if no_port else "on"),
             "-accel", "kvm", "-cpu", "host", "-m", str(opts.memory), "-smp", str(opts.cpus),
             "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", *more,
-            *([] if silent else ["-serial", "stdio"]),
+            *([] if no_port else ["-serial", "stdio"]),
             "-kernel", image, "-initrd", initrd, "-append", words + " -- reboot"]
-    return {"label": name, "volume": volume, "row": key, "argv": argv, "silent": silent}
+    return {"label": name, "volume": volume, "row": key, "argv": argv, "silent": True}
 
 
 def prepare(opts, build):

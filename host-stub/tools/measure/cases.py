@@ -11,12 +11,13 @@ import os
 import shutil
 import tempfile
 
-from . import MeasureError, guests, parse, plan as plans
+from . import MeasureError, guests, parse, plan as plans, trace
 
 DISK, STATS = "DISK", "STATS.json"
 PROBE_PORT = "0x10"	# of pvkit-vm's look at what an exit costs here: of another VM (probe.c)
 FIRST_MARK = 10		# of the loads; guest/load.c
 MARK_END, AT_END = 3, 256	# before the guest switches off; when it has
+LATEST_MS = 1400	# guest/boot.c waits 1500 ms for a tracer
 SERIES = "linux-6.1"
 KINDS_OF_KERNEL = ("patched", "plain")
 
@@ -31,7 +32,10 @@ def argv(case, image, stats):
 
 
 def finished(plan, run):
-    """Did the guest come to its end? One without a console tells by its mark."""
+    """
+    Did the guest come to its end? A silent one tells by its mark: some have no console,
+    some switch off before a serial port has sent what was written.
+    """
     case = plan["cases"][run["kind"]]
     if case.get("silent"):
         return parse.MARK_INIT in trace_marks(run)
@@ -184,11 +188,12 @@ def said(text):
         elif word == "PVM-LOAD":
             try:
                 place, n, ns = (int(x) for x in value.split())
-                first = FIRST_MARK + 2 * place
+                last = FIRST_MARK + 2 * place + 1
             except ValueError:
                 found["problem"] = found["problem"] or f"'{line}' is no result of a load"
                 continue
-            found["loads"][name] = {"n": n, "seconds": ns / 1e9, "marks": (first, first + 1)}
+            found["loads"][name] = {"n": n, "seconds": ns / 1e9, "place": place,
+                                    "marks": (last - 1, last)}
     return found
 
 
@@ -205,12 +210,29 @@ def without_probe(traced):
     return traced
 
 
-def counted(own, traced, begin, end):
-    """What happened between two marks, with the guest's share; None without marks."""
-    found = parse.merged(parse.phase(own, begin, end), parse.phase(traced, begin, end))
+def host_interrupts(document):
+    """{mark: physical interrupts so far} of pvkit-vm's account, where KVM counts them."""
+    found = {}
+    for mark in document["boots"][0].get("marks", []):
+        irqs = [v.get("kvm", {}).get("irq_exits") for v in mark["vcpus"]]
+        if None not in irqs:
+            found.setdefault(mark["mark"], sum(irqs))
+    return found
+
+
+def counted(own, traced, begin, end, exact=None):
+    """
+    What happened between two marks, with the guest's share; None without marks. exact:
+    the mark that pvkit-vm's own account begins with.
+    """
+    first = begin if exact is None or exact not in own else exact
+    found = parse.merged(parse.phase(own, first, end), parse.phase(traced, begin, end))
     if not found:
         return None
     found["guest"] = parse.guests_share(found)
+    a, b = {"irq": 0} if first is None else own.get(first, {}), own.get(end, {})
+    if found["exits"] is not None and "irq" in a and "irq" in b:
+        found["guest"] = found["exits"] - (b["irq"] - a["irq"])
     a = {} if begin is None else (traced.get(begin) or {}).get("detail", {})
     b = (traced.get(end) or {}).get("detail")
     if b is not None:
@@ -227,7 +249,10 @@ def with_end(own, traced, raw):
         traced = traced | (without_probe(more) if own else more)
     boots = (raw.get("stub") or {}).get("boots")
     if boots and own:
-        own = own | parse.stub_points({"boots": [{"marks": [dict(boots[0], mark=AT_END)]}]})
+        last = {"boots": [{"marks": [dict(boots[0], mark=AT_END)]}]}
+        own = own | parse.stub_points(last)
+        for value, count in host_interrupts(last).items():
+            own[value]["irq"] = count
     return own, traced
 
 
@@ -247,6 +272,8 @@ def run_figures(raw, plan):
     try:
         if raw.get("stub"):
             own = parse.stub_points(raw["stub"])
+            for value, count in host_interrupts(raw["stub"]).items():
+                own[value]["irq"] = count
             traced = without_probe(traced)
             run["registers"] = raw["stub"]["boots"][0].get("registers", [])
         boot = counted(own, traced, None, parse.MARK_INIT)
@@ -256,18 +283,23 @@ def run_figures(raw, plan):
             mark = mark.get(parse.MARK_INIT) or mark.get(str(parse.MARK_INIT))
             boot["from_start_s"] = mark["t"] - raw["started"] if mark else None
             run["boot"] = boot
+            if not own and mark and mark["late_ms"] > LATEST_MS:
+                run["problem"] = run["problem"] or \
+                    f"its exits were read {mark['late_ms']:.0f} ms late: the host is too busy"
         elif not run["problem"]:
             run["problem"] = "no mark of /init was seen"
         if MARK_END in traced and case.get("end"):
             own, traced = with_end(own, traced, raw)
             words["loads"]["end"] = {"n": 1, "seconds": 0.0, "marks": (MARK_END, AT_END)}
         for name, load in words["loads"].items():
-            between = counted(own, traced, *load["marks"])
+            exact = trace.EXACT + load["place"] if "place" in load else None
+            between = counted(own, traced, *load["marks"], exact)
             if not between:
                 run["problem"] = run["problem"] or f"no marks of the load {name}"
                 continue
-            between.pop("seconds")
-            run["loads"][name] = dict(between, n=load["n"], seconds=load["seconds"])
+            # The host's clock: a guest's may be a coarse one.
+            seconds = between.pop("seconds") if exact in own else load["seconds"]
+            run["loads"][name] = dict(between, n=load["n"], seconds=seconds)
     except (KeyError, ValueError, TypeError, IndexError) as e:
         run["problem"] = run["problem"] or f"result not understood: {type(e).__name__} {e}"
     if run["problem"]:

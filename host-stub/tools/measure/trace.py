@@ -17,6 +17,7 @@ import time
 
 ROOTS = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
 MARK_PORT = 0x708	# emu/emu.h, HS_PORT_MARK
+EXACT = 128	# first of the marks that only pvkit-vm notes; guest/load.c
 
 EVENT = re.compile(r"\s(\d+\.\d+): (kvm_\w+): (.*)")
 HIST = re.compile(r"\{\s*\w+:\s*(?:0x)?([0-9a-f]+)\s*\} hitcount:\s*(\d+)")
@@ -160,7 +161,9 @@ class Trace:
         self.put("events/kvm/kvm_exit/trigger", "hist:keys=exit_reason:size=256")
         self.put("events/kvm/kvm_userspace_exit/trigger", "hist:keys=reason:size=256")
         self.put("events/kvm/kvm_pio/trigger", "hist:keys=port.hex:size=512")
-        self.put("events/kvm/kvm_pio/filter", f"port == {MARK_PORT} && rw == 1")
+        # marks from EXACT on are not looked at: a load begins right behind them
+        self.put("events/kvm/kvm_pio/filter", f"port == {MARK_PORT} && rw == 1"
+                 + (f" && val < {EXACT}" if self.detail else ""))
         self.put("events/kvm/kvm_pio/enable", "1")
         for event, keys, _ in DETAIL if self.detail else ():
             self.put(f"events/kvm/{event}/trigger", f"hist:keys={keys}:size=512")

@@ -19,7 +19,9 @@
 #define CMD_RESTART	0x01234567l
 
 #define NODE_CONSOLE	0x501		/* 5:1, /dev/console */
-#define SETTLE_NS	100000000
+#define SETTLE_S	1
+#define SETTLE_NS	500000000
+#define DRAIN_NS	50000000	/* a serial port that works by interrupts */
 
 /* The program from its stack as the kernel made it: argc, argv[0], argv[1] ... */
 __attribute__((noreturn, used)) void boot_main(const long *stack);
@@ -27,7 +29,8 @@ __attribute__((noreturn, used)) void boot_main(const long *stack);
 void boot_main(const long *stack)
 {
 	static const char done[] = "PVM-DONE\n";
-	const long wait[2] = { 0, SETTLE_NS };
+	const long wait[2] = { SETTLE_S, SETTLE_NS };
+	const long drain[2] = { 0, DRAIN_NS };
 	const char *how = stack[0] > 1 ? (const char *)stack[2] : "";
 	long fd;
 
@@ -36,6 +39,7 @@ void boot_main(const long *stack)
 	call(NR_MKNOD, (long)"/console", NODE_MODE, NODE_CONSOLE, 0);
 	fd = call(NR_OPEN, (long)"/console", FLAG_WRITE, 0, 0);
 	call(NR_WRITE, fd, (long)done, sizeof(done) - 1, 0);
+	call(NR_NANOSLEEP, (long)drain, 0, 0, 0);
 	call(NR_REBOOT, MAGIC1, MAGIC2, how[0] == 'r' ? CMD_RESTART : CMD_OFF, 0);
 	for (;;)
 		call(NR_NANOSLEEP, (long)wait, 0, 0, 0);

@@ -94,9 +94,7 @@ static void *sleep_by_the_clock(void *cpu)
 	bind_to((unsigned int)(uintptr_t)cpu);
 	while (!atomic_load(&crew.stop)) {
 		clock_gettime(CLOCK_REALTIME, &t);
-		t.tv_nsec += 500000000;
-		t.tv_sec += t.tv_nsec / 1000000000;
-		t.tv_nsec %= 1000000000;
+		t.tv_sec += 2;
 		atomic_fetch_add(&crew.ready, 1);
 		clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &t, NULL);
 	}
@@ -115,7 +113,11 @@ int load_ipi(unsigned int n)
 	usleep(20000);	/* they have said that they sleep soon */
 	load_begin();
 	for (unsigned int i = 0; i < n && !err; i++) {
+		/* forward, as only a timer that ends earlier concerns its CPU */
 		clock_gettime(CLOCK_REALTIME, &t);
+		t.tv_nsec += 1000000;
+		t.tv_sec += t.tv_nsec / 1000000000;
+		t.tv_nsec %= 1000000000;
 		if (clock_settime(CLOCK_REALTIME, &t))
 			err = -errno;
 	}
