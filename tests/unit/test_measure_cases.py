@@ -274,29 +274,37 @@ def test_switches():
 
 
 PLAN = {"part": "ablate", "runs": 1, "loads": {"ipi": 50}, "features": ["pv_eoi"],
-        "conditions": {"guest": "4 vCPU"}, "kinds": ["all@lean", "no-pv_eoi@lean", "all@lean",
-                                                     "none@pc", "pv_eoi@pc", "all@lean"],
-        "cases": {k: {"label": k, "argv": [], "end": True}
-                  for k in ("all@lean", "no-pv_eoi@lean", "none@pc", "pv_eoi@pc")}}
+        "conditions": {"guest": "3 vCPU"},
+        "kinds": [k + end for k in ("all@lean", "no-pv_eoi@lean", "all@lean", "none@pc",
+                                    "pv_eoi@pc", "all@lean") for end in ("", "+load")],
+        "cases": {k + end: {"label": k, "argv": [], "end": bool(end)}
+                  for k in ("all@lean", "no-pv_eoi@lean", "none@pc", "pv_eoi@pc")
+                  for end in ("", "+load")}}
 
 
 def load_run(kind, boot, eoi, number=0, facts="0x01007efb"):
-    """A run: `boot` exits to /init; 50 operations with `eoi` writes of EOI each, and 2 others."""
+    """
+    A boot of `boot` exits to /init, and a run of 50 operations with `eoi` writes of EOI
+    each, and 2 others.
+    """
     marks = {"1": point(1.0, {"msr": boot}, detail={"wrmsr 80b": boot}),
              "10": point(2.0, {"msr": 1000, "hlt": 10, "interrupt": 5}, detail={"wrmsr 80b": 900}),
              "11": point(3.0, {"msr": 1000 + 50 * eoi, "hlt": 110, "interrupt": 500},
                          detail={"wrmsr 80b": 900 + 50 * eoi}),
              "3": point(4.0, {"msr": 5000, "hlt": 200})}
     end = point(None, {"msr": 5003, "hlt": 200})
-    return {"kind": kind, "number": number, "seconds": 5.0, "status": 0, "problem": "",
-            "started": -0.5, "argv": [], "trace": {"power_on": 0.0, "marks": marks, "end": end},
-            "console": f"PVM-FACT kvm {facts}\nPVM-LOAD ipi 0 50 2500000\nPVM-DONE\n"}
+    run = {"kind": kind, "number": number, "seconds": 5.0, "status": 0, "problem": "",
+           "started": -0.5, "argv": [], "console": "PVM-DONE\n",
+           "trace": {"power_on": 0.0, "marks": {"1": marks["1"]}, "end": end}}
+    said = f"PVM-FACT kvm {facts}\nPVM-LOAD ipi 0 50 2500000\nPVM-DONE\n"
+    return [run, dict(run, kind=kind + "+load", console=said,
+                      trace={"power_on": 0.0, "marks": marks, "end": end})]
 
 
 def six(away=3, **more):
-    return [load_run("all@lean", 100, 0, **more), load_run("no-pv_eoi@lean", 100, away, **more),
-            load_run("all@lean", 101, 0, **more), load_run("none@pc", 2000, 3, **more),
-            load_run("pv_eoi@pc", 2000, 0, **more), load_run("all@lean", 100, 0, **more)]
+    return load_run("all@lean", 100, 0, **more) + load_run("no-pv_eoi@lean", 100, away, **more) \
+        + load_run("all@lean", 101, 0, **more) + load_run("none@pc", 2000, 3, **more) \
+        + load_run("pv_eoi@pc", 2000, 0, **more) + load_run("all@lean", 100, 0, **more)
 
 
 def ablation(runs):
@@ -310,26 +318,27 @@ def ablation(runs):
 def test_ablation():
     result = ablation(six())
     found = result["summary"]
-    equal("ablation: no problems", [r["problem"] for r in result["runs"]], [""] * 6)
+    equal("ablation: no problems", [r["problem"] for r in result["runs"]], [""] * 12)
     equal("ablation: a load's exits, of the guest, an operation",
-          found["no-pv_eoi@lean"]["loads"]["ipi"]["guest"]["median"], 5.0)
+          found["no-pv_eoi@lean+load"]["loads"]["ipi"]["guest"]["median"], 5.0)
     equal("ablation: without the host's interrupts",
-          found["all@lean"]["loads"]["ipi"]["guest"]["median"], 2.0)
-    equal("ablation: its time", found["all@lean"]["loads"]["ipi"]["us"]["median"], 50.0)
+          found["all@lean+load"]["loads"]["ipi"]["guest"]["median"], 2.0)
+    equal("ablation: its time", found["all@lean+load"]["loads"]["ipi"]["us"]["median"], 50.0)
     equal("ablation: bases of one kind are one row", found["all@lean"]["runs"], 3)
-    equal("ablation: what the end costs", found["all@lean"]["loads"]["end"]["guest"]["median"], 3.0)
+    equal("ablation: what the end costs",
+          found["all@lean+load"]["loads"]["end"]["guest"]["median"], 3.0)
     f = ablate.feature("pv_eoi")
-    d = ablate_table.differences(result, "no-pv_eoi@lean", "all@lean", "ipi")
+    d = ablate_table.differences(result, f, "no-pv_eoi@lean", "all@lean")
     equal("ablation: the boot is within the noise", d[0][1], "noise")
     equal("ablation: the load is not; one run: a hint", d[2], (3.0, "hint"))
     equal("ablation: which exits differ",
-          ablate_table.why(result, f, "no-pv_eoi@lean", "all@lean", "ipi"),
+          ablate_table.why(result, f, "no-pv_eoi@lean", "all@lean"),
           "ipi: msr +3.00, wrmsr 80b +3.00")
     equal("ablation: the expected ones are seen", ablate_table.verdict(result, f),
           ("wrmsr 80b", True))
     # neither away nor alone makes a difference: what was expected is missing
     same = six(away=0)
-    same[4] = load_run("pv_eoi@pc", 2000, 3)
+    same[8:10] = load_run("pv_eoi@pc", 2000, 3)
     equal("ablation: or are not", ablate_table.verdict(ablation(same), f), ("wrmsr 80b", False))
     text = parts.render(result, False)
     row = next(line for line in text.splitlines() if line.startswith("  pv_eoi"))
@@ -344,12 +353,15 @@ def test_ablation():
 
 def test_ablation_refused():
     runs = six()
-    runs[1]["console"] = "PVM-FACT kvm 0x1\n"
-    runs[4]["console"] = "PVM-LOAD ipi 30 50 1\nPVM-DONE\n"
+    runs[2]["console"] = "[ 1.0] panic\n"
+    runs[3]["console"] = "PVM-FACT kvm 0x1\n"
+    runs[8]["problem"] = "it hangs"
+    runs[9]["console"] = "PVM-LOAD ipi 30 50 1\nPVM-DONE\n"
     result = ablation(runs)
     problems = {r["kind"]: r["problem"] for r in result["runs"]}
     equal("refused: no end", problems["no-pv_eoi@lean"], "the guest did not finish")
-    equal("refused: a load without its marks", problems["pv_eoi@pc"], "no marks of the load ipi")
+    equal("refused: a load without its marks", problems["pv_eoi@pc+load"],
+          "no marks of the load ipi")
     text = parts.render(result, False)
     check("refused: the row says it", "no-pv_eoi@lean: the guest did not finish" in text, text)
     row = next(line for line in text.splitlines() if line.startswith("  pv_eoi"))

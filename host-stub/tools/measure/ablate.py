@@ -4,8 +4,10 @@
 Away: the patched kernel with everything offered but this feature, on the lean
 machine; on pvkit-vm's pc where the lean machine cannot do without it. Alone: the
 same kernel on the pc with nothing offered, by KVM neither, but this feature and what
-it needs. Each is compared with the guest that differs in nothing else. The guest
-boots and does small loads (guest/load.c). docs/MEASURE.md, "The ablation".
+it needs. Each is compared with the guest that differs in nothing else. Boots are of one
+CPU, as more of them wait for each other and make exits of it; small loads
+(guest/load.c) are done by guests of several, whose kinds end in +load.
+docs/MEASURE.md, "The ablation".
 """
 
 import os
@@ -65,6 +67,8 @@ NOT_MEASURED = (
 )
 
 BASES = ("all@lean", "all@pc", "none@pc")
+LOADED = "+load"
+MANY = ("smp", "cpus")	# their boots are of several CPUs, too
 # No trust in RDRAND: what seeds the kernel is to be seen. The rest as in the boot table.
 CMDLINE = boots.CMDLINE + " quiet random.trust_cpu=off random.trust_bootloader=on"
 
@@ -103,7 +107,8 @@ def devices(f, away):
 
 def case(kind, loads, kernel, initrd, opts, vm):
     """A guest: its label and command line."""
-    what, _, machine = kind.partition("@")
+    what, _, machine = kind.removesuffix(LOADED).partition("@")
+    loaded = kind.endswith(LOADED)
     away = what.startswith("no-")
     name = what[3:] if away else what
     f = feature(name) if name in NAMES else None
@@ -115,12 +120,15 @@ def case(kind, loads, kernel, initrd, opts, vm):
         how, label = switches(f, away), f"{name} {'away' if away else 'alone'}"
     rings = machine == "lean" or (name == "all") or (away and name != "console") or \
         (not away and name == "console")
-    words = f"console={'hvc0' if rings else 'ttyS0'} {CMDLINE} PVM_LOADS={loads}"
+    words = f"console={'hvc0' if rings else 'ttyS0'} {CMDLINE}"
+    words += f" PVM_LOADS={loads}" if loaded else ""
+    name = initrd["load" if loaded else "boot"]
     argv = [vm, "--machine", machine, "--kernel", os.path.join(kernel, "vmlinux"), "--boot",
-            "linux64", "--initrd", initrd, "--memory", f"{opts.memory}M", "--cpus",
-            str(opts.cpus), *devices(f, away), *how, "--append", words, "--console", "stdio",
-            "--stats", cases.STATS, "--time-limit", str(opts.guest_limit), "--no-reboot"]
-    return {"label": f"{label}, {machine}", "argv": argv, "end": True}
+            "linux64", "--initrd", name, "--memory", f"{opts.memory}M", "--cpus",
+            str(opts.cpus if loaded else 1), *devices(f, away), *how, "--append", words,
+            "--console", "stdio", "--stats", cases.STATS, "--time-limit", str(opts.guest_limit), "--no-reboot"]
+    return {"label": f"{label}, {machine}" + (", loads" if loaded else ""), "argv": argv,
+            "end": loaded}
 
 
 def kinds_of(f):
@@ -129,6 +137,12 @@ def kinds_of(f):
         return "all@pc", "all@lean", None, None
     away = f"no-{f['name']}@{f['machine']}"
     return away, f"all@{f['machine']}", f"{f['name']}@pc", "none@pc"
+
+
+def guests_of(f, kind):
+    """(kind whose boot counts, kind whose load does or None) of a feature's kind or base."""
+    return (kind + LOADED if f["name"] in MANY else kind,
+            kind + LOADED if f["load"] or f["name"] in MANY else None)
 
 
 def loads_of(names, quick):
@@ -150,27 +164,31 @@ def prepare(opts, build):
     modules = cases.build_modules(build, kernel)
     files += [(f"modules/{order[os.path.basename(m)]}-{os.path.basename(m)}", m) for m in modules
               if os.path.basename(m) in order]
-    initrd = cases.write_initrd(os.path.join(build, "load.cpio"), files)
+    load = cases.write_initrd(os.path.join(build, "load.cpio"), files)
+    boot = cases.write_initrd(os.path.join(build, "boot.cpio"), [
+        ("init", cases.build_program(build, "boot", ["boot.c"], True))])
     vm = cases.copy_of_stub(build)
     wanted = {}	# kind: loads
     for f in chosen:
-        for kind in kinds_of(f):
-            if kind:
-                wanted.setdefault(kind, set()).add(f["load"])
-    everything = set().union(*wanted.values())
-    full = set(LOADS) if not opts.feature else everything
+        for kind in filter(None, kinds_of(f)):
+            for guest in filter(None, guests_of(f, kind)):
+                wanted.setdefault(guest, set()).add(f["load"])
+    full = set(LOADS) if not opts.feature else {f["load"] for f in chosen}
+    all_bases = [b + end for end in ("", LOADED) for b in BASES]
     for kind in list(wanted):
-        if kind in BASES or not opts.quick:
+        if kind in all_bases or not opts.quick:
             wanted[kind] = full
-    made = {k: case(k, loads_of(wanted[k], opts.quick), kernel, initrd, opts, vm) for k in wanted}
-    bases = [k for k in BASES if k in made]
-    others = [k for k in made if k not in BASES]
+    initrds = {"load": load, "boot": boot}
+    made = {k: case(k, loads_of(wanted[k], opts.quick), kernel, initrds, opts, vm) for k in wanted}
+    bases = [k for k in all_bases if k in made]
+    others = [k for k in made if k not in all_bases]
     # One run of each guest only: the bases thrice, so that their spread tells the noise.
     kinds = bases + others
     if opts.runs < 3:
         half = len(others) // 2
         kinds = bases + others[:half] + bases + others[half:] + bases
-    found = cases.conditions(opts, {"patched": kernel}, initrd)
+    found = cases.conditions(opts, {"patched": kernel}, load)
+    found["guest"] = f"boots of 1 vCPU, loads of {opts.cpus}, {opts.memory} MiB"
     found["guest command line"] = CMDLINE + ", console, PVM_LOADS"
     found["modules"] = ", ".join(os.path.basename(m) for m in modules) or "none"
     loads = {n: LOADS[n][opts.quick] for n in LOADS if n in full}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The ablation as text and as an HTML page. A row is a feature; see ablate.py for its two guests."""
+"""The ablation as text and as an HTML page. A row is a feature; ablate.py has its two guests."""
 
 from html import escape
 
@@ -10,22 +10,34 @@ CELLS = (("boot", "exits"), ("boot", "ms"), ("load", "exits"), ("load", "µs"))
 NOISE = "·"
 
 
-def differences(result, kind, base, load):
-    """[spread's difference] of boot exits, boot ms, exits and µs of an operation, or why not."""
+def compared(result, f, kind, base):
+    """
+    (boot of base, boot of kind, load of base, load of kind) of a feature, each a dict of
+    figures, or None where it was not measured.
+    """
     found = result["summary"]
-    a, b = found.get(base), found.get(kind)
-    if not a or not b or not a["boot"] or not b["boot"]:
-        return None
-    boot_ms = [{k: v * (1e3 if k != "n" else 1) for k, v in x["boot"]["init_s"].items()}
-               if x["boot"]["init_s"] else None for x in (a, b)]
-    out = [ablate.difference(a["boot"]["guest"] or a["boot"]["exits"],
-                             b["boot"]["guest"] or b["boot"]["exits"]),
-           ablate.difference(*boot_ms)]
-    x, y = a["loads"].get(load), b["loads"].get(load)
-    for name in ("guest", "us"):
-        out.append(ablate.difference(x and (x[name] or x["exits" if name == "guest" else name]),
-                                     y and (y[name] or y["exits" if name == "guest" else name])))
+    out = []
+    for which in (0, 1):
+        for k in (base, kind):
+            guest = ablate.guests_of(f, k)[which] if k else None
+            s = found.get(guest) if guest else None
+            if s and which:
+                s = s["loads"].get(f["load"])
+            elif s:
+                s = s["boot"]
+            out.append(s)
     return out
+
+
+def differences(result, f, kind, base):
+    """[difference] of boot exits, boot ms, exits and µs of an operation; None: not measured."""
+    a, b, x, y = compared(result, f, kind, base)
+    ms = [s and s["init_s"] and {k: v if k == "n" else v * 1e3 for k, v in s["init_s"].items()}
+          for s in (a, b)]
+    return [ablate.difference(*(s and (s["guest"] or s["exits"]) for s in (a, b))),
+            ablate.difference(*ms),
+            ablate.difference(*(s and (s["guest"] or s["exits"]) for s in (x, y))),
+            ablate.difference(*(s and s["us"] for s in (x, y)))]
 
 
 def shown(d):
@@ -35,7 +47,8 @@ def shown(d):
     value, sure = d
     if sure == "noise":
         return NOISE
-    return ("~" if sure == "hint" else "") + ("+" if value > 0 else "−") + table.number(abs(value))
+    sign = ("~" if sure == "hint" else "") + ("+" if value > 0 else "−")
+    return sign + table.number(abs(value))
 
 
 def offered(result, f):
@@ -59,12 +72,13 @@ def notes(result, f):
     out = [offered(result, f)]
     away, base, alone, none = ablate.kinds_of(f)
     for kind in (away, alone):
-        s = result["summary"].get(kind) if kind else None
-        if kind and s and not s["boot"]:
-            runs = [r for r in result["runs"] if r["kind"] == kind]
-            out.append(f"{kind}: {runs[-1]['problem'] if runs else 'not run'}")
-        elif s and f["load"] in s["none"]:
-            out.append(f"{kind}: {s['none'][f['load']]}")
+        for guest in dict.fromkeys(filter(None, ablate.guests_of(f, kind) if kind else ())):
+            s = result["summary"].get(guest)
+            if s and not s["boot"]:
+                runs = [r for r in result["runs"] if r["kind"] == guest]
+                out.append(f"{guest}: {runs[-1]['problem'] if runs else 'not run'}")
+            elif s and f["load"] in s["none"]:
+                out.append(f"{guest}: {s['none'][f['load']]}")
     if f["machine"] == "pc" and f["owner"] != "machine":
         out.append("away: on the pc")
     if f["needs"]:
@@ -72,43 +86,33 @@ def notes(result, f):
     return [n for n in out if n]
 
 
-def why(result, f, kind, base, load):
+def why(result, f, kind, base):
     """Causes of the differences, as text: boot's and the load's."""
-    found = result["summary"]
-    a, b = found.get(base), found.get(kind)
-    if not a or not b or not a["boot"] or not b["boot"]:
-        return ""
-    def words(pairs):
-        return ", ".join(f"{c} {'+' if d > 0 else '−'}{table.number(abs(d))}" for c, d in pairs)
+    a, b, x, y = compared(result, f, kind, base)
     parts = []
-    boot = words(ablate.causes(a["boot"]["causes"], b["boot"]["causes"]))
-    if boot:
-        parts.append("boot: " + boot)
-    if load in a["loads"] and load in b["loads"]:
-        text = words(ablate.causes(a["loads"][load]["causes"], b["loads"][load]["causes"]))
+    for name, before, after in (("boot", a, b), (f["load"], x, y)):
+        if not before or not after:
+            continue
+        text = ", ".join(f"{c} {'+' if d > 0 else '−'}{table.number(abs(d))}"
+                         for c, d in ablate.causes(before["causes"], after["causes"]))
         if text:
-            parts.append(f"{load}: {text}")
+            parts.append(f"{name}: {text}")
     return "; ".join(parts)
 
 
 def verdict(result, f):
-    """Does the expected cause grow when the feature is away? (words, True, False or None)."""
-    if not f["witness"]:
+    """Do the expected exits come back without the feature? (which, True, False or None)."""
+    if not f["witness"] or offered(result, f):
         return "", None
-    if offered(result, f):
-        return "", None
-    found = result["summary"]
-    for kind, base, sign in ((ablate.kinds_of(f)[0], ablate.kinds_of(f)[1], 1),
-                             (ablate.kinds_of(f)[2], ablate.kinds_of(f)[3], -1)):
-        a, b = found.get(base), found.get(kind)
-        if not a or not b or not a["boot"] or not b["boot"]:
-            continue
-        for x, y in ((a["boot"], b["boot"]), (a["loads"].get(f["load"]), b["loads"].get(f["load"]))):
-            if not x or not y:
+    away, all_on, alone, none = ablate.kinds_of(f)
+    for kind, base, sign in ((away, all_on, 1), (alone, none, -1)):
+        a, b, x, y = compared(result, f, kind, base)
+        for before, after in ((a, b), (x, y)):
+            if not before or not after:
                 continue
-            change = sum(s["median"] for n, s in y["causes"].items() if n.startswith(f["witness"])) \
-                - sum(s["median"] for n, s in x["causes"].items() if n.startswith(f["witness"]))
-            if change * sign > 0.05:
+            counts = [sum(s["median"] for n, s in z["causes"].items()
+                          if n.startswith(f["witness"])) for z in (before, after)]
+            if (counts[1] - counts[0]) * sign > 0.05:
                 return f["witness"], True
     return f["witness"], False
 
@@ -126,13 +130,13 @@ def render(result, colour=False):
                    f"  {result['repetitions']} run(s) of each guest, interleaved; modules: "
                    f"{c.get('modules', '?')}"]
     found = result["summary"]
-    known = [k for k in ablate.BASES if found.get(k) and found[k]["boot"]]
+    known = bases_of(result)
     text.head("The bases: median (lowest…highest); exits are the guest's")
     text.lines.append(text.dye(f"  {'':<26}" + "".join(
-        f"{result['cases'][k]['label']:>28}" for k in known), "4"))
+        f"{base_label(k):>28}" for k in known), "4"))
     for title, pick in base_rows(result):
         text.lines.append((f"  {title:<26}" + "".join(
-            f"{boots_table.spread_text(pick(found[k])):>28}" for k in known)).rstrip())
+            f"{boots_table.spread_text(pick(found, k)):>28}" for k in known)).rstrip())
     text.head("Change by a feature: taken away from everything (+: it saves that), "
               "and added alone to nothing (−: it saves that)")
     text.lines.append(f"  {'':<{LEFT}}{'':<9}{'away from everything':^40}  {'alone':^40}")
@@ -147,15 +151,13 @@ def render(result, colour=False):
         away, base, alone, none = ablate.kinds_of(f)
         cells = []
         for k, b in ((away, base), (alone, none)):
-            d = differences(result, k, b, f["load"]) if k else None
-            cells.append("".join(f"{shown(x):>10}" for x in d) if d else f"{'-':>10}" * 4)
+            cells.append("".join(f"{shown(x):>10}" for x in differences(result, f, k, b)))
         text.lines.append(f"  {f['name']:<{LEFT}}{f['load']:<9}{cells[0]}  {cells[1]}".rstrip())
     text.head("Behind it: which exits differ (boot: in all; load: an operation)")
     for f in features(result):
         lines = [f"{word}: {t}" for word, t in (
-            ("away", why(result, f, *ablate.kinds_of(f)[:2], f["load"])),
-            ("alone", why(result, f, *ablate.kinds_of(f)[2:], f["load"]) if ablate.kinds_of(f)[2]
-             else "")) if t]
+            ("away", why(result, f, *ablate.kinds_of(f)[:2])),
+            ("alone", why(result, f, *ablate.kinds_of(f)[2:]))) if t]
         witness, good = verdict(result, f)
         if good is not None:
             lines.append(f"expected: {witness}: " + ("seen" if good else "NOT SEEN"))
@@ -173,15 +175,34 @@ def render(result, colour=False):
     return "\n".join(text.lines) + "\n"
 
 
+def bases_of(result):
+    return [k for k in ablate.BASES if {k, k + ablate.LOADED} & set(result["cases"])]
+
+
+def base_label(kind):
+    what, _, machine = kind.partition("@")
+    return f"{'everything' if what == 'all' else 'nothing'}, {machine}"
+
+
 def base_rows(result):
-    """[(title, function of a kind's summary: spread or None)]"""
-    rows = [("boot: exits", lambda s: s["boot"]["guest"] or s["boot"]["exits"]),
-            ("boot: s to /init", lambda s: s["boot"]["init_s"])]
+    """[(title, function of summary and base: spread or None)]"""
+    def boot(found, kind, name):
+        s = (found.get(kind) or {}).get("boot") or {}
+        return s.get(name)
+
+    def load(found, kind, name, figure):
+        s = found.get(kind + ablate.LOADED) or {"loads": {}}
+        return (s["loads"].get(name) or {}).get(figure)
+
+    rows = [("boot: exits", lambda s, k: boot(s, k, "guest")),
+            ("boot: s to /init", lambda s, k: boot(s, k, "init_s")),
+            ("boot, several CPUs: exits", lambda s, k: boot(s, k + ablate.LOADED, "guest")),
+            ("boot, several CPUs: s", lambda s, k: boot(s, k + ablate.LOADED, "init_s"))]
     for name in [*result["loads"], ablate.END]:
         unit = ablate.LOADS[name][2] if name in ablate.LOADS else "power-off"
         for figure, title in (("guest", "exits"), ("us", "µs")):
             rows.append((f"{name}: {title} a {unit}",
-                         lambda s, n=name, x=figure: (s["loads"].get(n) or {}).get(x)))
+                         lambda s, k, n=name, x=figure: load(s, k, n, x)))
     return rows
 
 
@@ -194,10 +215,9 @@ def html_rows(result):
         out += f"<tr><td>{escape(f['name'])}<small><br>{escape(f['title'])}</small></td>" \
                f"<td>{escape(f['load'])}</td>"
         for k, b in ((away, base), (alone, none)):
-            d = (differences(result, k, b, f["load"]) if k else None) or [None] * len(CELLS)
-            out += "".join(f"<td>{escape(shown(x))}</td>" for x in d)
-        remarks = [t for t in (why(result, f, away, base, f["load"]),
-                               alone and why(result, f, alone, none, f["load"]),
+            out += "".join(f"<td>{escape(shown(x))}</td>"
+                           for x in differences(result, f, k, b))
+        remarks = [t for t in (why(result, f, away, base), why(result, f, alone, none),
                                *notes(result, f)) if t]
         out += "</tr><tr><td></td><td colspan=9 style='text-align:left'><small>" \
                + "<br>".join(escape(r) for r in remarks) + "</small></td></tr>"
@@ -217,7 +237,8 @@ def bars(result):
             s = found.get(kind) if kind else None
             if s and s["boot"]:
                 spread = s["boot"]["guest"] or s["boot"]["exits"]
-                rows.append((result["cases"][kind]["label"], "k1" if kind == first else "k2", spread))
+                rows.append((result["cases"][kind]["label"], "k1" if kind == first else "k2",
+                             spread))
         if rows:
             out += f"<h3>{title}</h3>" + chart.bars(title, rows)
     return out
@@ -225,19 +246,21 @@ def bars(result):
 
 def render_page(result):
     found = result["summary"]
-    known = [k for k in ablate.BASES if found.get(k) and found[k]["boot"]]
+    known = bases_of(result)
     head = "".join(f"<th>{a} {b}</th>" for a, b in CELLS)
     base = "".join(
         f"<tr><td>{escape(title)}</td>" + "".join(
-            f"<td>{escape(boots_table.spread_text(pick(found[k])))}</td>" for k in known) + "</tr>"
+            f"<td>{escape(boots_table.spread_text(pick(found, k)))}</td>" for k in known) + "</tr>"
         for title, pick in base_rows(result))
-    body = "<h2>Change by a feature</h2><p>Taken away from everything: + is what the feature saves. " \
-           "Added alone to nothing: − is what it saves. A dot is noise, ~ a single run.</p>" \
-           '<div class="wide"><table><tr><th></th><th></th><th colspan=4>away from everything</th>' \
+    body = "<h2>Change by a feature</h2><p>Taken away from everything: + is what the feature " \
+           "saves. Added alone to nothing: − is what it saves. A dot is noise, ~ a single " \
+           "run.</p>" \
+           '<div class="wide"><table><tr><th></th><th></th>' \
+           "<th colspan=4>away from everything</th>" \
            f"<th colspan=4>alone</th></tr><tr><th>feature</th><th>load</th>{head}{head}</tr>" \
            f"{html_rows(result)}</table></div>" + bars(result) \
            + '<h2>The bases</h2><div class="wide"><table><tr><th></th>' \
-           + "".join(f"<th>{escape(result['cases'][k]['label'])}</th>" for k in known) \
+           + "".join(f"<th>{escape(base_label(k))}</th>" for k in known) \
            + f"</tr>{base}</table></div>"
     return page.document(result, "What each paravirtual feature is worth",
                          "Exits are all but physical interrupts of the host.", body)

@@ -125,7 +125,8 @@ def section(result, volume):
                                                              ("the host's interrupts", "s7")]
     out = f"<h2>{escape(VOLUMES[volume].capitalize())}</h2><h3>Exits by reason</h3>" \
         + chart.stacked("exits by reason, " + VOLUMES[volume], rows, parts)
-    for key, title in (("init_s", "Power-on to /init"), ("from_start_s", "Start of the VMM to /init")):
+    for key, title in (("init_s", "Power-on to /init"),
+                       ("from_start_s", "Start of the VMM to /init")):
         out += f"<h3>{title}</h3>" + chart.bars(
             f"{title}, {VOLUMES[volume]}",
             [(names[k], "k1" if k.startswith("patched") else "k2" if k.startswith("qemu") else "k0",

@@ -17,7 +17,7 @@ DISK, STATS = "DISK", "STATS.json"
 PROBE_PORT = "0x10"	# of pvkit-vm's look at what an exit costs here: of another VM (probe.c)
 FIRST_MARK = 10		# of the loads; guest/load.c
 MARK_END, AT_END = 3, 256	# before the guest switches off; when it has
-LATEST_MS = 1400	# guest/boot.c waits 1500 ms for a tracer
+LATEST_MS = 1300	# guest/boot.c of a QEMU waits 1400 ms for a tracer
 SERIES = "linux-6.1"
 KINDS_OF_KERNEL = ("patched", "plain")
 

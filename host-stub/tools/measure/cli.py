@@ -82,7 +82,7 @@ def parse_args(argv):
                    help="boots of the patched kernel (pvops/), the plain one and Debian's, on "
                         "pvkit-vm and QEMU's machines")
     p.add_argument("--ablate", action="store_true",
-                   help="the patched kernel with each paravirtual feature away, and with each alone")
+                   help="the patched kernel with each paravirtual feature away, and each alone")
     for which in ("patched", "plain"):
         p.add_argument(f"--{which}", metavar="DIR",
                        help=f"with these: the {which} kernel (bzImage, vmlinux, config, modules/), "

@@ -19,8 +19,8 @@
 #define CMD_RESTART	0x01234567l
 
 #define NODE_CONSOLE	0x501		/* 5:1, /dev/console */
-#define SETTLE_S	1
-#define SETTLE_NS	500000000
+#define SETTLE_NS	400000000
+#define SETTLE_S	1		/* more, where the tracer is all there is */
 #define DRAIN_NS	50000000	/* a serial port that works by interrupts */
 
 /* The program from its stack as the kernel made it: argc, argv[0], argv[1] ... */
@@ -29,9 +29,9 @@ __attribute__((noreturn, used)) void boot_main(const long *stack);
 void boot_main(const long *stack)
 {
 	static const char done[] = "PVM-DONE\n";
-	const long wait[2] = { SETTLE_S, SETTLE_NS };
-	const long drain[2] = { 0, DRAIN_NS };
 	const char *how = stack[0] > 1 ? (const char *)stack[2] : "";
+	const long wait[2] = { how[0] == 'r' ? SETTLE_S : 0, SETTLE_NS };
+	const long drain[2] = { 0, DRAIN_NS };
 	long fd;
 
 	out(1);
