@@ -50,8 +50,9 @@ for run, left in zip(result["runs"], raw["runs"]):
                    run["problem"] + "\n" + left["console"][-1500:]):
         continue
     boot = run["boot"]
-    t.check("its boot's exits are the same by the trace and by pvkit-vm's account, within 20",
-            abs(boot["trace_exits"] - boot["exits"]) <= 20,
+    # The trace is read a little after the mark, while the guest sleeps.
+    t.check("its boot's exits are the same by the trace and by pvkit-vm's account, within 40",
+            0 <= boot["trace_exits"] - boot["exits"] <= 40,
             f"trace {boot['trace_exits']}, account {boot['exits']}: {boot['by_reason']}")
     t.check("the start of the process is before power-on",
             boot["from_start_s"] > boot["init_s"] > 0, boot)

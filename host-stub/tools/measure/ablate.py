@@ -24,8 +24,9 @@ LOADS = {
 }
 END = "end"	# of the machine; counted from mark 3 on, not a load of the guest's list
 
-# name, title, owner, words of its switch, what it needs, load, what its absence costs by
-# reason (a prefix of KVM's reason or of trace.DETAIL's words), machine of "away"
+# name, title, owner, words of its switch, what it needs, load (away/alone where they
+# differ: without a clock source Linux has no fine timers, and ipi calls nobody), what its
+# absence costs by reason (a prefix of KVM's reason or of trace.DETAIL's words), machine of "away"
 FEATURES = (
     ("kvmclock", "clock source", "kvm", ("clocksource", "clocksource2", "clocksource_stable"), (),
      "clock", "", "lean"),
@@ -33,13 +34,13 @@ FEATURES = (
     ("async_pf", "asynchronous page faults", "kvm",
      ("async_pf", "async_pf_int", "async_pf_vmexit"), (), "fault", "", "lean"),
     ("steal_time", "steal time", "kvm", ("steal_time",), (), "switch", "", "lean"),
-    ("pv_eoi", "end of interrupt", "kvm", ("pv_eoi",), (), "ipi", "wrmsr 80b", "lean"),
+    ("pv_eoi", "end of interrupt", "kvm", ("pv_eoi",), (), "ipi/tlb", "wrmsr 80b", "lean"),
     ("pv_unhalt", "spinlocks that halt", "kvm", ("pv_unhalt",), (), "lock", "", "lean"),
     ("pv_tlb_flush", "TLB flush", "kvm", ("pv_tlb_flush",), ("steal_time",), "tlb",
      "", "lean"),
-    ("pv_send_ipi", "IPIs to many", "kvm", ("pv_send_ipi",), (), "ipi", "wrmsr 830", "lean"),
+    ("pv_send_ipi", "IPIs to many", "kvm", ("pv_send_ipi",), (), "ipi/tlb", "wrmsr 830", "lean"),
     ("pv_sched_yield", "yield to a preempted CPU", "kvm", ("pv_sched_yield",), ("steal_time",),
-     "ipi", "", "lean"),
+     "ipi/tlb", "", "lean"),
     ("poll_control", "host's halt polling", "kvm", ("poll_control",), (), "wake", "", "lean"),
     ("lean", "lean machine: nothing to probe", "machine", (), (), "", "", "lean"),
     ("info", "information page, all of it", "offer", ("info",), (), "", "", "pc"),
@@ -139,6 +140,12 @@ def kinds_of(f):
     return away, f"all@{f['machine']}", f"{f['name']}@pc", "none@pc"
 
 
+def load_of(f, kind):
+    """The load that a feature's kind or base is compared by, or ''."""
+    away, _, alone = f["load"].partition("/")
+    return alone or away if kind.endswith("@pc") and kind in kinds_of(f)[2:] else away
+
+
 def guests_of(f, kind):
     """(kind whose boot counts, kind whose load does or None) of a feature's kind or base."""
     return (kind + LOADED if f["name"] in MANY else kind,
@@ -172,8 +179,8 @@ def prepare(opts, build):
     for f in chosen:
         for kind in filter(None, kinds_of(f)):
             for guest in filter(None, guests_of(f, kind)):
-                wanted.setdefault(guest, set()).add(f["load"])
-    full = set(LOADS) if not opts.feature else {f["load"] for f in chosen}
+                wanted.setdefault(guest, set()).add(load_of(f, kind))
+    full = set(LOADS) if not opts.feature else {x for f in chosen for x in f["load"].split("/")}
     all_bases = [b + end for end in ("", LOADED) for b in BASES]
     for kind in list(wanted):
         if kind in all_bases or not opts.quick:
@@ -212,11 +219,14 @@ def by_cause(counts):
 
 def per_operation(load):
     """A run's load as figures of one operation."""
-    n = load["n"]
+    n, seconds = load["n"], load["seconds"]
+    microseconds = None if seconds is None else seconds * 1e6
+
     def each(value):
         return None if value is None else value / n
+
     return {"guest": each(load.get("guest")), "exits": each(load["exits"]),
-            "user": each(load["exits_user"]), "us": each(load["seconds"] * 1e6),
+            "user": each(load["exits_user"]), "us": each(microseconds),
             "cpu_us": each(load["cpu_s"] * 1e6),
             "causes": {c: v / n for c, v in by_cause(load).items()}}
 

@@ -22,7 +22,7 @@ def compared(result, f, kind, base):
             guest = ablate.guests_of(f, k)[which] if k else None
             s = found.get(guest) if guest else None
             if s and which:
-                s = s["loads"].get(f["load"])
+                s = s["loads"].get(ablate.load_of(f, k))
             elif s:
                 s = s["boot"]
             out.append(s)
@@ -77,8 +77,8 @@ def notes(result, f):
             if s and not s["boot"]:
                 runs = [r for r in result["runs"] if r["kind"] == guest]
                 out.append(f"{guest}: {runs[-1]['problem'] if runs else 'not run'}")
-            elif s and f["load"] in s["none"]:
-                out.append(f"{guest}: {s['none'][f['load']]}")
+            elif s and ablate.load_of(f, kind) in s["none"]:
+                out.append(f"{guest}: {s['none'][ablate.load_of(f, kind)]}")
     if f["machine"] == "pc" and f["owner"] != "machine":
         out.append("away: on the pc")
     if f["needs"]:
@@ -90,7 +90,8 @@ def why(result, f, kind, base):
     """Causes of the differences, as text: boot's and the load's."""
     a, b, x, y = compared(result, f, kind, base)
     parts = []
-    for name, before, after in (("boot", a, b), (f["load"], x, y)):
+    load = ablate.load_of(f, kind) if kind else ""
+    for name, before, after in (("boot", a, b), (load, x, y)):
         if not before or not after:
             continue
         text = ", ".join(f"{c} {'+' if d > 0 else '−'}{table.number(abs(d))}"

@@ -19,6 +19,8 @@ FIRST_MARK = 10		# of the loads; guest/load.c
 MARK_END, AT_END = 3, 256	# before the guest switches off; when it has
 LATEST_MS = 1300	# guest/boot.c of a QEMU waits 1400 ms for a tracer
 SERIES = "linux-6.1"
+# What the patches' own words select, and the plain kernel has no use for
+SELECTED = ("PARAVIRT_XXL", "PAGE_REPORTING", "HVC_DRIVER", "HVC_IRQ")
 KINDS_OF_KERNEL = ("patched", "plain")
 
 
@@ -78,8 +80,7 @@ def config_of(directory):
 def same_configuration(patched, plain):
     """[what differs] of the configurations of two kernels, pvkit's own words left out."""
     a, b = set(config_of(patched)), set(config_of(plain))
-    # PVKIT_GUEST selects PARAVIRT_XXL (pvops/README.md), which needs nothing else
-    return sorted(line for line in a ^ b if "PARAVIRT_XXL" not in line)
+    return sorted(line for line in a ^ b if line.partition("=")[0][7:] not in SELECTED)
 
 
 def cpio(files):
@@ -298,7 +299,9 @@ def run_figures(raw, plan):
                 run["problem"] = run["problem"] or f"no marks of the load {name}"
                 continue
             # The host's clock: a guest's may be a coarse one.
-            seconds = between.pop("seconds") if exact in own else load["seconds"]
+            seconds = between.pop("seconds")
+            if exact not in own and exact is not None:
+                seconds = load["seconds"]
             run["loads"][name] = dict(between, n=load["n"], seconds=seconds)
     except (KeyError, ValueError, TypeError, IndexError) as e:
         run["problem"] = run["problem"] or f"result not understood: {type(e).__name__} {e}"

@@ -98,7 +98,7 @@ def parse_args(argv):
     p.add_argument("--without", metavar="COLUMN", action="append", default=[],
                    choices=("unmodified", "pvkit"), help="leave out unmodified, or pvkit")
     p.add_argument("--cpus", metavar="N", type=number(1, 4),
-                   help="virtual CPUs of each guest (default 1; with --ablate 3)")
+                   help="virtual CPUs of each guest (default 1; with --ablate 4)")
     p.add_argument("--memory", metavar="MIB", type=number(256, 3072),
                    help="memory of each guest (default 512; boot table and ablation 256)")
     p.add_argument("--box-cpus", metavar="N", type=number(1, 16),
@@ -125,7 +125,7 @@ def parse_args(argv):
                 "--without")
     if (opts.patched or opts.plain) and not own or opts.feature and not opts.ablate:
         p.error("--patched, --plain and --feature belong to --boot-table and --ablate")
-    opts.cpus = opts.cpus or (3 if opts.ablate else 1)
+    opts.cpus = opts.cpus or (4 if opts.ablate else 1)
     opts.memory = opts.memory or (256 if own else 512)
     opts.box_cpus = opts.box_cpus or (1 if own else 2)
     opts.runs = opts.runs or (1 if opts.quick else 3 if own else 5)

@@ -22,7 +22,7 @@ void load_end(void);
 uint64_t load_now(void);
 
 /* load_cpu.c; n: operations */
-int load_ipi(unsigned int n);		/* calls to all other CPUs at once, which sleep */
+int load_ipi(unsigned int n);		/* calls to other CPUs at once, which sleep */
 int load_tlb(unsigned int n);		/* flushes of the TLBs of CPUs that run this program */
 int load_timer(unsigned int n);		/* sleeps of 100 us */
 int load_clock(unsigned int n);		/* looks at the clock */
