@@ -336,6 +336,9 @@ def test_ablation():
     equal("ablation: bases of one kind are one row", found["all@lean"]["runs"], 3)
     equal("ablation: what the end costs",
           found["all@lean+load"]["loads"]["end"]["guest"]["median"], 3.0)
+    check("ablation: nor among the causes",
+          "interrupt" not in found["all@lean+load"]["loads"]["ipi"]["causes"]
+          and "hlt" in found["all@lean+load"]["loads"]["ipi"]["causes"])
     f = ablate.feature("pv_eoi")
     d = ablate_table.differences(result, f, "no-pv_eoi@lean", "all@lean")
     equal("ablation: the boot is within the noise", d[0][1], "noise")

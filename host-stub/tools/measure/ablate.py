@@ -60,6 +60,16 @@ FEATURES = (
     ("net", "network device", "device", ("nic",), ("event", "bus", "handover"), "net", "", "pc"),
 )
 NAMES = tuple(f[0] for f in FEATURES)
+# What a reader has to know of a row
+NOTES = {
+    "async_pf": "no page of these guests has to be waited for: what it costs to be ready",
+    "poll_control": "this kernel has no haltpoll driver, which alone would use it",
+    "absent": "the pc hides nothing; what it is worth is in the row lean",
+    "cpus": "the pc has ACPI for that; what it is worth is in the row lean",
+    "mem": "Linux reports pages 2 s after they are free, longer than this load: what the set-up "
+           "costs",
+    "lean": "away: everything offered, on the pc",
+}
 NOT_MEASURED = (
     ("bus, handover", "nothing of their own: they carry the block and the network device"),
     ("msi_ext_dest_id", "for APIC ids above 254: this guest has a few CPUs"),

@@ -69,7 +69,7 @@ def offered(result, f):
 
 def notes(result, f):
     """What a reader has to know of a row."""
-    out = [offered(result, f)]
+    out = [offered(result, f), ablate.NOTES.get(f["name"], "")]
     away, base, alone, none = ablate.kinds_of(f)
     for kind in (away, alone):
         for guest in dict.fromkeys(filter(None, ablate.guests_of(f, kind) if kind else ())):
