@@ -29,7 +29,7 @@ NOISE = re.compile(r"Linux version|\d+ bytes|\d+[kK]|MHz|BogoMIPS|random:|entrie
                    r"sched_clock|tsc|rtc|seconds|Freeing|Memory:|percpu|Kernel Offset|Write protecting|"
                    r"alternatives|usec|input:|ACPI|kvm-clock|Run /init|RAMDISK|Dentry|Calibrat|"
                    r"PM: |workingset|io scheduler|PVK-INIT|SeaBIOS|last_pfn|\[mem|iomem|BIOS-e820|"
-                   r"pci 0000|Spectre|Booting kernel|devtmpfs|cpu_khz|hub|ata\d|scsi|x86/mm|process")
+                   r"Lost N RTC|pci 0000|Spectre|Booting kernel|devtmpfs|cpu_khz|hub|ata\d|scsi|x86/mm|process")
 
 
 def boot(kind, machine, cpus):
@@ -46,7 +46,7 @@ def boot(kind, machine, cpus):
     except subprocess.TimeoutExpired as e:
         said = (e.stdout or b"").decode("utf-8", "replace")
     good = t.check(f"QEMU {how} {machine}, {cpus} CPUs: the {kind} kernel boots",
-                   "PVK-INIT" in said, said[-2000:])
+                   "Run /init as init process" in said, said[-2000:])
     if not good:
         return None
     lines = [re.sub(r"^\[ *\d+\.\d+\] ", "", x).strip() for x in said.splitlines()]
