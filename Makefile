@@ -18,10 +18,14 @@ PREFIX	?= /usr/local
 JOBS	= $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
 # Sources that a unit test or fuzzer says it links, and its libraries
-# (comment lines `LINK:` and `LIBS:` in the file).
-link	= $(shell sed -n 's|.*LINK:\(.*\)\*/.*|\1|p' $(1))
+# (comment lines `LINK:` and `LIBS:` in the file). PV stands for the host's side
+# of the contract and what is below it, without KVM.
+link	= $(patsubst PV,$(PV),$(shell sed -n 's|.*LINK:\(.*\)\*/.*|\1|p' $(1)))
 libs	= $(shell sed -n 's|.*LIBS:\(.*\)\*/.*|\1|p' $(1))
 
+PV	:= $(filter-out %/doorbell.c %/info.c,$(wildcard host-stub/dev/*.c)) \
+	   $(addprefix host-stub/,backend/net_soft.c backend/blk.c backend/blk_open.c \
+	     backend/worker.c mem.c io.c log.c)
 UNIT	:= $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 FUZZ	:= $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 HDRS	:= $(wildcard hypercall/*.h hypercall/*/*.h hypercall/tools/*/*.h host-stub/*.h host-stub/*/*.h)
@@ -60,17 +64,28 @@ modules: setup	## Build the Linux modules against KDIR (build/modules/*.ko)
 	@$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR)/$(BUILD)/kmod W=1 modules
 	@find $(BUILD)/kmod -name '*.ko' -exec cp -u {} $(BUILD)/modules/ \;
 
-# A test is rebuilt when a source that it links changes.
-.SECONDEXPANSION:
-$(BUILD)/tests/%: tests/unit/%.c $(HDRS) $(wildcard tests/unit/*.h) $$(call link,tests/unit/$$*.c)
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -fsanitize=address,undefined -fno-sanitize-recover=undefined \
-		-Itests/unit -I. -o $@ $< $(call link,$<) -lcmocka $(call libs,$<)
+# Tests and fuzzers share the objects of what they link, one set for each compiler.
+ASAN	:= -fsanitize=address,undefined -fno-sanitize-recover=undefined
+objects	= $(patsubst %.c,$(BUILD)/$(1)/%.o,$(call link,$(2)))
 
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(HDRS) $(wildcard tests/*/*.h) $$(call link,tests/fuzz/$$*.c)
+$(BUILD)/asan/%.o: %.c
 	@mkdir -p $(@D)
-	$(CLANG) $(CFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
-		-I. -o $@ $< $(call link,$<) $(call libs,$<)
+	$(CC) $(CFLAGS) $(ASAN) -MMD -MP -Itests/unit -I. -c -o $@ $<
+
+$(BUILD)/fuzzed/%.o: %.c
+	@mkdir -p $(@D)
+	$(CLANG) $(CFLAGS) $(ASAN) -fsanitize=fuzzer-no-link -MMD -MP -I. -c -o $@ $<
+
+.SECONDEXPANSION:
+$(UNIT): $(BUILD)/tests/%: $(BUILD)/asan/tests/unit/%.o $$(call objects,asan,tests/unit/$$*.c)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(ASAN) -o $@ $^ -lcmocka $(call libs,tests/unit/$*.c)
+
+$(FUZZ): $(BUILD)/fuzz/%: $(BUILD)/fuzzed/tests/fuzz/%.o $$(call objects,fuzzed,tests/fuzz/$$*.c)
+	@mkdir -p $(@D)
+	$(CLANG) $(CFLAGS) $(ASAN) -fsanitize=fuzzer -o $@ $^ $(call libs,tests/fuzz/$*.c)
+
+-include $(shell find $(BUILD)/asan $(BUILD)/fuzzed -name '*.d' 2>/dev/null)
 
 unit: setup $(UNIT)	## Build the user-space tests (ASan and UBSan)
 

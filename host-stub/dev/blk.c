@@ -4,10 +4,6 @@
  * a copy of each, has the back end serve it, and answers. All of it on the
  * disk's worker, without a lock and without allocation. All of a device's
  * queues belong to that one worker.
- *
- * Who is in flight: a request from when it was read to when it was answered.
- * As the guest may have `entries` of these, one more that is pending while
- * `entries` are in flight is a guest that cannot count: NEEDS_RESET.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -37,23 +33,16 @@ struct blk_dev {
 	struct blk_counters counters[HS_PV_QUEUES];
 };
 
-struct blk_queue;
-
-struct blk_req {
-	struct hs_blk_req blk;		/* first */
-	struct blk_queue *queue;
-	struct blk_req *next;		/* free */
-	uint16_t id;
-	uint8_t op;
-	struct iovec iov[PVK_BLK_MAX_SEGS];
-};
-
 struct blk_queue {
 	struct hs_pv_queue q;		/* first */
 	struct blk_dev *blk;		/* fixed */
 	struct blk_counters *counters;	/* fixed */
-	struct blk_req *free;
-	struct blk_req *pool;		/* `entries` of them */
+};
+
+struct blk_req {
+	struct hs_pv_req req;		/* first */
+	struct hs_blk_req blk;
+	struct iovec iov[PVK_BLK_MAX_SEGS];
 };
 
 /* ---- what the device is ---- */
@@ -116,22 +105,11 @@ static int abi_status(int status)
 	}
 }
 
-static void req_put(struct blk_req *req)
+static void served(struct hs_blk_req *blk, int status)
 {
-	struct blk_queue *bq = req->queue;
+	struct blk_req *req = (struct blk_req *)((char *)blk - offsetof(struct blk_req, blk));
 
-	req->next = bq->free;
-	bq->free = req;
-	/* Last: after the last one DEV_RESET may free the queue. */
-	atomic_fetch_sub(&bq->q.in_flight, 1);
-}
-
-static void req_done(struct hs_blk_req *blk, int status)
-{
-	struct blk_req *req = (struct blk_req *)blk;
-
-	hs_pv_queue_answer(&req->queue->q, req->id, req->op, 0, abi_status(status), 0);
-	req_put(req);
+	hs_pv_req_end(&req->req, abi_status(status));
 }
 
 /* ---- requests ---- */
@@ -195,40 +173,6 @@ static int check_range(const struct blk_dev *blk, const struct pvk_blk_sqe *e)
 	return (e->sector * SECTOR | e->length) & mask ? -PVK_EINVAL : 0;
 }
 
-/* Makes the iovec of a READ or WRITE: 0 or the status. */
-static int map_segments(const struct hs_mem *mem, const struct pvk_blk_sqe *e,
-			struct blk_req *req)
-{
-	struct pvk_seg list[PVK_BLK_MAX_SEGS];
-	const struct pvk_seg *seg = e->seg;
-	uint64_t sum = 0;
-
-	if (!e->nsegs || e->nsegs > PVK_BLK_MAX_SEGS)
-		return -PVK_EINVAL;
-	if (e->nsegs > PVK_BLK_INLINE_SEGS) {
-		uint64_t bytes = e->nsegs * sizeof(list[0]);
-
-		if (e->list_gpa & 15 || (e->list_gpa & 4095) + bytes > 4096)
-			return -PVK_EINVAL;
-		/* Once: the guest may change the list while it is checked. */
-		if (hs_mem_read(mem, e->list_gpa, list, bytes) < 0)
-			return -PVK_EFAULT;
-		seg = list;
-	} else if (e->list_gpa) {
-		return -PVK_EINVAL;
-	}
-	for (unsigned int i = 0; i < e->nsegs; i++) {
-		if (!seg[i].len || seg[i].reserved)
-			return -PVK_EINVAL;
-		req->iov[i].iov_base = hs_mem_at(mem, seg[i].gpa, seg[i].len);
-		if (!req->iov[i].iov_base)
-			return -PVK_EFAULT;
-		req->iov[i].iov_len = seg[i].len;
-		sum += seg[i].len;
-	}
-	return sum == e->length ? 0 : -PVK_EINVAL;
-}
-
 static void count_request(struct blk_counters *c, const struct pvk_blk_sqe *e)
 {
 	hs_pv_add(&c->requests[e->op], 1);
@@ -239,32 +183,28 @@ static void count_request(struct blk_counters *c, const struct pvk_blk_sqe *e)
 	hs_pv_add(&c->segments, e->nsegs);
 }
 
-/* Serves one entry: it is answered now, or when the back end is done. */
-static void serve_one(struct blk_queue *bq, const union pvk_sqe_words *words)
+static int submit(struct hs_pv_queue *q, const union pvk_sqe_words *words, struct hs_pv_req *to)
 {
 	static const enum hs_blk_op op[] = {
 		[PVK_BLK_READ] = HS_BLK_READ, [PVK_BLK_WRITE] = HS_BLK_WRITE,
 		[PVK_BLK_FLUSH] = HS_BLK_FLUSH, [PVK_BLK_DISCARD] = HS_BLK_DISCARD,
 		[PVK_BLK_WRITE_ZEROES] = HS_BLK_ZEROES,
 	};
+	struct blk_queue *bq = (struct blk_queue *)q;
+	struct blk_req *req = (struct blk_req *)to;
 	const struct pvk_blk_sqe e = decode(words);
-	struct blk_req *req = bq->free;	/* there is one: see serve() */
 	int status = check_op(bq->blk, &e);
 
 	if (status == 0)
 		status = check_range(bq->blk, &e);
 	if (status == 0 && (e.op == PVK_BLK_READ || e.op == PVK_BLK_WRITE))
-		status = map_segments(bq->q.dev->pv->vm->mem, &e, req);
+		status = hs_pv_segments(q->dev->pv->vm->mem, e.seg, e.nsegs, PVK_BLK_MAX_SEGS,
+					e.list_gpa, e.length, req->iov);
 	if (status < 0) {
 		if (status == -PVK_ENOSYS)
 			hs_pv_add(&bq->counters->requests[0], 1);
-		hs_pv_queue_answer(&bq->q, e.id, e.op, 0, status, 0);
-		return;
+		return status;
 	}
-	bq->free = req->next;
-	atomic_fetch_add(&bq->q.in_flight, 1);
-	req->id = e.id;
-	req->op = e.op;
 	req->blk.op = op[e.op];
 	req->blk.flags = (e.flags & PVK_BLK_FUA ? HS_BLK_FUA : 0) |
 			 (e.flags & PVK_BLK_NOUNMAP ? HS_BLK_NOUNMAP : 0);
@@ -272,22 +212,10 @@ static void serve_one(struct blk_queue *bq, const union pvk_sqe_words *words)
 	req->blk.length = e.length;
 	req->blk.iov = req->iov;
 	req->blk.iovcnt = e.nsegs;
-	req->blk.done = req_done;
+	req->blk.done = served;
 	count_request(bq->counters, &e);
 	hs_blk_submit(bq->blk->blk, &req->blk);
-}
-
-static unsigned int serve(struct hs_pv_queue *q)
-{
-	struct blk_queue *bq = (struct blk_queue *)q;
-	union pvk_sqe_words words;
-	unsigned int n = 0;
-
-	while (n < HS_PV_BUDGET && hs_pv_queue_get(q, bq->free, &words)) {
-		serve_one(bq, &words);
-		n++;
-	}
-	return n;
+	return 0;
 }
 
 /* ---- queues ---- */
@@ -299,30 +227,17 @@ static int queue_create(struct hs_pv_queue *q)
 	bq->blk = (struct blk_dev *)q->dev;
 	bq->counters = &bq->blk->counters[q->index];
 	q->counters = &bq->counters->common;
-	/* Pages that no request ever uses stay untouched. */
-	bq->pool = calloc(q->entries, sizeof(*bq->pool));
-	if (!bq->pool)
-		return -ENOMEM;
-	for (uint32_t i = q->entries; i-- > 0;) {
-		bq->pool[i].queue = bq;
-		bq->pool[i].next = bq->free;
-		bq->free = &bq->pool[i];
-	}
 	return 0;
-}
-
-static void queue_destroy(struct hs_pv_queue *q)
-{
-	free(((struct blk_queue *)q)->pool);
 }
 
 static const struct hs_pv_queue_ops *queue_ops(uint32_t index)
 {
 	static const struct hs_pv_queue_ops ops = {
 		.size = sizeof(struct blk_queue),
+		.req_size = sizeof(struct blk_req),
 		.create = queue_create,
-		.destroy = queue_destroy,
-		.serve = serve,
+		.serve = hs_pv_serve_requests,
+		.submit = submit,
 	};
 
 	(void)index;

@@ -137,6 +137,14 @@ int64_t hs_pv_dev_control(struct hs_pv *pv, const uint64_t arg[4])
 
 /* ---- queues ---- */
 
+static void queue_destroy(struct hs_pv_queue *q)
+{
+	if (q->ops->destroy)
+		q->ops->destroy(q);
+	free(q->pool);
+	free(q);
+}
+
 static void queue_free(struct hs_pv_dev *dev, uint32_t index)
 {
 	struct hs_pv_queue *q = dev->queue[index];
@@ -145,8 +153,7 @@ static void queue_free(struct hs_pv_dev *dev, uint32_t index)
 		return;
 	hs_doorbell_unbind(dev->pv->vm, q->doorbell, q->source.eventfd);
 	close(q->source.eventfd);
-	q->ops->destroy(q);
-	free(q);
+	queue_destroy(q);
 	dev->queue[index] = NULL;
 }
 
@@ -223,6 +230,8 @@ int64_t hs_pv_queue_setup(struct hs_pv *pv, const uint64_t arg[4])
 	ret = -PVK_EIO;
 	if (ops->create(q) < 0)
 		goto err_free;
+	if (ops->req_size && hs_pv_req_pool(q) < 0)
+		goto err_destroy;
 	/* Blocking: io_uring waits on it, and only that reads it. */
 	q->source.eventfd = eventfd(0, EFD_CLOEXEC);
 	if (q->source.eventfd < 0)
@@ -237,7 +246,8 @@ int64_t hs_pv_queue_setup(struct hs_pv *pv, const uint64_t arg[4])
 err_close:
 	close(q->source.eventfd);
 err_destroy:
-	ops->destroy(q);
+	queue_destroy(q);
+	return ret;
 err_free:
 	free(q);
 	return ret;

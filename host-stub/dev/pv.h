@@ -7,6 +7,7 @@
  *   power.c, smp.c, console.c, memory.c, info.c   the platform's features
  *   bus.c    devices, their states, queue set-up, faces
  *   queue.c  what all queues share: entries, answers, telling the guest
+ *   request.c   of queues whose entries are requests: those in flight, their memory
  *   blk.c    the block device: rings to back end and back
  *   net*.c   the network device, see pv_net.h
  *

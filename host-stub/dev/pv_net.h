@@ -69,20 +69,10 @@ struct hs_pv_net_rx {
 	unsigned int backend;		/* queue of the back end */
 };
 
-struct hs_pv_net_req {
-	struct hs_net_tx tx;		/* first */
-	struct hs_pv_net_tx *queue;
-	struct hs_pv_net_req *next;	/* free */
-	uint16_t id;
-	struct iovec iov[PVK_NET_MAX_SEGS];
-};
-
 struct hs_pv_net_tx {
 	struct hs_pv_queue q;		/* first */
 	struct hs_pv_net *net;		/* fixed */
 	struct hs_pv_net_counters *counters;	/* fixed */
-	struct hs_pv_net_req *free;
-	struct hs_pv_net_req *pool;	/* `entries` of them */
 	unsigned int backend;		/* queue of the back end */
 };
 

@@ -33,6 +33,8 @@
 #define HS_PV_QUEUES		(2 * HS_MAX_VCPUS)	/* of a device */
 #define HS_PV_DEVICES		(HS_MAX_DISKS + HS_MAX_NICS)
 #define HS_PV_CONFIG		128u	/* largest config of a device, bytes */
+#define HS_PV_INLINE_SEGS	2u	/* segments in an entry, of any device */
+#define HS_PV_LIST_SEGS		256u	/* in its list: a page of them */
 #define HS_PV_BUDGET		64u	/* requests taken from a queue per poll */
 
 struct hs_pv_dev;
@@ -47,14 +49,30 @@ struct hs_pv_counters {
 	_Atomic uint64_t polls_found;	/* polls of the ring that found requests */
 };
 
+/* A request that the back end has, of a queue whose entries are requests (request.c). */
+struct hs_pv_req {
+	struct hs_pv_queue *queue;
+	struct hs_pv_req *next;	/* free */
+	uint16_t id;		/* of its entry */
+	uint8_t op;
+};
+
 /* What a kind of queue does. */
 struct hs_pv_queue_ops {
 	size_t size;		/* of its struct, which begins with struct hs_pv_queue */
-	/* Sets counters and makes what the queue needs: 0 or -ENOMEM. */
+	size_t req_size;	/* of its requests, which begin with struct hs_pv_req; 0: none */
+	/* Sets counters and makes what else the queue needs: 0 or -ENOMEM. */
 	int (*create)(struct hs_pv_queue *q);
-	void (*destroy)(struct hs_pv_queue *q);
+	void (*destroy)(struct hs_pv_queue *q);	/* may be NULL */
 	/* On the worker: takes entries, at most HS_PV_BUDGET; how many there were. */
 	unsigned int (*serve)(struct hs_pv_queue *q);
+	/*
+	 * With serve = hs_pv_serve_requests: checks a copy of an entry and gives
+	 * it to the back end, which ends it by hs_pv_req_end(): 0. Or the status,
+	 * < 0, of an entry that nobody was given.
+	 */
+	int (*submit)(struct hs_pv_queue *q, const union pvk_sqe_words *words,
+		      struct hs_pv_req *req);
 	/* Does it wait for entries? NULL: always. */
 	bool (*hungry)(const struct hs_pv_queue *q);
 	/* How many times gather_ns its answers may wait for more to come; 0: once. */
@@ -80,7 +98,9 @@ struct hs_pv_queue {
 	uint64_t put_at;		/* hs_now() when an answer was last seen to be untold */
 	bool live;			/* answers go to the guest */
 	bool armed;			/* the guest was asked to ring */
-	atomic_uint in_flight;		/* read and not answered, with the back end */
+	void *pool;			/* fixed: `entries` requests */
+	struct hs_pv_req *free;
+	atomic_uint in_flight;		/* requests that are not free */
 };
 
 /* What a type of device does. Calls come under pv->lock, from a vCPU's thread. */
@@ -237,6 +257,19 @@ void hs_pv_queue_answer(struct hs_pv_queue *q, uint16_t id, uint8_t op, uint8_t 
 			uint64_t value);
 /* Tells the guest of the answers put since last time, if it asked for one of them. */
 void hs_pv_queue_tell(struct hs_pv_queue *q);
+
+/* request.c: all but the pool's on the worker's thread */
+int hs_pv_req_pool(struct hs_pv_queue *q);	/* makes it: 0 or -ENOMEM */
+unsigned int hs_pv_serve_requests(struct hs_pv_queue *q);
+void hs_pv_req_end(struct hs_pv_req *req, int status);	/* 0 or -PVK_E* */
+/*
+ * The iovec of an entry with `nsegs` segments, 1 to `most` and no more than a
+ * page of the list holds, which stand in it if they are HS_PV_INLINE_SEGS or
+ * fewer, else at list_gpa. 0; -PVK_EINVAL (counts, the list's place, lengths
+ * that do not add up); -PVK_EFAULT (list or segment outside memory).
+ */
+int hs_pv_segments(const struct hs_mem *mem, const struct pvk_seg *seg, unsigned int nsegs,
+		   unsigned int most, uint64_t list_gpa, uint64_t length, struct iovec *iov);
 
 /* blk.c: the device of disk n. 0 or -ENOMEM. */
 int hs_pv_blk_create(struct hs_pv *pv, unsigned int n);

@@ -5,7 +5,7 @@
  * survives, each call ends with a status of the ABI, and after LEAVE nothing of
  * the session is left.
  */
-/* LINK: host-stub/dev/call.c host-stub/dev/event.c host-stub/dev/power.c host-stub/dev/smp.c host-stub/dev/console.c host-stub/dev/memory.c host-stub/dev/bus.c host-stub/dev/queue.c host-stub/dev/blk.c host-stub/dev/net.c host-stub/dev/net_rx.c host-stub/dev/net_tx.c host-stub/dev/net_rss.c host-stub/dev/stats.c host-stub/backend/net_soft.c host-stub/backend/blk.c host-stub/backend/blk_open.c host-stub/backend/worker.c host-stub/mem.c host-stub/io.c host-stub/log.c */
+/* LINK: PV */
 /* LIBS: -luring -lpthread -Wl,--wrap=ioctl */
 #define FAKE_IDE
 #include "fuzz.h"
@@ -14,17 +14,7 @@
 
 #define STRUCTS	16u	/* places of structures, 128 bytes apart */
 
-static const uint16_t numbers[] = {
-	PVK_CALL_NOP, PVK_CALL_NEGOTIATE, PVK_CALL_LEAVE, PVK_CALL_BATCH, PVK_CALL_EVENT_BIND,
-	PVK_CALL_EVENT_UNBIND, PVK_CALL_EVENT_RAISE, PVK_CALL_BUS_INFO, PVK_CALL_BUS_NOTIFY,
-	PVK_CALL_DEV_INFO, PVK_CALL_DEV_CONFIG, PVK_CALL_DEV_ACCEPT, PVK_CALL_DEV_START,
-	PVK_CALL_DEV_RESET, PVK_CALL_DEV_CONTROL, PVK_CALL_QUEUE_SETUP, PVK_CALL_FACE_TAKE,
-	PVK_CALL_FACE_GIVE, PVK_CALL_PLATFORM_NEGOTIATE, PVK_CALL_PLATFORM_LEAVE, PVK_CALL_POWER,
-	PVK_CALL_POWER_REQUEST, PVK_CALL_CPU_START, PVK_CALL_CONSOLE_SETUP, PVK_CALL_CONSOLE_FLUSH,
-	PVK_CALL_MEM_REPORT,
-};
-
-#define NUMBERS	(sizeof(numbers) / sizeof(numbers[0]))
+#define NUMBERS	(sizeof(all_calls) / sizeof(all_calls[0]))
 #define PLATFORM (PVK_FEAT_INFO | PVK_FEAT_POWER | PVK_FEAT_SMP | PVK_FEAT_CONSOLE | PVK_FEAT_MEM)
 
 /* Of the sizes of structures, of RAM's edges, or anything. */
@@ -116,7 +106,7 @@ static void prepare(struct input *in)
 		break;
 	default:
 		for (unsigned int i = 0; i < 2; i++) {
-			s.batch[i].call = numbers[take(in, 1) % NUMBERS];
+			s.batch[i].call = all_calls[take(in, 1) % NUMBERS];
 			for (unsigned int k = 0; k < 4; k++)
 				s.batch[i].arg[k] = number(in);
 		}
@@ -176,7 +166,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			(void)fake_ring((uint32_t)take(&in, 2));
 			continue;
 		}
-		call.number = what < 0x70 ? numbers[what % NUMBERS] : (uint32_t)take(&in, 4);
+		call.number = what < 0x70 ? all_calls[what % NUMBERS] : (uint32_t)take(&in, 4);
 		for (unsigned int i = 0; i < 4; i++)
 			call.arg[i] = number(&in);
 		fake.ide_busy[0] = call.arg[3] & 1;

@@ -12,23 +12,6 @@
 
 #define DISK	(1ull << 20)
 
-static int detach(unsigned int n)
-{
-	int ret;
-
-	pthread_mutex_lock(&fake.vm.lock);
-	ret = hs_ide_detach(&fake.vm, n);
-	pthread_mutex_unlock(&fake.vm.lock);
-	return ret;
-}
-
-static void attach(unsigned int n)
-{
-	pthread_mutex_lock(&fake.vm.lock);
-	hs_ide_attach(&fake.vm, n);
-	pthread_mutex_unlock(&fake.vm.lock);
-}
-
 /* Gives the back end a moment; a drive that hangs until its reset is left hanging. */
 static void settle(void)
 {
@@ -96,8 +79,8 @@ static void recover(void)
 	ide_control(0);
 	/* orphaned requests come back in bounded time */
 	for (unsigned int n = 0; n < 2; n++) {
-		MUST(FAKE_UNTIL(detach(n) == 0));
-		attach(n);
+		MUST(FAKE_UNTIL(ide_detach(n) == 0));
+		ide_attach(n);
 	}
 	for (unsigned int n = 0; n < 2; n++) {
 		ide_select(n);
@@ -133,8 +116,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				(uint32_t)take(&in, 2), take(&in, 1) & 1);
 			break;
 		case 3:
-			if (detach(what >> 3 & 1) == 0 && !(what & 0x40))
-				attach(what >> 3 & 1);
+			if (ide_detach(what >> 3 & 1) == 0 && !(what & 0x40))
+				ide_attach(what >> 3 & 1);
 			break;
 		case 4:
 			settle();

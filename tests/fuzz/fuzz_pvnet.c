@@ -6,7 +6,7 @@
  * and frames only in buffers that it gave; one that breaks them can be reset,
  * and that ends.
  */
-/* LINK: host-stub/dev/call.c host-stub/dev/event.c host-stub/dev/power.c host-stub/dev/smp.c host-stub/dev/console.c host-stub/dev/memory.c host-stub/dev/bus.c host-stub/dev/queue.c host-stub/dev/blk.c host-stub/dev/net.c host-stub/dev/net_rx.c host-stub/dev/net_tx.c host-stub/dev/net_rss.c host-stub/dev/stats.c host-stub/backend/net_soft.c host-stub/backend/blk.c host-stub/backend/blk_open.c host-stub/backend/worker.c host-stub/mem.c host-stub/io.c host-stub/log.c */
+/* LINK: PV */
 /* LIBS: -luring -lpthread -Wl,--wrap=ioctl */
 #define FAKE_IDE
 #include "fuzz.h"

@@ -185,4 +185,22 @@ static inline uint8_t bm_run(bool to_memory)
 	return status;
 }
 
+/* What a driver of the paravirtual face has the host do: takes the drive away, gives it back. */
+static inline int ide_detach(unsigned int n)
+{
+	int ret;
+
+	pthread_mutex_lock(&fake.vm.lock);
+	ret = hs_ide_detach(&fake.vm, n);
+	pthread_mutex_unlock(&fake.vm.lock);
+	return ret;
+}
+
+static inline void ide_attach(unsigned int n)
+{
+	pthread_mutex_lock(&fake.vm.lock);
+	hs_ide_attach(&fake.vm, n);
+	pthread_mutex_unlock(&fake.vm.lock);
+}
+
 #endif /* TESTS_IDE_GUEST_H */

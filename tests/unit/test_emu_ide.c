@@ -49,23 +49,6 @@ static void fill(void *at, uint32_t len, uint32_t seed)
 		p[i] = (uint8_t)((i + seed) * 2654435761u >> 13);
 }
 
-static int detach(unsigned int n)
-{
-	int ret;
-
-	pthread_mutex_lock(&fake.vm.lock);
-	ret = hs_ide_detach(&fake.vm, n);
-	pthread_mutex_unlock(&fake.vm.lock);
-	return ret;
-}
-
-static void attach(unsigned int n)
-{
-	pthread_mutex_lock(&fake.vm.lock);
-	hs_ide_attach(&fake.vm, n);
-	pthread_mutex_unlock(&fake.vm.lock);
-}
-
 static void assert_signature(void)
 {
 	assert_int_equal(ide_alt(), ST_DRDY | 0x10);
@@ -553,11 +536,11 @@ static void reset_orphans_what_is_in_flight(void **state)
 		assert_signature();
 	}
 	assert_int_equal(hold.held, 8);
-	assert_int_equal(detach(0), -EBUSY);
+	assert_int_equal(ide_detach(0), -EBUSY);
 	fake.irq.edges[HS_IRQ_IDE0] = 0;
 	hold_release();
-	assert_true(FAKE_UNTIL(detach(0) == 0));
-	attach(0);
+	assert_true(FAKE_UNTIL(ide_detach(0) == 0));
+	ide_attach(0);
 	assert_signature();
 	assert_int_equal(fake.irq.edges[HS_IRQ_IDE0], 0);
 }
@@ -584,21 +567,21 @@ static void busy_drive_stays(void **state)
 {
 	(void)state;
 	ide_start28(0, 0x30, 0, 1);		/* waits for data */
-	assert_int_equal(detach(0), -EBUSY);
+	assert_int_equal(ide_detach(0), -EBUSY);
 	ide_control(CTL_SRST);
-	assert_int_equal(detach(0), -EBUSY);
+	assert_int_equal(ide_detach(0), -EBUSY);
 	ide_control(0);
 	bm_prepare(true);
 	ide_start28(0, 0xc8, 0, 1);		/* waits for the bus master */
-	assert_int_equal(detach(0), -EBUSY);
+	assert_int_equal(ide_detach(0), -EBUSY);
 	ide_control(CTL_SRST);
 	ide_control(0);
 	atomic_store(&hold.on, true);
 	ide_start28(0, 0xe7, 0, 0);		/* with the back end */
-	assert_int_equal(detach(0), -EBUSY);
+	assert_int_equal(ide_detach(0), -EBUSY);
 	hold_release();
 	(void)ide_wait();
-	assert_true(FAKE_UNTIL(detach(0) == 0));
+	assert_true(FAKE_UNTIL(ide_detach(0) == 0));
 }
 
 static void drive_goes_and_comes_back(void **state)
@@ -608,7 +591,7 @@ static void drive_goes_and_comes_back(void **state)
 	(void)state;
 	assert_int_equal(ide_simple(0, 0xc6, 0, 8) & ST_ERR, 0);
 	for (unsigned int round = 0; round < 3; round++) {
-		assert_int_equal(detach(0), 0);
+		assert_int_equal(ide_detach(0), 0);
 		ide_select(0);
 		assert_int_equal(ide_alt(), 0);		/* beside a drive that is there */
 		assert_int_equal(ide_in(R_STATUS), 0);
@@ -616,20 +599,20 @@ static void drive_goes_and_comes_back(void **state)
 		assert_int_equal(ide_alt(), 0);
 		assert_int_equal(fake_in(HS_PORT_IDE0, 2), 0);
 		identify(1, id, 2);
-		assert_int_equal(detach(1), 0);
+		assert_int_equal(ide_detach(1), 0);
 		assert_int_equal(ide_alt(), 0xff);	/* nobody drives the bus */
-		attach(1);
-		attach(0);
+		ide_attach(1);
+		ide_attach(0);
 		ide_select(0);
 		identify(0, id, 2);
 		assert_int_equal(id[59], 0);		/* as after power-on */
 		assert_int_equal(id[100] | (uint32_t)id[101] << 16, LARGE / 512);
 	}
 	/* a new size shows when it comes back */
-	assert_int_equal(detach(0), 0);
+	assert_int_equal(ide_detach(0), 0);
 	assert_int_equal(truncate(fake.path[0], 1 << 20), 0);
 	hs_blk_check_size(fake.blk[0]);
-	assert_true(FAKE_UNTIL((attach(0), identify(0, id, 2), id[61] == 0)));
+	assert_true(FAKE_UNTIL((ide_attach(0), identify(0, id, 2), id[61] == 0)));
 	assert_int_equal(id[60], 2048);
 	assert_int_equal(hs_ide_location(3), PVK_TWIN_IDE(HS_PCI_IDE, 1, 1));
 }

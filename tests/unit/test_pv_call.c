@@ -4,7 +4,7 @@
  * in one process: session, structures, batches, events, the offer, accounts.
  * Devices are test_pv_dev.c's, what their rings do test_pv_blk.c's.
  */
-/* LINK: host-stub/dev/call.c host-stub/dev/event.c host-stub/dev/power.c host-stub/dev/smp.c host-stub/dev/console.c host-stub/dev/memory.c host-stub/dev/bus.c host-stub/dev/queue.c host-stub/dev/blk.c host-stub/dev/net.c host-stub/dev/net_rx.c host-stub/dev/net_tx.c host-stub/dev/net_rss.c host-stub/dev/stats.c host-stub/backend/net_soft.c host-stub/backend/blk.c host-stub/backend/blk_open.c host-stub/backend/worker.c host-stub/mem.c host-stub/io.c host-stub/log.c */
+/* LINK: PV */
 /* LIBS: -luring -lpthread -Wl,--wrap=ioctl -Wl,--wrap=hs_blk_submit */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,16 +16,6 @@
 #include "pv_machine.h"
 
 /* ---- session ---- */
-
-static const uint32_t all_calls[] = {
-	PVK_CALL_NOP, PVK_CALL_NEGOTIATE, PVK_CALL_LEAVE, PVK_CALL_BATCH, PVK_CALL_EVENT_BIND,
-	PVK_CALL_EVENT_UNBIND, PVK_CALL_EVENT_RAISE, PVK_CALL_BUS_INFO, PVK_CALL_BUS_NOTIFY,
-	PVK_CALL_DEV_INFO, PVK_CALL_DEV_CONFIG, PVK_CALL_DEV_ACCEPT, PVK_CALL_DEV_START,
-	PVK_CALL_DEV_RESET, PVK_CALL_DEV_CONTROL, PVK_CALL_QUEUE_SETUP, PVK_CALL_FACE_TAKE,
-	PVK_CALL_FACE_GIVE, PVK_CALL_PLATFORM_NEGOTIATE, PVK_CALL_PLATFORM_LEAVE, PVK_CALL_POWER,
-	PVK_CALL_POWER_REQUEST, PVK_CALL_CPU_START, PVK_CALL_CONSOLE_SETUP, PVK_CALL_CONSOLE_FLUSH,
-	PVK_CALL_MEM_REPORT,
-};
 
 static bool known(uint32_t number)
 {
