@@ -18,12 +18,13 @@ import time
 ROOTS = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
 MARK_PORT = 0x708	# emu/emu.h, HS_PORT_MARK
 # What a guest writes to set its timer: TSC deadline, the x2APIC's initial count
-TIMER_MSRS = ("0x6e0", "0x838")
+TIMER = ("wrmsr 6e0", "wrmsr 838")
 EXACT = 128	# first of the marks that only pvkit-vm notes; guest/load.c
 
 EVENT = re.compile(r"\s(\d+\.\d+): (kvm_\w+): (.*)")
 HIST = re.compile(r"\{\s*\w+:\s*(?:0x)?([0-9a-f]+)\s*\} hitcount:\s*(\d+)")
-# What stands behind a reason: event, keys of its histogram, in words
+# What stands behind a reason: event, keys of its histogram, in words. The first is
+# always traced, for the timer.
 DETAIL = (
     ("kvm_msr", "ecx.hex,write", "{write}msr {ecx}"),
     ("kvm_cpuid", "function.hex", "cpuid {function}"),
@@ -122,6 +123,7 @@ class Trace:
 
     def __init__(self, detail=False):
         self.detail = detail	# also what stands behind the reasons
+        self.detailed = DETAIL if detail else DETAIL[:1]
         self.root = next((r for r in ROOTS if os.path.isdir(os.path.join(r, "events/kvm"))), None)
         self.dir = None
         self.pid = 0
@@ -160,7 +162,6 @@ class Trace:
         self.put("trace_clock", "mono")
         self.put("options/event-fork", "1")
         self.put("set_event_pid", str(threading.get_native_id()))
-        self.put("events/kvm/kvm_msr/trigger", "hist:keys=ecx.hex:size=512 if write == 1")
         self.put("events/kvm/kvm_exit/trigger", "hist:keys=exit_reason:size=256")
         self.put("events/kvm/kvm_userspace_exit/trigger", "hist:keys=reason:size=256")
         self.put("events/kvm/kvm_pio/trigger", "hist:keys=port.hex:size=512")
@@ -168,7 +169,7 @@ class Trace:
         self.put("events/kvm/kvm_pio/filter", f"port == {MARK_PORT} && rw == 1"
                  + (f" && val < {EXACT}" if self.detail else ""))
         self.put("events/kvm/kvm_pio/enable", "1")
-        for event, keys, _ in DETAIL if self.detail else ():
+        for event, keys, _ in self.detailed:
             self.put(f"events/kvm/{event}/trigger", f"hist:keys={keys}:size=512")
         # The first entry is the power-on; take() switches the event off then.
         self.put("events/kvm/kvm_entry/enable", "1")
@@ -189,18 +190,18 @@ class Trace:
         if self.pid and not self.helpers and not self.marks:
             self.helpers = vhost_threads(self.pid)
         cpu += sum(thread_cpu_ns(pid) for pid in self.helpers)
+        detail = {}
+        for event, _, form in self.detailed:
+            detail.update(parse_detail(self.get(f"events/kvm/{event}/hist"), form))
         found = {
             "cpu_ns": cpu,
             "exits": parse_hist(self.get("events/kvm/kvm_exit/hist"), self.exit_names),
-            "timer": sum(n for msr, n in parse_hist(self.get("events/kvm/kvm_msr/hist"), {},
-                                                    16).items() if msr in TIMER_MSRS),
+            "timer": sum(detail.get(words, 0) for words in TIMER),
             "user": parse_hist(self.get("events/kvm/kvm_userspace_exit/hist"), self.user_names),
             "ports": parse_hist(self.get("events/kvm/kvm_pio/hist"), {}, 16),
         }
         if self.detail:
-            found["detail"] = {}
-            for event, _, form in DETAIL:
-                found["detail"].update(parse_detail(self.get(f"events/kvm/{event}/hist"), form))
+            found["detail"] = detail
         return found
 
     def take(self, line):
@@ -253,7 +254,7 @@ class Trace:
         self.pid = 0
         end = self.snapshot() if self.thread else None
         for name in ("kvm_exit", "kvm_userspace_exit", "kvm_pio", "kvm_entry",
-                     *(d[0] for d in DETAIL if self.detail)):
+                     *(d[0] for d in self.detailed)):
             for kind, text in (("enable", "0"), ("trigger", None)):
                 try:
                     if text is None:
