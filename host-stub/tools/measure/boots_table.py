@@ -7,7 +7,7 @@ from . import boots, chart, page, parse, table
 
 MOST_REASONS = 6
 VOLUMES = {"quiet": "with quiet", "loud": "console at its default volume"}
-LEFT = 34
+LEFT = 36
 
 
 def kinds_of(result, volume):
