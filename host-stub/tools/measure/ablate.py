@@ -60,6 +60,8 @@ FEATURES = (
     ("net", "network device", "device", ("nic",), ("event", "bus", "handover"), "net", "", "pc"),
 )
 NAMES = tuple(f[0] for f in FEATURES)
+# The module without which a row says nothing; pvk_net wants a kernel with PAGE_POOL
+MODULES = {"block": "pvk_blk.ko", "net": "pvk_net.ko"}
 # What a reader has to know of a row
 NOTES = {
     "async_pf": "no page of these guests has to be waited for: what it costs to be ready",

@@ -70,6 +70,9 @@ def offered(result, f):
 def notes(result, f):
     """What a reader has to know of a row."""
     out = [offered(result, f), ablate.NOTES.get(f["name"], "")]
+    module = ablate.MODULES.get(f["name"])
+    if module and module not in result["conditions"].get("modules", ""):
+        out.append(f"{module} is not there for this kernel: the device is the emulated one")
     away, base, alone, none = ablate.kinds_of(f)
     for kind in (away, alone):
         for guest in dict.fromkeys(filter(None, ablate.guests_of(f, kind) if kind else ())):
