@@ -104,7 +104,7 @@ def prepare(opts, build):
     found["guest command line"] = CMDLINE + ", console, and quiet or not"
     vm = cases.copy_of_stub(build)
     made = {f"{row[0]}@{volume}": case(row, volume, kernels[row[1]], initrd, opts, vm)
-            for volume in PARTS for row in rows}
+            for volume in PARTS for row in rows if opts.volume in (None, volume)}
     return {"part": "boots", "jobs": [], "kinds": list(made), "cases": made, "vm": vm,
             "detail": False, "disk_mib": 0, "conditions": found}
 
