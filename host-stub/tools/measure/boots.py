@@ -160,7 +160,8 @@ def verdicts(result):
             best = min(known, key=lambda k: known[k]["median"])
             value = known[best]["median"] / ours["median"]
             apart = ours["max"] < known[best]["min"] and ours["n"] > 1
-            out.append((volume, f"fastest of all from {what}: {ours['median']:.2f} s, the next is "
+            out.append((volume, f"fastest of all from {what}: {ours['median']:.2f} s, "
+                        f"the {'next' if value > 1 else 'fastest'} is "
                         f"{label(best)} with {known[best]['median']:.2f} s, "
                         f"{'' if apart else '~'}{value:.2f}×", value > 1))
     return out

@@ -63,7 +63,7 @@ def render(result, colour=False):
             boot = found[kind]["boot"]
             line(text, result["cases"][kind]["label"],
                  [table.number(v) for v in cells(boot, reasons)] if boot
-                 else ["no run came to its end"])
+                 else ["no run came to its end" if found[kind]["failed"] else "not run"])
         text.head(f"Seconds and spread, {VOLUMES[volume]}")
         text.lines.append(f"  {'':<{LEFT}}{'from power-on':>22}{'from start of VMM':>22}"
                           f"{'exits, the guest' + chr(39) + 's':>26}")
