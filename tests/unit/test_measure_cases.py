@@ -210,7 +210,7 @@ def test_commands():
                       "/d", "/s")
     equal("command: paths of a run", argv, ["vm", "/d", "/d,faces=emulated", "/s", "DISKS"])
     for wrong in (["--boot-table", "--net"], ["--ablate", "--only", "io"], ["--patched", "x"],
-                  ["--boot-table", "--feature", "pv_eoi"]):
+                  ["--boot-table", "--feature", "pv_eoi"], ["--ablate", "--volume", "loud"]):
         p = subprocess.run([TOOL, "measure", *wrong], stdout=subprocess.PIPE,
                            stderr=subprocess.PIPE, text=True, check=False)
         check(f"command: {' '.join(wrong)} is refused in a line",

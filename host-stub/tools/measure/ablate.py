@@ -60,6 +60,8 @@ FEATURES = (
     ("net", "network device", "device", ("nic",), ("event", "bus", "handover"), "net", "", "pc"),
 )
 NAMES = tuple(f[0] for f in FEATURES)
+# The module without which a row says nothing; pvk_net wants a kernel with PAGE_POOL
+MODULES = {"block": "pvk_blk.ko", "net": "pvk_net.ko"}
 # What a reader has to know of a row
 NOTES = {
     "async_pf": "no page of these guests has to be waited for: what it costs to be ready",
@@ -79,7 +81,7 @@ NOT_MEASURED = (
 
 BASES = ("all@lean", "all@pc", "none@pc")
 LOADED = "+load"
-MANY = ("smp", "cpus")	# their boots are of several CPUs, too
+MANY = ("smp", "cpus", "block", "net")	# their boots are those of the guests with loads
 # No trust in RDRAND: what seeds the kernel is to be seen. The rest as in the boot table.
 CMDLINE = boots.CMDLINE + " quiet random.trust_cpu=off random.trust_bootloader=on"
 
@@ -108,7 +110,7 @@ def switches(f, away):
 
 
 def devices(f, away):
-    """Disk and NIC: both faces, but for the row of one of them."""
+    """Disk and NIC of a guest with loads: both faces, but for the row of one of them."""
     emulated = set()
     if f and f["owner"] == "device":
         emulated = set(f["words"]) if away else {"disk", "nic"} - set(f["words"])
@@ -136,7 +138,8 @@ def case(kind, loads, kernel, initrd, opts, vm):
     name = initrd["load" if loaded else "boot"]
     argv = [vm, "--machine", machine, "--kernel", os.path.join(kernel, "vmlinux"), "--boot",
             "linux64", "--initrd", name, "--memory", f"{opts.memory}M", "--cpus",
-            str(opts.cpus if loaded else 1), *devices(f, away), *how, "--append", words,
+            str(opts.cpus if loaded else 1), *(devices(f, away) if loaded else []), *how,
+            "--append", words,
             "--console", "stdio", "--stats", cases.STATS, "--time-limit", str(opts.guest_limit), "--no-reboot"]
     return {"label": f"{label}, {machine}" + (", loads" if loaded else ""), "argv": argv,
             "end": loaded}
@@ -199,11 +202,12 @@ def prepare(opts, build):
     made = {k: case(k, loads_of(wanted[k], opts.quick), kernel, initrds, opts, vm) for k in wanted}
     bases = [k for k in all_bases if k in made]
     others = [k for k in made if k not in all_bases]
-    # One run of each guest only: the bases thrice, so that their spread tells the noise.
+    # One run of each guest only: the bases more often, so that their spread tells the noise.
     kinds = bases + others
     if opts.runs < 3:
         half = len(others) // 2
-        kinds = bases + others[:half] + bases + others[half:] + bases
+        kinds = bases + others[:half] + [b for b in bases if not b.endswith(LOADED)] \
+            + others[half:] + bases
     found = cases.conditions(opts, {"patched": kernel}, load)
     found["guest"] = f"boots of 1 vCPU, loads of {opts.cpus}, {opts.memory} MiB"
     found["guest command line"] = CMDLINE + ", console, PVM_LOADS"

@@ -70,6 +70,9 @@ def offered(result, f):
 def notes(result, f):
     """What a reader has to know of a row."""
     out = [offered(result, f), ablate.NOTES.get(f["name"], "")]
+    module = ablate.MODULES.get(f["name"])
+    if module and module not in result["conditions"].get("modules", ""):
+        out.append(f"{module} is not there for this kernel: the device is the emulated one")
     away, base, alone, none = ablate.kinds_of(f)
     for kind in (away, alone):
         for guest in dict.fromkeys(filter(None, ablate.guests_of(f, kind) if kind else ())):
@@ -140,8 +143,8 @@ def render(result, colour=False):
             f"{boots_table.spread_text(pick(found, k)):>28}" for k in known)).rstrip())
     text.head("Change by a feature: taken away from everything (+: it saves that), "
               "and added alone to nothing (−: it saves that)")
-    text.lines.append(f"  {'':<{LEFT}}{'':<9}{'away from everything':^40}  {'alone':^40}")
-    head = "".join(f"{a + ' ' + b:>10}" for a, b in CELLS)
+    text.lines.append(f"  {'':<{LEFT}}{'':<9}{'away from everything':^44}  {'alone':^44}")
+    head = "".join(f"{a + ' ' + b:>11}" for a, b in CELLS)
     text.lines.append(text.dye(f"  {'feature':<{LEFT}}{'load':<9}{head}  {head}", "4"))
     owner = None
     for f in features(result):
@@ -152,7 +155,7 @@ def render(result, colour=False):
         away, base, alone, none = ablate.kinds_of(f)
         cells = []
         for k, b in ((away, base), (alone, none)):
-            cells.append("".join(f"{shown(x):>10}" for x in differences(result, f, k, b)))
+            cells.append("".join(f"{shown(x):>11}" for x in differences(result, f, k, b)))
         text.lines.append(f"  {f['name']:<{LEFT}}{f['load']:<9}{cells[0]}  {cells[1]}".rstrip())
     text.head("Behind it: which exits differ (boot: in all; load: an operation)")
     for f in features(result):

@@ -7,7 +7,7 @@ from . import boots, chart, page, parse, table
 
 MOST_REASONS = 6
 VOLUMES = {"quiet": "with quiet", "loud": "console at its default volume"}
-LEFT = 34
+LEFT = 36
 
 
 def kinds_of(result, volume):
@@ -63,7 +63,7 @@ def render(result, colour=False):
             boot = found[kind]["boot"]
             line(text, result["cases"][kind]["label"],
                  [table.number(v) for v in cells(boot, reasons)] if boot
-                 else ["no run came to its end"])
+                 else ["no run came to its end" if found[kind]["failed"] else "not run"])
         text.head(f"Seconds and spread, {VOLUMES[volume]}")
         text.lines.append(f"  {'':<{LEFT}}{'from power-on':>22}{'from start of VMM':>22}"
                           f"{'exits, the guest' + chr(39) + 's':>26}")

@@ -87,6 +87,9 @@ def parse_args(argv):
         p.add_argument(f"--{which}", metavar="DIR",
                        help=f"with these: the {which} kernel (bzImage, vmlinux, config, modules/), "
                             "instead of that of pvops/build")
+    p.add_argument("--volume", choices=("quiet", "loud"),
+                   help="with --boot-table: only with quiet, or only with the console at its "
+                        "default volume")
     p.add_argument("--feature", metavar="NAME", action="append", default=[],
                    help="with --ablate: only this one; may be given more than once")
     p.add_argument("--offloads", choices=("equal", "own"), default="equal",
@@ -123,8 +126,10 @@ def parse_args(argv):
     if own and (opts.only or opts.reference or opts.without):
         p.error("--boot-table and --ablate have their own columns: no --only, --reference, "
                 "--without")
-    if (opts.patched or opts.plain) and not own or opts.feature and not opts.ablate:
-        p.error("--patched, --plain and --feature belong to --boot-table and --ablate")
+    if (opts.patched or opts.plain) and not own or opts.feature and not opts.ablate \
+            or opts.volume and not opts.boots:
+        p.error("--patched and --plain belong to --boot-table and --ablate, --volume to the "
+                "one, --feature to the other")
     opts.cpus = opts.cpus or (4 if opts.ablate else 1)
     opts.memory = opts.memory or (256 if own else 512)
     opts.box_cpus = opts.box_cpus or (1 if own else 2)

@@ -60,7 +60,8 @@ static int find(const char *directory, const char *has, char *name, size_t size)
 
 int load_console(unsigned int n)
 {
-	static const char line[] = "the quick brown fox jumps over the lazy dog, and does so again.\n";
+	static const char line[] =
+		"the quick brown fox jumps over the lazy dog, and does so again.\n";
 
 	fflush(stdout);
 	tcdrain(STDOUT_FILENO);
