@@ -162,7 +162,7 @@ def test_verdicts():
           met["exits at most 1/50 of plain, QEMU pc"], True)
     equal("verdict: 200 is 1/10 of 2,000", met["exits at most 1/10 of plain, QEMU microvm"], True)
     equal("verdict: 200 is more than 1/10 of 1,500",
-          met["exits at most 1/10 of plain, QEMU microvm, best form"], False)
+          met["exits at most 1/10 of plain, QEMU microvm, best"], False)
     equal("verdict: one exit too many", of(patched=201)["exits at most 1/50 of plain, QEMU pc"],
           False)
     equal("verdict: the fastest", met["fastest of all from power-on"], True)
@@ -206,9 +206,11 @@ def test_commands():
         if "256" not in words or "quiet" not in words or boots.CMDLINE not in words:
             check(f"command: {row[0]} has the same memory and words", False, words)
     check("command: all have the same memory and words", True)
-    argv = cases.argv({"argv": ["vm", "DISK", "DISK,faces=emulated", "STATS.json", "DISKS"]},
+    argv = cases.argv({"argv": ["vm", "DISK.raw", "DISK.raw,faces=emulated", "if=none,file=DISK.raw",
+                                "STATS.json", "DISKS"]},
                       "/d", "/s")
-    equal("command: paths of a run", argv, ["vm", "/d", "/d,faces=emulated", "/s", "DISKS"])
+    equal("command: paths of a run", argv, ["vm", "/d", "/d,faces=emulated",
+                                                 "if=none,file=/d", "/s", "DISKS"])
     for wrong in (["--boot-table", "--net"], ["--ablate", "--only", "io"], ["--patched", "x"],
                   ["--boot-table", "--feature", "pv_eoi"], ["--ablate", "--volume", "loud"]):
         p = subprocess.run([TOOL, "measure", *wrong], stdout=subprocess.PIPE,
@@ -262,9 +264,9 @@ def test_switches():
     equal("switch: an offer away", of("smp", True), ["--offer", "no-smp"])
     equal("switch: the disk away is its emulated face",
           ablate.devices(ablate.feature("block"), True),
-          ["--disk", "DISK,faces=emulated", "--nic", "user"])
+          ["--disk", "DISK.raw,faces=emulated", "--nic", "user"])
     equal("switch: the disk alone", ablate.devices(ablate.feature("block"), False),
-          ["--disk", "DISK", "--nic", "user,faces=emulated"])
+          ["--disk", "DISK.raw", "--nic", "user,faces=emulated"])
     with open(os.path.join(TOP, "host-stub/options_features.c"), encoding="ascii") as f:
         source = f.read()
     words = [w for n in ablate.NAMES for w in ablate.feature(n)["words"] + ablate.feature(n)["needs"]

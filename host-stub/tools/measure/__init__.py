@@ -22,6 +22,9 @@
 docs/MEASURE.md says what each figure means and describes the JSON.
 """
 
+# In command lines of a plan: where a run puts its own paths
+DISK, STATS = "DISK.raw", "STATS.json"
+
 
 class MeasureError(Exception):
     """Something the user has to put right; the text is the one line to print."""

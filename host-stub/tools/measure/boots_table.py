@@ -33,6 +33,13 @@ def cells(boot, reasons):
             boot["exits_user"] and boot["exits_user"]["median"]]
 
 
+def with_times(result, kind, reasons):
+    """cells() in words, behind the first how many times the patched boot's it is."""
+    first, *rest = [table.number(v) for v in cells(result["summary"][kind]["boot"], reasons)]
+    value = boots.of_patched(result, kind)
+    return [first, "-" if value is None else f"{value:.1f}", *rest]
+
+
 def spread_text(s):
     if not s:
         return "-"
@@ -57,12 +64,13 @@ def render(result, colour=False):
             continue
         reasons = reasons_of(result, kinds)[:MOST_REASONS]
         text.head(f"Exits, {VOLUMES[volume]}")
-        heads = ["guest's", *[table_name(n) for n in reasons], "others", "host's", "to user"]
+        heads = ["guest's", "/patched", *[table_name(n) for n in reasons], "others", "host's",
+                 "to user"]
         line(text, "", heads, "4")
         for kind in kinds:
             boot = found[kind]["boot"]
             line(text, result["cases"][kind]["label"],
-                 [table.number(v) for v in cells(boot, reasons)] if boot
+                 with_times(result, kind, reasons) if boot
                  else ["no run came to its end" if found[kind]["failed"] else "not run"])
         text.head(f"Seconds and spread, {VOLUMES[volume]}")
         text.lines.append(f"  {'':<{LEFT}}{'from power-on':>22}{'from start of VMM':>22}"
@@ -131,10 +139,10 @@ def section(result, volume):
             f"{title}, {VOLUMES[volume]}",
             [(names[k], "k1" if k.startswith("patched") else "k2" if k.startswith("qemu") else "k0",
               (found[k]["boot"] or {}).get(key)) for k in kinds], "s")
-    head = ["", "guest's", *reasons, "others", "host's", "to user space"]
+    head = ["", "guest's", "/ patched", *reasons, "others", "host's", "to user space"]
     body = "".join(
         f"<tr><td>{escape(names[k])}</td>" + "".join(
-            f"<td>{table.number(v)}</td>" for v in cells(found[k]["boot"], reasons)) + "</tr>"
+            f"<td>{v}</td>" for v in with_times(result, k, reasons)) + "</tr>"
         for k in kinds if found[k]["boot"])
     return out + '<div class="wide"><table><tr>' + "".join(f"<th>{escape(h)}</th>" for h in head) \
         + f"</tr>{body}</table></div>"

@@ -2,7 +2,7 @@
 """Guests that are listed one by one: what the boot table and the ablation share.
 
 A plan of these parts has "cases": {kind: {label, argv, vmm, ...}}. argv is the whole
-command line, with DISK and STATS.json where a run puts its own paths. Kinds that
+command line, with DISK.raw and STATS.json where a run puts its own paths. Kinds that
 begin with "qemu" run under QEMU. Kernels come from pvops/build or from the user.
 """
 
@@ -11,9 +11,8 @@ import os
 import shutil
 import tempfile
 
-from . import MeasureError, guests, parse, plan as plans, trace
+from . import DISK, STATS, MeasureError, guests, parse, plan as plans, trace
 
-DISK, STATS = "DISK", "STATS.json"
 PROBE_PORT = "0x10"	# of pvkit-vm's look at what an exit costs here: of another VM (probe.c)
 FIRST_MARK = 10		# of the loads; guest/load.c
 MARK_END, AT_END = 3, 256	# before the guest switches off; when it has
@@ -29,8 +28,7 @@ KINDS_OF_KERNEL = ("patched", "plain")
 def argv(case, image, stats):
     """A case's command line with a run's own paths."""
     return [stats if word == STATS else
-            image + word[len(DISK):] if word.split(",")[0] == DISK else word
-            for word in case["argv"]]
+            word.replace(DISK, image) for word in case["argv"]]
 
 
 def finished(plan, run):

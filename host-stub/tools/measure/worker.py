@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 
-from . import MeasureError, guests, netrig, table, trace
+from . import DISK, STATS, MeasureError, guests, netrig, table, trace
 
 ATTEMPTS = 3	# of a run whose guest fails
 
@@ -107,7 +107,7 @@ def one_run(kind, plan, image, stats, why, steps):
         run["tap"] = rig.facts
     else:
         run = guests.run(kind, plan, image, stats, not why, steps.line)
-    run["argv"] = guests.argv(kind, plan, "DISK", "STATS.json")
+    run["argv"] = guests.argv(kind, plan, DISK, STATS)
     if os.path.exists(stats):
         try:
             with open(stats, encoding="utf-8") as f:
