@@ -73,7 +73,7 @@ def disk(t, tmp):
     with open(os.path.join(tree, "hello.txt"), "w", encoding="ascii") as f:
         f.write("read from a pvkit disk\n")
     with open(os.path.join(tree, "big"), "w", encoding="ascii") as f:
-        f.write("".join(f"line {i}\n" for i in range(60000)) + "the last line\n")
+        f.write("".join(f"line {i}\n" for i in range(6000)) + "the last line\n")
     subprocess.run(["/sbin/mke2fs", "-q", "-F", "-t", "ext2", "-d", tree, path, "8M"], check=True)
     grub = image(tmp, "from-disk", ["ls", "cat (pvd0)/hello.txt", "cat (pvd0)/missing",
                                     "ls (pvd1)/", "echo end", "halt"])
@@ -84,12 +84,12 @@ def disk(t, tmp):
         t.check(f"{machine}: reads a file from it", "read from a pvkit disk" in text, text)
         t.check(f"{machine}: says what is not there", re.search("not found", text) and
                 re.search("no such|disk|unknown", text), text)
-        t.check(f"{machine}: goes on to the end", "end" in text.splitlines()[-1] + text, text)
+        t.check(f"{machine}: goes on to the end", "\nend" in text, text)
     status, text = run(image(tmp, "big", ["cat (pvd0)/big", "reboot"]), "--machine", "lean",
                        "--memory", "64M", "--disk", path)
     lines = [line for line in text.splitlines() if line.startswith(("line", "the last"))]
-    t.check("a file of half a megabyte comes whole, then a reboot", status == 0 and
-            "the last line" in text and "line 59999" in text, "\n".join(lines[-5:]) + text[-300:])
+    t.check("a long file comes whole, then a reboot", status == 0 and
+            "the last line" in text and "line 5999" in text, "\n".join(lines[-5:]) + text[-300:])
 
 
 def net(t, tmp):

@@ -356,6 +356,8 @@ static void frames_go_out_and_come_in(void **state)
 	assert_int_equal(pvp_net_send(&net, out, 13), -PVK_EINVAL);
 	assert_int_equal(pvp_net_send(&net, out, PVP_NET_FRAME + 1), -PVK_EINVAL);
 	assert_int_equal(pvp_net_close(&net), 0);
+	assert_int_equal(pvp_net_send(&net, out, 60), -PVK_EIO);	/* closed */
+	assert_int_equal(pvp_net_receive(&net, in, sizeof(in)), -PVK_EIO);
 	assert_int_equal(fake_e1000[0], 1);
 	pvp_close(&host);
 }
