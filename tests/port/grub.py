@@ -74,7 +74,8 @@ def disk(t, tmp):
         f.write("read from a pvkit disk\n")
     with open(os.path.join(tree, "big"), "w", encoding="ascii") as f:
         f.write("".join(f"line {i}\n" for i in range(6000)) + "the last line\n")
-    subprocess.run(["/sbin/mke2fs", "-q", "-F", "-t", "ext2", "-d", tree, path, "8M"], check=True)
+    subprocess.run(["/sbin/mke2fs", "-q", "-F", "-t", "ext2", "-d", tree, path, "8M"],
+                   check=True, stdout=subprocess.DEVNULL)
     grub = image(tmp, "from-disk", ["ls", "cat (pvd0)/hello.txt", "cat (pvd0)/missing",
                                     "ls (pvd1)/", "echo end", "halt"])
     for machine in ("lean", "pc"):
