@@ -38,7 +38,7 @@
  * the lower one, which it therefore writes last and reads first; what the peer
  * does with the whole word is in step with that.
  */
-#if __SIZEOF_LONG__ == 4
+#if __SIZEOF_POINTER__ == 4
 typedef __u32 pvk_half __attribute__((may_alias));
 
 static inline __u64 pvk_word_acquire(__u64 *word)
