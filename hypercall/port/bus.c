@@ -184,6 +184,7 @@ void pvp_queue_free(struct pvp_queue *queue)
 		pvp_os_free(queue->memory, queue->bytes);
 	queue->memory = 0;
 	queue->entries = 0;
+	queue->broken = 1;		/* for whoever uses it still */
 }
 
 void pvp_queue_put(struct pvp_queue *queue, const union pvk_sqe_words *entry)

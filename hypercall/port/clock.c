@@ -290,8 +290,9 @@ __u64 pvp_clock_ns(struct pvp_clock *clock, const struct pvp_cpu *cpu)
 		good = 1;
 		break;
 	case PVP_CLOCK_KVM:
-		good = cpu->clock && read_pvclock((const volatile void *)(cpu->page + PVP_CPU_CLOCK),
-						  &ns, &flags);
+		good = cpu->clock &&
+		       read_pvclock((const volatile void *)(cpu->page + PVP_CPU_CLOCK), &ns,
+				    &flags);
 		break;
 	case PVP_CLOCK_HYPERV:
 		good = read_reference(clock->page, &ns);

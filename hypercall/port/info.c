@@ -10,7 +10,8 @@
 
 static __u32 count_of(const struct pvk_info_section *s)
 {
-	return ((const struct pvk_info_cpus *)s)->count;	/* CPUS, CPUID, MSR: the same place */
+	/* CPUS, CPUID, MSR have it at the same place. */
+	return ((const struct pvk_info_cpus *)s)->count;
 }
 
 /* Does what the section says it holds fit into it? */
@@ -22,7 +23,8 @@ static int section_ok(const struct pvk_info_section *s)
 		{ PVK_INFO_CLOCK, sizeof(struct pvk_info_clock), 0 },
 		{ PVK_INFO_ABSENT, sizeof(struct pvk_info_absent), 0 },
 		{ PVK_INFO_CPUS, sizeof(struct pvk_info_cpus), 4 },
-		{ PVK_INFO_CPUID, sizeof(struct pvk_info_cpuid), sizeof(struct pvk_info_cpuid_entry) },
+		{ PVK_INFO_CPUID, sizeof(struct pvk_info_cpuid),
+		  sizeof(struct pvk_info_cpuid_entry) },
 		{ PVK_INFO_MSR, sizeof(struct pvk_info_msr), sizeof(struct pvk_info_msr_entry) },
 		{ PVK_INFO_SEED, sizeof(struct pvk_info_seed), 0 },
 	};

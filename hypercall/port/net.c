@@ -31,14 +31,15 @@ static void put_buffer(struct pvp_net *net, __u32 n)
 static int get_config(struct pvp_net *net)
 {
 	struct pvk_net_config *c = &net->config;
+	__u32 i, any = 0;
 	int ret = pvp_device_config(&net->device, c, sizeof(*c));
 
 	if (ret < 0)
 		return ret;
 	/* A card's own address is no group's, and there is one. */
-	if (c->mac[0] & 1 || !(c->mac[0] | c->mac[1] | c->mac[2] | c->mac[3] | c->mac[4] | c->mac[5]))
-		return -PVK_EIO;
-	return 0;
+	for (i = 0; i < 6; i++)
+		any |= c->mac[i];
+	return any && !(c->mac[0] & 1) ? 0 : -PVK_EIO;
 }
 
 int pvp_net_open(struct pvp_net *net, struct pvp_host *host, __u32 n, __u32 channel)

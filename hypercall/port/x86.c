@@ -29,19 +29,13 @@ void pvp_os_wrmsr(__u32 msr, __u64 value)
 
 /*
  * LFENCE orders RDTSC behind loads (Intel SDM vol. 2B, RDTSC; AMD APM vol. 3: with
- * DE_CFG[1], which hypervisors set). It is SSE2's, which x86-64 always has; on 32
- * bits CPUID is what orders without it, and costs an exit: an interrupt return
- * would do as well. A locked instruction orders on every x86 that has a TSC.
+ * DE_CFG[1], which hypervisors set). It is SSE2's: whatever runs a hypervisor has it.
  */
 __u64 pvp_os_rdtsc(void)
 {
 	__u32 low, high;
 
-#ifdef __x86_64__
 	__asm__ volatile("lfence; rdtsc" : "=a"(low), "=d"(high) : : "memory");
-#else
-	__asm__ volatile("lock; addl $0, (%%esp); rdtsc" : "=a"(low), "=d"(high) : : "memory", "cc");
-#endif
 	return (__u64)high << 32 | low;
 }
 

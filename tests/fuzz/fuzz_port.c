@@ -239,6 +239,29 @@ static void console(struct pvp_host *host)
 	honest = false;
 }
 
+/* A page that is right but for what the input changes: head, sections, what is in them. */
+static void info_page(void)
+{
+	uint8_t *page = ram + BYTES - 8192;
+	struct pvk_info *head = (void *)page;
+	uint32_t offset = sizeof(*head);
+
+	ASAN_UNPOISON_MEMORY_REGION(page, 8192);
+	for (unsigned int i = 0; i < 64 && left; i++)
+		page[take(2) % 600] = (uint8_t)take(1);
+	*head = (struct pvk_info){ .magic = PVK_INFO_MAGIC, .version = number(PVK_ABI_VERSION),
+				   .bytes = number(4096), .sections = (uint32_t)take(1) % 8 };
+	for (unsigned int i = 0; i < head->sections && offset < 4000; i++) {
+		struct pvk_info_section *section = (void *)(page + offset);
+
+		section->tag = (uint32_t)take(1) % 8;
+		section->bytes = number(8 * ((uint32_t)take(1) % 16 + 1));
+		offset += section->bytes & 0xff8 ? section->bytes & 0xff8 : 8;
+	}
+	/* behind the page's end nothing may be read */
+	ASAN_POISON_MEMORY_REGION(page + 4096, 4096);
+}
+
 static void clocks(const struct pvp_host *host)
 {
 	static struct pvk_stack stack;
@@ -259,11 +282,21 @@ static void clocks(const struct pvp_host *host)
 		stack.interface[0].leaf[i].eax = take(1) & 1 ? ~0u : (uint32_t)take(4);
 	MUST(pvp_hv_open(&hv, &stack) == 0);
 	MUST(pvp_cpu_open(&cpu, &hv) == 0);
-	ASAN_UNPOISON_MEMORY_REGION(ram + BYTES - 8192, 8192);
-	for (unsigned int i = 0; i < 600 && left; i++)
-		ram[BYTES - 8192 + i] = (uint8_t)take(1);
-	((struct pvk_info *)(void *)(ram + BYTES - 8192))->magic = PVK_INFO_MAGIC;
+	info_page();
 	page = pvp_info_open(&info, &host->offer) == 0;
+	if (page) {
+		struct pvk_info_cpuid_entry entry;
+		uint8_t seed[64];
+		__u64 value;
+
+		for (unsigned int i = 0; i < 8; i++)
+			(void)pvp_info_section(&info, i);
+		(void)pvp_info_apic_id(&info, pvp_info_cpus(&info) - 1);
+		(void)pvp_info_cpuid(&info, 77, 77, &entry);
+		(void)pvp_info_msr(&info, 77, &value);
+		(void)pvp_info_absent(&info);
+		(void)pvp_info_seed(&info, seed);
+	}
 	if (!pvp_clock_open(&clock, &hv, page ? &info : NULL, (uint32_t)take(1) % 5)) {
 		pvp_clock_start(&clock, &cpu);
 		for (unsigned int i = 0; i < 20 && left; i++) {

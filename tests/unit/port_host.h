@@ -7,7 +7,9 @@
 #ifndef TESTS_PORT_HOST_H
 #define TESTS_PORT_HOST_H
 
+#ifndef FAKE_IDE
 #define FAKE_IDE
+#endif
 #include "fake_vm.h"
 #include "fake_net.h"
 #include "pv_guest.h"

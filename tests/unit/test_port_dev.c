@@ -271,6 +271,26 @@ static void a_silent_disk_is_given_up(void **state)
 	pvp_close(&host);
 }
 
+/* A host that does not let go keeps its memory: it is lost, not given to others. */
+static void memory_of_a_held_device_is_not_freed(void **state)
+{
+	void *memory;
+
+	(void)state;
+	begin();
+	assert_int_equal(pvp_blk_open(&blk, &host, 0, PVK_CHANNEL_NONE), 0);
+	memory = blk.queue.memory;
+	fake_os.relax = NULL;
+	lie = never_lets_go;
+	assert_int_equal(pvp_blk_close(&blk), -PVK_EAGAIN);
+	assert_int_equal(fake_os_held(), 2);
+	assert_null(blk.queue.memory);
+	lie = NULL;
+	assert_int_equal(pv_until_done(PVK_CALL_DEV_RESET, blk.device.info.id), 0);
+	pvp_os_free(memory, blk.queue.bytes);
+	pvp_close(&host);
+}
+
 static struct pvk_dev_info told;
 
 static int64_t tells(uint32_t number, const uint64_t *arg, int64_t status)
@@ -336,6 +356,8 @@ static void frames_go_out_and_come_in(void **state)
 	assert_int_equal(pvp_net_send(&net, out, 13), -PVK_EINVAL);
 	assert_int_equal(pvp_net_send(&net, out, PVP_NET_FRAME + 1), -PVK_EINVAL);
 	assert_int_equal(pvp_net_close(&net), 0);
+	assert_int_equal(pvp_net_send(&net, out, 60), -PVK_EIO);	/* closed */
+	assert_int_equal(pvp_net_receive(&net, in, sizeof(in)), -PVK_EIO);
 	assert_int_equal(fake_e1000[0], 1);
 	pvp_close(&host);
 }
@@ -425,6 +447,7 @@ int main(void)
 		CASE(without_memory_nothing_is_kept),
 		CASE(answers_to_nothing_break_the_queue),
 		CASE(a_silent_disk_is_given_up),
+		CASE(memory_of_a_held_device_is_not_freed),
 		CASE(impossible_devices_are_refused),
 		CASE(frames_go_out_and_come_in),
 		CASE(long_frames_are_dropped_whole),
