@@ -336,6 +336,10 @@ def test_ablation():
     equal("ablation: bases of one kind are one row", found["all@lean"]["runs"], 3)
     equal("ablation: what the end costs",
           found["all@lean+load"]["loads"]["end"]["guest"]["median"], 3.0)
+    equal("ablation: a boot without its ticks",
+          ablate.steady({"by_reason": {"msr": 100, "interrupt": 50, "hlt": 7, "vintr": 3, "io": 5},
+                         "detail": {"wrmsr 6e0": 40, "wrmsr 80b": 20, "rdmsr 1b": 2}}), 45)
+    equal("ablation: which has to be known by reason", ablate.steady({"by_reason": None}), None)
     check("ablation: nor among the causes",
           "interrupt" not in found["all@lean+load"]["loads"]["ipi"]["causes"]
           and "hlt" in found["all@lean+load"]["loads"]["ipi"]["causes"])

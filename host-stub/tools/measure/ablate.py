@@ -220,6 +220,11 @@ def prepare(opts, build):
 
 # --- figures ------------------------------------------------------------------------
 
+# What counts time and not work: the timer set, its interrupts taken and ended, waits. KVM's
+# reasons (SVM, VMX), and what stands behind them.
+TICKS = ("vintr", "hlt", "interrupt_window", "pending_interrupt", "preemption_timer",
+         "wrmsr 6e0", "wrmsr 80b")
+
 BOOT = ("guest", "exits", "exits_user", "init_s", "cpu_s")
 LOAD = ("guest", "exits", "user", "us", "cpu_us")
 
@@ -229,6 +234,14 @@ def by_cause(counts):
     found = {r: n for r, n in (counts.get("by_reason") or {}).items() if r not in parse.HOSTS}
     found.update(counts.get("detail") or {})
     return found
+
+
+def steady(boot):
+    """A boot's exits of the guest without those that only count time; None without reasons."""
+    reasons, detail = boot.get("by_reason"), boot.get("detail") or {}
+    if reasons is None:
+        return None
+    return parse.guests_share(boot) - sum(reasons.get(t, 0) + detail.get(t, 0) for t in TICKS)
 
 
 def per_operation(load):
@@ -252,6 +265,7 @@ def summary(result):
         runs = [r for r in result["runs"] if r["kind"] == kind]
         good = [r for r in runs if not r["problem"] and r["boot"]]
         boot = {n: stats.spread([r["boot"].get(n) for r in good]) for n in BOOT}
+        boot["steady"] = stats.spread([steady(r["boot"]) for r in good])
         boot["causes"] = stats.spread_of_maps([by_cause(r["boot"]) for r in good])
         loads = {}
         for name in {n for r in good for n in r["loads"]}:
