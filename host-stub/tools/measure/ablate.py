@@ -30,7 +30,7 @@ END = "end"	# of the machine; counted from mark 3 on, not a load of the guest's 
 FEATURES = (
     ("kvmclock", "clock source", "kvm", ("clocksource", "clocksource2", "clocksource_stable"), (),
      "clock", "", "lean"),
-    ("nop_io_delay", "no delay after port I/O", "kvm", ("nop_io_delay",), (), "", "io", "lean"),
+    ("nop_io_delay", "no delay after port I/O", "kvm", ("nop_io_delay",), (), "", "", "lean"),
     ("async_pf", "asynchronous page faults", "kvm",
      ("async_pf", "async_pf_int", "async_pf_vmexit"), (), "fault", "", "lean"),
     ("steal_time", "steal time", "kvm", ("steal_time",), (), "switch", "", "lean"),
@@ -64,6 +64,7 @@ NAMES = tuple(f[0] for f in FEATURES)
 MODULES = {"block": "pvk_blk.ko", "net": "pvk_net.ko"}
 # What a reader has to know of a row
 NOTES = {
+    "nop_io_delay": "without a clock source the number of port accesses varies by hundreds",
     "async_pf": "no page of these guests has to be waited for: what it costs to be ready",
     "poll_control": "this kernel has no haltpoll driver, which alone would use it",
     "absent": "the pc hides nothing; what it is worth is in the row lean",
@@ -296,7 +297,7 @@ def difference(base, other):
     return change, "sure" if min(base["n"], other["n"]) > 1 else "hint"
 
 
-def causes(base, other, limit=3):
+def causes(base, other, limit=4):
     """[(cause, difference)] that are beyond the noise, the largest first."""
     found = []
     zero = {"median": 0, "min": 0, "max": 0, "n": 1}
@@ -304,5 +305,4 @@ def causes(base, other, limit=3):
         d = difference(base.get(name, dict(zero)), other.get(name, dict(zero)))
         if d and d[1] != "noise":
             found.append((name, d[0]))
-    # "msr" stands for the sum of what is there by its number: the number says more
     return sorted(found, key=lambda x: (-abs(x[1]), x[0]))[:limit]
