@@ -191,13 +191,14 @@ def prepare(opts, build):
     vm = cases.copy_of_stub(build)
     wanted = {}	# kind: loads
     for f in chosen:
-        for kind in filter(None, kinds_of(f)):
+        # Quick, only what is away: those guests boot twice as fast.
+        for kind in filter(None, kinds_of(f)[:2 if opts.quick else 4]):
             for guest in filter(None, guests_of(f, kind)):
                 wanted.setdefault(guest, set()).add(load_of(f, kind))
     full = set(LOADS) if not opts.feature else {x for f in chosen for x in f["load"].split("/")}
     all_bases = [b + end for end in ("", LOADED) for b in BASES]
     for kind in list(wanted):
-        if kind in all_bases or not opts.quick:
+        if kind in all_bases:
             wanted[kind] = full
     initrds = {"load": load, "boot": boot}
     made = {k: case(k, loads_of(wanted[k], opts.quick), kernel, initrds, opts, vm) for k in wanted}
