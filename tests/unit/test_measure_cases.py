@@ -395,6 +395,8 @@ def test_ablation_refused():
     equal("refused: no end", problems["no-pv_eoi@lean"], "the guest did not finish")
     equal("refused: a load without its marks", problems["pv_eoi@pc+load"],
           "no marks of the load ipi")
+    equal("refused: what was expected is neither seen nor missing",
+          ablate_table.verdict(result, ablate.feature("pv_eoi")), ("wrmsr 80b", None))
     text = parts.render(result, False)
     check("refused: the row says it", "no-pv_eoi@lean: the guest did not finish" in text, text)
     row = next(line for line in text.splitlines() if line.startswith("  pv_eoi"))

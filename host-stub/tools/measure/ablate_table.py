@@ -109,16 +109,18 @@ def verdict(result, f):
     if not f["witness"] or offered(result, f):
         return "", None
     away, all_on, alone, none = ablate.kinds_of(f)
+    measured = False
     for kind, base, sign in ((away, all_on, 1), (alone, none, -1)):
         a, b, x, y = compared(result, f, kind, base)
         for before, after in ((a, b), (x, y)):
             if not before or not after:
                 continue
+            measured = True
             counts = [sum(s["median"] for n, s in z["causes"].items()
                           if n.startswith(f["witness"])) for z in (before, after)]
             if (counts[1] - counts[0]) * sign > 0.05:
                 return f["witness"], True
-    return f["witness"], False
+    return f["witness"], False if measured else None
 
 
 def features(result):
