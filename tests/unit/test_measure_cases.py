@@ -338,6 +338,10 @@ def test_ablation():
     equal("ablation: bases of one kind are one row", found["all@lean"]["runs"], 3)
     equal("ablation: what the end costs",
           found["all@lean+load"]["loads"]["end"]["guest"]["median"], 3.0)
+    equal("ablation: a boot without its ticks",
+          ablate.steady({"by_reason": {"msr": 100, "interrupt": 50, "hlt": 7, "vintr": 3, "io": 5},
+                         "detail": {"wrmsr 6e0": 40, "wrmsr 80b": 20, "rdmsr 1b": 2}}), 45)
+    equal("ablation: which has to be known by reason", ablate.steady({"by_reason": None}), None)
     check("ablation: nor among the causes",
           "interrupt" not in found["all@lean+load"]["loads"]["ipi"]["causes"]
           and "hlt" in found["all@lean+load"]["loads"]["ipi"]["causes"])
@@ -393,6 +397,8 @@ def test_ablation_refused():
     equal("refused: no end", problems["no-pv_eoi@lean"], "the guest did not finish")
     equal("refused: a load without its marks", problems["pv_eoi@pc+load"],
           "no marks of the load ipi")
+    equal("refused: what was expected is neither seen nor missing",
+          ablate_table.verdict(result, ablate.feature("pv_eoi")), ("wrmsr 80b", None))
     text = parts.render(result, False)
     check("refused: the row says it", "no-pv_eoi@lean: the guest did not finish" in text, text)
     row = next(line for line in text.splitlines() if line.startswith("  pv_eoi"))
