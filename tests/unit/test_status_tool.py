@@ -176,6 +176,16 @@ def refusals(t, tmp):
         code, out, err = run(STATUS, *argv)
         t.check(f"refused: {' '.join(os.path.basename(x) for x in argv)}", code == want and
                 words in err and err.count("\n") == 1 and not out, f"{code} {out} {err}")
+    # a root with a pipe where files are expected: nothing waits
+    with open(snap("kvm-nopvspin"), encoding="utf-8"):
+        dump = lay_out(snap("kvm-nopvspin"), tmp + "/empty")
+    os.unlink(tmp + "/empty/proc/config.gz")
+    for name in ("proc/config.gz", "var/log/pipe", "etc/modprobe.d/a.conf"):
+        os.makedirs(os.path.dirname(f"{tmp}/empty/{name}"), exist_ok=True)
+        os.mkfifo(f"{tmp}/empty/{name}")
+    code, out, err = run(STATUS, "--root", tmp + "/empty", "--cpuid", dump, "--terse")
+    t.check("pipes in a root are not read", code == LEFT and not err and
+            "unused kvm.spinlocks nopvspin" in out, f"{code} {out} {err}")
     with open("/dev/full", "w", encoding="utf-8") as full:
         done = subprocess.run([STATUS, "--snapshot", SNAPS[0]], stdout=full, stderr=subprocess.PIPE,
                               check=False)
