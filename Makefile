@@ -30,7 +30,7 @@ UNIT	:= $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.
 FUZZ	:= $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 HDRS	:= $(wildcard hypercall/*.h hypercall/*/*.h hypercall/tools/*/*.h host-stub/*.h host-stub/*/*.h)
 
-.PHONY: all help setup stub tools modules unit fuzz static demo check check-long install \
+.PHONY: all help setup stub tools modules port port-size unit fuzz static demo check check-long install \
 	install-initramfs clean
 
 all: stub tools modules	## Build the host stub, its tools and the modules
@@ -79,6 +79,13 @@ modules: setup	## Build the Linux modules against KDIR (build/modules/*.ko)
 		Kbuild hypercall drivers $(BUILD)/kmod/
 	@$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR)/$(BUILD)/kmod W=1 modules
 	@find $(BUILD)/kmod -name '*.ko' -exec cp -u {} $(BUILD)/modules/ \;
+
+port:	## Build the porting library and the minimal OS (build/port)
+	@$(MAKE) --no-print-directory -C hypercall/port
+	@$(MAKE) --no-print-directory -C hypercall/port/os
+
+port-size:	## Bytes of each part of the porting library
+	@$(MAKE) --no-print-directory -s -C hypercall/port size
 
 # Tests and fuzzers share the objects of what they link, one set for each compiler.
 ASAN	:= -fsanitize=address,undefined -fno-sanitize-recover=undefined
