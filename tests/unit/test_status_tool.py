@@ -110,6 +110,12 @@ def forms(t):
     code, out, err = run(STATUS, "--snapshot", snap("kvm-user"))
     t.check("what could not be seen is said", "Not seen: the kernel's log" in out and
             "Not seen: the kernel's configuration" in out, out)
+    with open(snap("pvkit-refused"), encoding="utf-8") as f, tempfile.NamedTemporaryFile("w") as tmp:
+        tmp.write(f.read().replace("pvk_core: not used: the", 'pvk_core: not used: "a\\b"\tthe'))
+        tmp.flush()
+        code, out, err = run(STATUS, "--snapshot", tmp.name, "--json")
+    why = [x["why"] for x in json.loads(out)["features"] if x["name"] == "pvkit.bus"]
+    t.check("--json: quotes, backslashes and tabs of a log", why and '"a\\b"\tthe' in why[0], out)
     code, out, err = run(STATUS, "--list")
     t.check("--list names every feature", code == FINE and out.count("\n") > 30 and "kvm.clock" in out)
 
