@@ -296,9 +296,18 @@ static void files_are_read_or_refused(void **state)
 
 static void a_snapshot_has_bounds(void **state)
 {
-	char path[32], *long_text = calloc(1, SNAP_TEXT + 2);
+	char path[32], text[2 * SNAP_PATH], *long_text = calloc(1, SNAP_TEXT + 2);
+	unsigned int line;
+	FILE *f;
 
 	(void)state;
+	/* a path, in a file, of one byte too many */
+	snprintf(text, sizeof(text), HEAD "file /%0*d\n", (int)SNAP_PATH - 1, 0);
+	f = fmemopen(text, strlen(text), "r");
+	snap_init(&snap);
+	assert_int_equal(snap_read(&snap, f, &line), -EINVAL);
+	fclose(f);
+	snap_free(&snap);
 	snap_init(&snap);
 	memset(long_text, 'a', SNAP_TEXT + 1);
 	assert_int_equal(snap_add(&snap, SNAP_FILE, "/a", long_text), -E2BIG);

@@ -110,6 +110,12 @@ def forms(t):
     code, out, err = run(STATUS, "--snapshot", snap("kvm-user"))
     t.check("what could not be seen is said", "Not seen: the kernel's log" in out and
             "Not seen: the kernel's configuration" in out, out)
+    with open(snap("pvkit-refused"), encoding="utf-8") as f, tempfile.NamedTemporaryFile("w") as tmp:
+        tmp.write(f.read().replace("pvk_core: not used: the", 'pvk_core: not used: "a\\b"\tthe'))
+        tmp.flush()
+        code, out, err = run(STATUS, "--snapshot", tmp.name, "--json")
+    why = [x["why"] for x in json.loads(out)["features"] if x["name"] == "pvkit.bus"]
+    t.check("--json: quotes, backslashes and tabs of a log", why and '"a\\b"\tthe' in why[0], out)
     code, out, err = run(STATUS, "--list")
     t.check("--list names every feature", code == FINE and out.count("\n") > 30 and "kvm.clock" in out)
 
@@ -176,6 +182,16 @@ def refusals(t, tmp):
         code, out, err = run(STATUS, *argv)
         t.check(f"refused: {' '.join(os.path.basename(x) for x in argv)}", code == want and
                 words in err and err.count("\n") == 1 and not out, f"{code} {out} {err}")
+    # a root with a pipe where files are expected: nothing waits
+    with open(snap("kvm-nopvspin"), encoding="utf-8"):
+        dump = lay_out(snap("kvm-nopvspin"), tmp + "/empty")
+    os.unlink(tmp + "/empty/proc/config.gz")
+    for name in ("proc/config.gz", "var/log/pipe", "etc/modprobe.d/a.conf"):
+        os.makedirs(os.path.dirname(f"{tmp}/empty/{name}"), exist_ok=True)
+        os.mkfifo(f"{tmp}/empty/{name}")
+    code, out, err = run(STATUS, "--root", tmp + "/empty", "--cpuid", dump, "--terse")
+    t.check("pipes in a root are not read", code == LEFT and not err and
+            "unused kvm.spinlocks nopvspin" in out, f"{code} {out} {err}")
     with open("/dev/full", "w", encoding="utf-8") as full:
         done = subprocess.run([STATUS, "--snapshot", SNAPS[0]], stdout=full, stderr=subprocess.PIPE,
                               check=False)

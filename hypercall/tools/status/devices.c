@@ -273,7 +273,7 @@ static void judge_slow(struct status *r, const char *what, const char *link)
 	const char *at = strstr(link, "devices/");
 	const struct device_row *row = NULL;
 	const struct verdict *pvkit = pvkit_refused(r), *lacks = undriven(r, disk);
-	char part[64], pci[64] = "", id[64], why[256];
+	char part[64], pci[64] = "", id[64], why[256], advice[64];
 	const char *driver;
 	struct verdict *v;
 
@@ -300,7 +300,8 @@ static void judge_slow(struct status *r, const char *what, const char *link)
 	} else if (lacks) {
 		snprintf(why, sizeof(why), "it goes by %s; %.40s beside it has no driver",
 			 row->title, lacks->name);
-		verdict_set(v, EMULATED, why, lacks->advice);
+		snprintf(advice, sizeof(advice), "see %.40s", lacks->name);
+		verdict_set(v, EMULATED, why, advice);
 	} else {
 		snprintf(why, sizeof(why), "the host gives it by %s only", row->title);
 		verdict_set(v, r->taken == PVK_IF_XEN ? UNUSED : EMULATED, why,

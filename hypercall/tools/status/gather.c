@@ -173,13 +173,26 @@ static char *kept(const char *text, keep_fn keep)
 	return out;
 }
 
-/* All of a file, plain or gzip; NULL and errno. To be freed. */
+/*
+ * All of a file, plain or gzip; NULL and errno. To be freed. Devices and pipes of a
+ * foreign root are not for reading: they might never end, or wait.
+ */
 static char *slurp(const char *path)
 {
 	size_t len = 0, room = 16384;
-	gzFile f = gzopen(path, "rbe");
-	char *text = f ? malloc(room) : NULL, *more;
+	char *text, *more;
+	struct stat st;
+	gzFile f;
 	int n;
+
+	if (stat(path, &st))
+		return NULL;
+	if (!S_ISREG(st.st_mode)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	f = gzopen(path, "rbe");
+	text = f ? malloc(room) : NULL;
 
 	if (!text) {
 		if (f)
@@ -247,8 +260,6 @@ static int add_path(struct snap *s, const char *root, const char *full, keep_fn 
 	}
 	if (S_ISDIR(st.st_mode))
 		return snap_add(s, SNAP_DIR, path, "");
-	if (stat(full, &st) || !S_ISREG(st.st_mode))
-		return 0;	/* devices and pipes of a foreign root are not for reading */
 	errno = 0;
 	text = slurp(full);
 	if (text && !strcmp(path, "/proc/cmdline"))

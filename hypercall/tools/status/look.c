@@ -20,7 +20,7 @@ static const struct {
 	{ "KVM_GUEST", "kvm_steal_clock" },
 	{ "HYPERV", "hv_cpu_init" },
 	{ "HYPERV_TIMER", "hv_init_clocksource" },
-	{ "XEN_PVHVM", "xen_hvm_cpu_up_prepare" },
+	{ "XEN_PVHVM", "xen_cpu_up_prepare_hvm" },
 	{ "XEN", "xen_vcpu_setup" },
 	{ "HYPERVISOR_GUEST", "init_hypervisor_platform" },
 	{ "SMP", "smp_call_function_many" },

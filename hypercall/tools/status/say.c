@@ -68,9 +68,11 @@ void say_text(const struct status *r, FILE *out, bool all, bool verbose)
 
 			if (v->state != order[n] || !shown(v, all))
 				continue;
-			fprintf(out, "%-12s  %-*s  %s%s%s\n", state_word[v->state], width, v->name,
-				v->title, *v->why ? ": " : "", v->why);
-			if (*v->advice && v->state != IN_USE && v->state != MOOT)
+			fprintf(out, "%-12s  %-*s  %s%s\n", state_word[v->state], width, v->name,
+				v->title, v->inferred && v->state == IN_USE ? " (concluded)" : "");
+			if (*v->why && (verbose || v->state != IN_USE))
+				fprintf(out, "%14s%-*s  %s\n", "", width, "", v->why);
+			if (*v->advice && v->state != IN_USE)
 				fprintf(out, "%14s%-*s  -> %s\n", "", width, "", v->advice);
 			if (verbose)
 				evidence(v, out);
