@@ -16,8 +16,6 @@ from vm import LONG, Checks, Vm	# noqa: E402
 
 t = Checks()
 seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 1800 if LONG else 60
-
-
 NOTHING = {"VmData": 0, "fds": 0}
 
 
@@ -32,7 +30,8 @@ def resident(pid):
 
 with Tap("pvt0") as tap, traffic() as server:
     with Vm(t, "net", f"netsoak.sh {tap.address} 10.77.0.2 {seconds}", cpus=2,
-            append=f"pvk.coldplug=0 pvk.load=e1000 pvk.timeout={seconds + 400}", options=["--nic", "tap=pvt0"]) as vm:
+            append=f"pvk.coldplug=0 pvk.load=e1000 pvk.timeout={seconds + 400}",
+            options=["--nic", "tap=pvt0"]) as vm:
         vm.start()
         vm.wait_for("PVT ok the host answers", 200)
         first = resident(vm.proc.pid)
