@@ -102,7 +102,7 @@ static const struct {
 	{ KVM_GET_SUPPORTED_CPUID, "reboot" },
 	{ KVM_SET_CPUID2, "reboot" },
 	{ KVM_ENABLE_CAP, "reboot: lean machine, --kvm-mask" },
-	{ KVM_SET_MSRS, "reboot" },
+	{ KVM_SET_MSRS, "reboot, and is there a PMU: the information page" },
 	{ KVM_GET_LAPIC, "reboot" },
 	{ KVM_SET_LAPIC, "reboot" },
 	{ KVM_GET_SREGS, "reboot" },

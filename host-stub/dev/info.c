@@ -17,6 +17,8 @@
 #include "pv_priv.h"
 
 #define MSR_TSC		0x10u
+#define MSR_PERFCTR0	0xc0010004u
+#define PMU_TRIAL	0xabcdu		/* any value that is not 0 */
 /* KVM's local APIC timer counts nanoseconds (KVM API, KVM_CAP_X86_APIC_BUS_CYCLES_NS) */
 #define APIC_KHZ	1000000u
 
@@ -25,48 +27,58 @@
  * A; PPRs. Some KVM lets the host read and not the guest: those are here only
  * with the bit of CPUID.7.0:EDX that gives them to the guest, or not at all.
  */
+enum when {
+	ALWAYS,			/* also that it is not there */
+	WHERE_THERE,		/* a mode or KVM decides later */
+	WITHOUT_PMU,		/* counters that never count: constants */
+};
+
 static const struct {
 	uint32_t first, count;
 	uint32_t leaf7_edx;	/* needed; 0: nothing is */
+	enum when when;
 } msrs[] = {
-	{ 0x17, 1, 0 },		/* PLATFORM_ID */
-	{ 0x33, 1, 0 },		/* TEST_CTRL */
-	{ 0x34, 1, 0 },		/* SMI_COUNT */
-	{ 0x3b, 1, 0 },		/* TSC_ADJUST */
-	{ 0x8b, 1, 0 },		/* BIOS_SIGN_ID */
-	{ 0xce, 1, 0 },		/* PLATFORM_INFO */
-	{ 0xcf, 1, 1u << 30 },	/* CORE_CAPABILITIES */
-	{ 0xfe, 1, 0 },		/* MTRRCAP */
-	{ 0x10a, 1, 1u << 29 },	/* ARCH_CAPABILITIES */
-	{ 0x140, 1, 0 },		/* MISC_FEATURES_ENABLES */
-	{ 0x179, 2, 0 },		/* MCG_CAP, MCG_STATUS */
-	{ 0x1a0, 1, 0 },		/* MISC_ENABLE */
-	{ 0x1a2, 1, 0 },		/* TEMPERATURE_TARGET */
-	{ 0x1a4, 1, 0 },		/* MISC_FEATURE_CONTROL */
-	{ 0x1ad, 1, 0 },		/* TURBO_RATIO_LIMIT */
-	{ 0x1b0, 2, 0 },		/* ENERGY_PERF_BIAS, PACKAGE_THERM_STATUS */
-	{ 0x200, 16, 0 },		/* MTRR_PHYSBASE, MTRR_PHYSMASK */
-	{ 0x250, 1, 0 },		/* MTRR_FIX64K */
-	{ 0x258, 2, 0 },		/* MTRR_FIX16K */
-	{ 0x268, 8, 0 },		/* MTRR_FIX4K */
-	{ 0x277, 1, 0 },		/* PAT */
-	{ 0x2ff, 1, 0 },		/* MTRR_DEF_TYPE */
-	{ 0x400, 40, 0 },		/* MC0_CTL .. MC9_MISC */
-	{ 0x606, 1, 0 },		/* RAPL_POWER_UNIT */
-	{ 0xc0010010, 1, 0 },	/* SYSCFG */
-	{ 0xc0010015, 1, 0 },	/* HWCR */
-	{ 0xc001001a, 1, 0 },	/* TOP_MEM */
-	{ 0xc001001d, 1, 0 },	/* TOP_MEM2 */
-	{ 0xc001001f, 1, 0 },	/* NB_CFG */
-	{ 0xc0010055, 1, 0 },	/* INT_PENDING */
-	{ 0xc0010058, 1, 0 },	/* MMIO_CONF_BASE */
-	{ 0xc0010061, 11, 0 },	/* PSTATE_CUR_LIMIT .. PSTATE_7 */
-	{ 0xc0010111, 4, 0 },	/* SMM_BASE, SMM_ADDR, SMM_MASK, VM_CR */
-	{ 0xc0010140, 2, 0 },	/* OSVW_ID_LENGTH, OSVW_STATUS */
-	{ 0xc0010299, 1, 0 },	/* RAPL_PWR_UNIT */
-	{ 0xc0011004, 2, 0 },	/* CPUID feature overrides */
-	{ 0xc0011020, 4, 0 },	/* LS_CFG, IC_CFG, DC_CFG, BU_CFG */
-	{ 0xc0011029, 2, 0 },	/* DE_CFG, BU_CFG2 */
+	{ 0x17, 1, 0, ALWAYS },		/* PLATFORM_ID */
+	{ 0x1b, 1, 0, WHERE_THERE },	/* APIC_BASE: one CPU's differs from the others' */
+	{ 0x33, 1, 0, ALWAYS },		/* TEST_CTRL */
+	{ 0x34, 1, 0, ALWAYS },		/* SMI_COUNT */
+	{ 0x3b, 1, 0, ALWAYS },		/* TSC_ADJUST */
+	{ 0x8b, 1, 0, ALWAYS },		/* BIOS_SIGN_ID */
+	{ 0xce, 1, 0, ALWAYS },		/* PLATFORM_INFO */
+	{ 0xcf, 1, 1u << 30, ALWAYS },	/* CORE_CAPABILITIES */
+	{ 0xfe, 1, 0, ALWAYS },		/* MTRRCAP */
+	{ 0x10a, 1, 1u << 29, ALWAYS },	/* ARCH_CAPABILITIES */
+	{ 0x140, 1, 0, ALWAYS },		/* MISC_FEATURES_ENABLES */
+	{ 0x179, 2, 0, ALWAYS },		/* MCG_CAP, MCG_STATUS */
+	{ 0x1a0, 1, 0, ALWAYS },		/* MISC_ENABLE */
+	{ 0x1a2, 1, 0, ALWAYS },		/* TEMPERATURE_TARGET */
+	{ 0x1a4, 1, 0, ALWAYS },		/* MISC_FEATURE_CONTROL */
+	{ 0x1ad, 1, 0, ALWAYS },		/* TURBO_RATIO_LIMIT */
+	{ 0x1b0, 2, 0, ALWAYS },		/* ENERGY_PERF_BIAS, PACKAGE_THERM_STATUS */
+	{ 0x200, 16, 0, ALWAYS },		/* MTRR_PHYSBASE, MTRR_PHYSMASK */
+	{ 0x250, 1, 0, ALWAYS },		/* MTRR_FIX64K */
+	{ 0x258, 2, 0, ALWAYS },		/* MTRR_FIX16K */
+	{ 0x268, 8, 0, ALWAYS },		/* MTRR_FIX4K */
+	{ 0x277, 1, 0, ALWAYS },		/* PAT */
+	{ 0x2ff, 1, 0, ALWAYS },		/* MTRR_DEF_TYPE */
+	{ 0x400, 40, 0, ALWAYS },		/* MC0_CTL .. MC9_MISC */
+	{ 0x606, 1, 0, ALWAYS },		/* RAPL_POWER_UNIT */
+	{ 0x802, 2, 0, WHERE_THERE },	/* x2APIC's ID, VERSION: in that mode only */
+	{ 0xc0010000, 8, 0, WITHOUT_PMU },	/* PERFEVTSEL, PERFCTR */
+	{ 0xc0010010, 1, 0, ALWAYS },	/* SYSCFG */
+	{ 0xc0010015, 1, 0, ALWAYS },	/* HWCR */
+	{ 0xc001001a, 1, 0, ALWAYS },	/* TOP_MEM */
+	{ 0xc001001d, 1, 0, ALWAYS },	/* TOP_MEM2 */
+	{ 0xc001001f, 1, 0, ALWAYS },	/* NB_CFG */
+	{ 0xc0010055, 1, 0, ALWAYS },	/* INT_PENDING */
+	{ 0xc0010058, 1, 0, ALWAYS },	/* MMIO_CONF_BASE */
+	{ 0xc0010061, 11, 0, ALWAYS },	/* PSTATE_CUR_LIMIT .. PSTATE_7 */
+	{ 0xc0010111, 4, 0, ALWAYS },	/* SMM_BASE, SMM_ADDR, SMM_MASK, VM_CR */
+	{ 0xc0010140, 2, 0, ALWAYS },	/* OSVW_ID_LENGTH, OSVW_STATUS */
+	{ 0xc0010299, 1, 0, ALWAYS },	/* RAPL_PWR_UNIT */
+	{ 0xc0011004, 2, 0, ALWAYS },	/* CPUID feature overrides */
+	{ 0xc0011020, 4, 0, ALWAYS },	/* LS_CFG, IC_CFG, DC_CFG, BU_CFG */
+	{ 0xc0011029, 2, 0, ALWAYS },	/* DE_CFG, BU_CFG2 */
 };
 
 /* The page as it is written: sections are appended. */
@@ -89,21 +101,41 @@ static void *append(struct page *page, uint32_t tag, size_t bytes)
 	return at;
 }
 
-/* One MSR of a vCPU as the host reads it: 1, or 0 when there is none. */
-static int read_msr(const struct hs_vcpu *vcpu, uint32_t msr, uint64_t *value)
+/* One MSR of a vCPU, read (KVM_GET_MSRS) or written (KVM_SET_MSRS) by the host: 1, or 0. */
+static int one_msr(const struct hs_vcpu *vcpu, unsigned long request, uint32_t msr,
+		   uint64_t *value)
 {
 	_Alignas(struct kvm_msrs) uint8_t buffer[sizeof(struct kvm_msrs) +
 						 sizeof(struct kvm_msr_entry)] = { 0 };
-	struct kvm_msr_entry entry = { .index = msr };
+	struct kvm_msr_entry entry = { .index = msr, .data = *value };
 	struct kvm_msrs *ask = (void *)buffer;
 
 	ask->nmsrs = 1;
 	memcpy(buffer + sizeof(*ask), &entry, sizeof(entry));
-	if (ioctl(vcpu->fd, KVM_GET_MSRS, ask) != 1)
+	if (ioctl(vcpu->fd, request, ask) != 1)
 		return 0;
 	memcpy(&entry, buffer + sizeof(*ask), sizeof(entry));
 	*value = entry.data;
 	return 1;
+}
+
+/* 1, and the value; 0: there is none. */
+static int read_msr(const struct hs_vcpu *vcpu, uint32_t msr, uint64_t *value)
+{
+	*value = 0;
+	return one_msr(vcpu, KVM_GET_MSRS, msr, value);
+}
+
+/* Whether the guest has AMD's performance counters: one that keeps what is written. */
+static bool has_pmu(const struct hs_vcpu *vcpu)
+{
+	uint64_t value = PMU_TRIAL, zero = 0;
+
+	if (!one_msr(vcpu, KVM_SET_MSRS, MSR_PERFCTR0, &value) ||
+	    !read_msr(vcpu, MSR_PERFCTR0, &value) || value != PMU_TRIAL)
+		return false;
+	(void)one_msr(vcpu, KVM_SET_MSRS, MSR_PERFCTR0, &zero);
+	return true;
 }
 
 /* ---- sections ---- */
@@ -195,11 +227,39 @@ static uint32_t own_fields(struct pvk_info_cpuid_entry *e)
 	}
 }
 
+/*
+ * Leaves that kernels ask for though they are not there: KVM answers zeroes for
+ * what is missing below the highest leaf.
+ */
+static const struct {
+	uint32_t leaf, index, flags;
+} missing[] = {
+	{ 0x7, 1, PVK_CPUID_INDEXED }, { 0x7, 2, PVK_CPUID_INDEXED },
+	{ 0xd, 0, PVK_CPUID_INDEXED }, { 0xd, 1, PVK_CPUID_INDEXED },
+	{ 0x8000000a, 0, 0 },
+};
+
+#define MISSING	(sizeof(missing) / sizeof(missing[0]))
+
+static void add_missing(struct kvm_cpuid2 *table, struct pvk_info_cpuid *cpuid)
+{
+	for (size_t i = 0; i < MISSING; i++) {
+		uint32_t leaf = missing[i].leaf;
+		const struct kvm_cpuid_entry2 *top = hs_cpuid_find(table, leaf & 0x80000000u, 0);
+
+		if (top && top->eax >= leaf && !hs_cpuid_find(table, leaf, missing[i].index))
+			cpuid->entry[cpuid->count++] = (struct pvk_info_cpuid_entry){
+				.leaf = leaf, .index = missing[i].index,
+				.flags = missing[i].flags,
+			};
+	}
+}
+
 static bool add_cpuid(struct hs_vm *vm, struct page *page)
 {
-	const struct kvm_cpuid2 *table = vm->vcpu[0]->cpuid;
+	struct kvm_cpuid2 *table = vm->vcpu[0]->cpuid;
 	struct pvk_info_cpuid *cpuid = append(page, PVK_INFO_CPUID, sizeof(*cpuid) +
-					      table->nent * sizeof(cpuid->entry[0]));
+					      (table->nent + MISSING) * sizeof(cpuid->entry[0]));
 
 	if (!cpuid)
 		return false;
@@ -220,6 +280,7 @@ static bool add_cpuid(struct hs_vm *vm, struct page *page)
 		e.flags |= own_fields(&e);
 		cpuid->entry[cpuid->count++] = e;
 	}
+	add_missing(table, cpuid);
 	qsort(cpuid->entry, cpuid->count, sizeof(cpuid->entry[0]), by_leaf);
 	return true;
 }
@@ -228,11 +289,14 @@ static bool add_msrs(struct hs_vm *vm, struct page *page)
 {
 	const struct kvm_cpuid_entry2 *leaf7 = hs_cpuid_find(vm->vcpu[0]->cpuid, 0x7, 0);
 	struct pvk_info_msr *list = append(page, PVK_INFO_MSR, sizeof(*list));
+	bool pmu = has_pmu(vm->vcpu[0]);
 
 	if (!list)
 		return false;
 	for (size_t r = 0; r < sizeof(msrs) / sizeof(msrs[0]); r++) {
 		if (msrs[r].leaf7_edx && !(leaf7 && leaf7->edx & msrs[r].leaf7_edx))
+			continue;
+		if (msrs[r].when == WITHOUT_PMU && pmu)
 			continue;
 		for (uint32_t n = 0; n < msrs[r].count; n++) {
 			struct pvk_info_msr_entry e = { .msr = msrs[r].first + n };
@@ -245,7 +309,7 @@ static bool add_msrs(struct hs_vm *vm, struct page *page)
 				same = read_msr(vm->vcpu[i], e.msr, &other) == there &&
 				       other == value;
 			}
-			if (!same)
+			if (!same || (!there && msrs[r].when != ALWAYS))
 				continue;
 			e.flags = there ? 0 : PVK_MSR_ABSENT;
 			e.value = value;

@@ -22,6 +22,7 @@ from checks import Checks	# noqa: E402
 SERIES = sys.argv[1]
 DIR = os.path.join(ROOT, "pvops", SERIES)
 APPLY = os.path.join(ROOT, "pvops/apply")
+CONTRACT = "arch/x86/include/asm/pvkit/"	# copies of hypercall/'s headers
 
 
 def touched():
@@ -51,6 +52,12 @@ def apply(*args):
     p = subprocess.run([APPLY, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                        check=False)
     return p.returncode, p.stdout, p.stderr
+
+
+def same(one, other):
+    """Do both files hold the same?"""
+    with open(one, "rb") as a, open(other, "rb") as b:
+        return a.read() == b.read()
 
 
 def replace(path, old, new):
@@ -87,6 +94,10 @@ try:
     t.check("every file of the series is there", all(n in applied for n in files), "")
     t.check("and those of the tree are changed",
             all(applied[n][0] != pristine[n][0] for n in changed), "")
+    headers = [n for n in files if n.startswith(CONTRACT)]
+    t.check("the contract is hypercall's", len(headers) > 10 and all(
+        same(os.path.join(tree, n), os.path.join(ROOT, "hypercall", n[len(CONTRACT):]))
+        for n in headers), headers)
     t.check("nothing else is", {k: v for k, v in applied.items() if k not in files and
             v != "dir" and k != ".pvkit-patches"} ==
             {k: v for k, v in pristine.items() if k not in files and v != "dir"}, "")

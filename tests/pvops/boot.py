@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """boot.py KERNEL MACHINE CPUS [OPTION...] - does a small kernel boot, and find what it should?
 
-KERNEL: patched or plain; MACHINE: pc or lean; OPTION: of pvkit-vm, such as --offer none.
+KERNEL: patched, plain or patched-6.12; MACHINE: pc or lean; OPTION: of pvkit-vm, such as --offer none.
 """
 
 import os
@@ -14,7 +14,7 @@ from vm import ROOT, Checks, Vm	# noqa: E402
 
 kernel, machine, cpus, *options = sys.argv[1:]
 t = Checks()
-pvkit = kernel == "patched" and options[:2] != ["--offer", "none"]
+pvkit = kernel.startswith("patched") and options[:2] != ["--offer", "none"]
 words = ["pvkit" if pvkit else "native"]
 if int(cpus) > 1:
     words.append("smp")

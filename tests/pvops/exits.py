@@ -8,7 +8,8 @@ CASE is NAME=KERNEL@MACHINE[,OPTION...]. MACHINE: a machine of pvkit-vm (pc, lea
 QEMU with KVM (qemu-pc, qemu-q35, qemu-microvm). Options: cpus=N, loud (the console at
 its default volume), vm=WORD (an option of pvkit-vm), arg=WORD (of the kernel).
 Writes DIR/exits.json and prints the tables. Runs as root where KVM is.
-Counting is done by histogram triggers of the host's kernel, read at the guest's mark.
+Counting is done by histogram triggers of the host's kernel, read at the guest's mark;
+the guest then sleeps for a second (init.c), so that what comes behind is not counted.
 """
 
 import argparse
@@ -52,6 +53,7 @@ class Detailed(trace.Trace):
                 self.put(f"events/kvm/{event}/trigger", f"hist:keys={keys}:size=1024")
             except OSError:
                 pass
+        self.snapshot()		# the first one takes longer than the guest sleeps
 
     def snapshot(self):
         taken = super().snapshot()

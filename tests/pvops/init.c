@@ -29,7 +29,7 @@
 #define NODE_MODE	0020600		/* S_IFCHR, for its owner */
 #define NODE_PORT	0x104		/* 1:4, /dev/port */
 #define NODE_CONSOLE	0x501		/* 5:1, /dev/console */
-#define SETTLE_NS	100000000	/* for a tracer that reads its counters */
+#define SETTLE_S	1		/* for a tracer that reads its counters */
 
 static long call(long number, long a, long b, long c, long d)
 {
@@ -46,7 +46,7 @@ void begin(const char *const *stack);
 void begin(const char *const *stack)
 {
 	static const char said[] = "PVK-INIT\n";
-	const long wait[2] = { 0, SETTLE_NS };
+	const long wait[2] = { SETTLE_S, 0 };
 	const char *how = (long)stack[0] > 1 ? stack[2] : "";
 	unsigned char mark = 1;
 	long fd;
