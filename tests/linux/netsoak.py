@@ -16,18 +16,22 @@ from vm import LONG, Checks, Vm	# noqa: E402
 
 t = Checks()
 seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 1800 if LONG else 60
+NOTHING = {"VmData": 0, "fds": 0}
 
 
 def resident(pid):
-    """The process's own memory in KiB: without what it shares with files and the guest's RAM."""
+    """The process's own memory in KiB: without what it shares with files and the guest's RAM; or None."""
     with open(f"/proc/{pid}/status", encoding="ascii") as f:
         words = dict(line.split(":", 1) for line in f)
+    if "VmData" not in words:
+        return None	# it has ended
     return {"VmData": int(words["VmData"].split()[0]), "fds": len(os.listdir(f"/proc/{pid}/fd"))}
 
 
 with Tap("pvt0") as tap, traffic() as server:
     with Vm(t, "net", f"netsoak.sh {tap.address} 10.77.0.2 {seconds}", cpus=2,
-            append="pvk.coldplug=0 pvk.load=e1000", options=["--nic", "tap=pvt0"]) as vm:
+            append=f"pvk.coldplug=0 pvk.load=e1000 pvk.timeout={seconds + 400}",
+            options=["--nic", "tap=pvt0"]) as vm:
         vm.start()
         vm.wait_for("PVT ok the host answers", 200)
         first = resident(vm.proc.pid)
@@ -35,6 +39,8 @@ with Tap("pvt0") as tap, traffic() as server:
         last = resident(vm.proc.pid)
         vm.wait(60)
         vm.judge()
+        t.check("the stub was there to the end", bool(first and last), f"{first}, then {last}")
+        first, last = first or NOTHING, last or NOTHING
         t.check("the stub has no more descriptors than at first", last["fds"] <= first["fds"] + 4,
                 f"{first}, then {last}")
         t.check("the stub's heap did not grow", last["VmData"] <= first["VmData"] + 8192, f"{first}, then {last}")

@@ -111,7 +111,8 @@ def traced():
     for number, t, io_exits in ((1, 12.0, 50), (2, 13.5, 80), (10, 14.0, 100), (11, 15.0, 400),
                                 (12, 16.0, 500), (13, 17.0, 900)):
         marks[str(number)] = {"t": t, "cpu_ns": int(t * 1e9), "exits": {"io": io_exits, "hlt": 5},
-                              "user": {"io": io_exits}, "ports": {"0x3f8": io_exits // 2}}
+                              "user": {"io": io_exits}, "ports": {"0x3f8": io_exits // 2},
+                              "timer": io_exits // 10}
     return {"power_on": 10.0, "marks": marks, "end": None}
 
 
@@ -188,6 +189,12 @@ def test_counts():
           (boot["seconds"], boot["by_reason"], boot["by_port"]),
           (3.5, {"io": 80, "hlt": 5}, {"0x3f8": 40}))
     equal("trace: no trace has no points", parse.trace_points(None), {})
+    equal("trace: what sets the guest's timer, between two marks",
+          parse.phase(parse.trace_points(traced()), 10, 11)["timer"], 30)
+    old = traced()
+    del old["marks"]["10"]["timer"]
+    check("trace: one of an older pvkit has no such figure",
+          "timer" not in parse.phase(parse.trace_points(old), 10, 11))
     both = parse.merged({"exits": 10, "exits_user": 1}, {"exits": 11, "by_reason": {"io": 11},
                                                         "by_port": {}})
     equal("counts: the account wins, the trace adds reasons",

@@ -101,7 +101,7 @@ class Vm:
         self.stats = None
         self.stderr = ""
         self.status = None
-        line = f"console=ttyS0 quiet panic=-1 pvk.timeout=600 {append}"
+        line = f"console=ttyS0 quiet panic=-1 pvk.timeout={7200 if LONG else 600} {append}"
         if script:
             line += f' pvk.cmd="{script}"'
         # Unpacked by the stub: a third of a boot in an emulated host is the kernel
