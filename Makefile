@@ -30,14 +30,15 @@ UNIT	:= $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.
 FUZZ	:= $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 HDRS	:= $(wildcard hypercall/*.h hypercall/*/*.h hypercall/tools/*/*.h host-stub/*.h host-stub/*/*.h)
 
-.PHONY: all help setup stub tools modules unit fuzz static demo check check-long install clean
+.PHONY: all help setup stub tools modules port port-size unit fuzz static demo check check-long install \
+	install-initramfs clean
 
 all: stub tools modules	## Build the host stub, its tools and the modules
 
 help:	## This list
 	@echo "pvkit - make targets:"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | sort | \
-		awk -F'|' '{printf "  %-12s %s\n", $$1, $$2}'
+		awk -F'|' '{printf "  %-18s %s\n", $$1, $$2}'
 	@echo "Variables: KVER=$(KVER) KDIR=$(KDIR) CC=$(CC) PREFIX=$(PREFIX)"
 
 setup:	## Install the missing Debian packages (tests/rig/packages.list)
@@ -53,7 +54,22 @@ $(BUILD)/pvkit-detect: $(DETECT) $(HDRS)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -o $@ $(DETECT) -lcpuid
 
-tools: setup $(BUILD)/pvkit-detect	## Build the guests' tools (build/pvkit-detect)
+JUDGE	:= $(wildcard hypercall/tools/status/*.c)
+READ	:= hypercall/tools/detect/dump.c hypercall/tools/detect/record.c $(wildcard hypercall/detect/*.c)
+
+$(BUILD)/pvkit-status: $(JUDGE) $(READ) $(HDRS)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -o $@ $(JUDGE) $(READ) -lcpuid -lz
+
+LOAD	:= hypercall/tools/load/main.c $(filter-out %/main.c %/say.c,$(JUDGE))
+
+$(BUILD)/pvkit-load: $(LOAD) $(READ) $(HDRS)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -o $@ $(LOAD) $(READ) -lcpuid -lz
+
+TOOLS	:= $(addprefix $(BUILD)/pvkit-,detect status load)
+
+tools: setup $(TOOLS)	## Build the guests' tools (build/pvkit-detect, -status, -load)
 
 # The modules are built in a copy, so that the tree stays free of products.
 modules: setup	## Build the Linux modules against KDIR (build/modules/*.ko)
@@ -63,6 +79,13 @@ modules: setup	## Build the Linux modules against KDIR (build/modules/*.ko)
 		Kbuild hypercall drivers $(BUILD)/kmod/
 	@$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR)/$(BUILD)/kmod W=1 modules
 	@find $(BUILD)/kmod -name '*.ko' -exec cp -u {} $(BUILD)/modules/ \;
+
+port:	## Build the porting library and the minimal OS (build/port)
+	@$(MAKE) --no-print-directory -C hypercall/port
+	@$(MAKE) --no-print-directory -C hypercall/port/os
+
+port-size:	## Bytes of each part of the porting library
+	@$(MAKE) --no-print-directory -s -C hypercall/port size
 
 # Tests and fuzzers share the objects of what they link, one set for each compiler.
 ASAN	:= -fsanitize=address,undefined -fno-sanitize-recover=undefined
@@ -111,6 +134,9 @@ check-long:	## All tests, long form
 
 install: all	## Install pvkit-vm, tools and man pages under PREFIX
 	@host-stub/tools/install "$(DESTDIR)$(PREFIX)"
+
+install-initramfs: tools	## Install pvkit-load and its initramfs hook (then: update-initramfs -u)
+	@hypercall/tools/load/install-initramfs "$(DESTDIR)" "$(PREFIX)"
 
 clean:	## Remove build/
 	rm -rf $(BUILD)

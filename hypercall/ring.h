@@ -33,6 +33,39 @@
 #define pvk_full_barrier()	__atomic_thread_fence(__ATOMIC_SEQ_CST)
 #endif
 
+/*
+ * Words of entries, 64 bits. A 32-bit guest moves halves: the phase bit is in
+ * the lower one, which it therefore writes last and reads first; what the peer
+ * does with the whole word is in step with that.
+ */
+#if __SIZEOF_POINTER__ == 4
+typedef __u32 pvk_half __attribute__((may_alias));
+
+static inline __u64 pvk_word_acquire(__u64 *word)
+{
+	pvk_half *half = (pvk_half *)word;
+	__u32 low = pvk_load_acquire(&half[0]);
+
+	return (__u64)pvk_load(&half[1]) << 32 | low;
+}
+
+static inline void pvk_word_publish(__u64 *word, __u64 value)
+{
+	pvk_half *half = (pvk_half *)word;
+
+	pvk_store(&half[1], (__u32)(value >> 32));
+	pvk_store_release(&half[0], (__u32)value);
+}
+
+#define pvk_word_load(p)	pvk_word_acquire(p)
+#define pvk_word_store(p, v)	pvk_word_publish(p, v)
+#else
+#define pvk_word_load(p)	pvk_load(p)
+#define pvk_word_acquire(p)	pvk_load_acquire(p)
+#define pvk_word_store(p, v)	pvk_store(p, v)
+#define pvk_word_publish(p, v)	pvk_store_release(p, v)
+#endif
+
 struct pvk_ring {
 	__u64 *slots;		/* shared: entries of 2 or 8 words */
 	__u32 *wake;		/* shared: the consumer's wake word */
@@ -71,8 +104,8 @@ static inline void pvk_ring_put(struct pvk_ring *r, const __u64 *entry, __u32 wo
 	__u32 i;
 
 	for (i = 1; i < words; i++)
-		pvk_store(&slot[i], entry[i]);
-	pvk_store_release(&slot[0], (entry[0] & ~phase_bit) | pvk_ring_phase(r, r->next));
+		pvk_word_store(&slot[i], entry[i]);
+	pvk_word_publish(&slot[0], (entry[0] & ~phase_bit) | pvk_ring_phase(r, r->next));
 	r->next++;
 }
 
@@ -81,21 +114,21 @@ static inline int pvk_ring_pending(const struct pvk_ring *r, __u32 words)
 	__u64 *slot = pvk_ring_slot(r, words);
 	__u64 phase_bit = (__u64)PVK_ENTRY_PHASE << PVK_PHASE_SHIFT;
 
-	return (pvk_load(&slot[0]) & phase_bit) == pvk_ring_phase(r, r->next);
+	return (pvk_word_load(&slot[0]) & phase_bit) == pvk_ring_phase(r, r->next);
 }
 
 static inline int pvk_ring_get(struct pvk_ring *r, __u64 *copy, __u32 words)
 {
 	__u64 *slot = pvk_ring_slot(r, words);
 	__u64 phase_bit = (__u64)PVK_ENTRY_PHASE << PVK_PHASE_SHIFT;
-	__u64 word = pvk_load_acquire(&slot[0]);
+	__u64 word = pvk_word_acquire(&slot[0]);
 	__u32 i;
 
 	if ((word & phase_bit) != pvk_ring_phase(r, r->next))
 		return 0;
 	copy[0] = word;
 	for (i = 1; i < words; i++)
-		copy[i] = pvk_load(&slot[i]);
+		copy[i] = pvk_word_load(&slot[i]);
 	r->next++;
 	return 1;
 }

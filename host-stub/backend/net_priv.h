@@ -5,6 +5,7 @@
  *	net.c		life, attach, offloads, link, accounts
  *	net_rx.c	from the descriptor to the face
  *	net_tx.c	from hs_net_send() to the descriptor
+ *	net_build.c	batches of what is to be sent
  *	net_tap.c	opening a TAP; the header that it puts in front of frames
  *	net_socket.c	opening sockets; listening, accepting, disconnecting
  *	net_user.c	the user-mode network's process
@@ -183,6 +184,11 @@ void hs_net_tx_fini(struct hs_net_queue *q);
 bool hs_net_tx_round(struct hs_net_queue *q);
 bool hs_net_tx_idle(const struct hs_net_queue *q);	/* no frame is here */
 void hs_net_tx_restart(struct hs_net_queue *q);
+/* The frame is its sender's again: 0, or -EIO when it was dropped. */
+void hs_net_tx_end(struct hs_net_queue *q, struct hs_net_tx *tx, int status);
+
+/* net_build.c: the next batch, of none or more units; nothing is in flight */
+void hs_net_tx_build(struct hs_net_queue *q);
 
 /* net_tap.c */
 int hs_net_tap_open(struct hs_net *net, const struct hs_nic_config *config);

@@ -2,12 +2,11 @@
 /*
  * Sending: from hs_net_send() to the descriptor, in order, in batches.
  *
- * A batch is made of units: whole frames out of the guest's memory, frames that
- * were copied to be summed, pieces of a large one. It is issued, its results
- * are looked at in order, and what the other end did not take stays in it and
- * is issued again when there is room, or is dropped at HS_NET_STUCK_NS. No
- * clock is read while all goes well: a frame's time counts from the first
- * refusal that it, or the one in front of it, meets.
+ * A batch (net_build.c) is issued, its results are looked at in order, and what
+ * the other end did not take stays in it and is issued again when there is room,
+ * or is dropped at HS_NET_STUCK_NS. No clock is read while all goes well: a
+ * frame's time counts from the first refusal that it, or the one in front of it,
+ * meets.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -16,24 +15,17 @@
 
 #include "net_priv.h"
 
-#define BUILD_STEPS	(2u * HS_NET_UNITS)	/* frames looked at per round */
-#define STREAM_IOV	1024u			/* UIO_MAXIOV */
-
-static uint32_t front_of(const struct hs_net_queue *q)
-{
-	switch (q->net->framing) {
-	case HS_NET_VNET:
-		return HS_NET_VNET_LEN;
-	case HS_NET_LENGTH:
-		return HS_NET_PREFIX;
-	default:
-		return 0;
-	}
-}
+/*
+ * Most bytes of a stream that go out at once, if it is more than one frame: the
+ * kernel keeps as many in one piece, so that who reads finds whole frames. passt
+ * of 2023 loses its place where a read ends within a length.
+ */
+#define STREAM_BYTES	32768u
+#define STREAM_IOV	1024u	/* UIO_MAXIOV */
 
 /* ---- ends ---- */
 
-static void end_frame(struct hs_net_queue *q, struct hs_net_tx *tx, int status)
+void hs_net_tx_end(struct hs_net_queue *q, struct hs_net_tx *tx, int status)
 {
 	if (status < 0) {
 		hs_net_count(&q->stat.tx_dropped, 1);
@@ -57,7 +49,7 @@ static void end_unit(struct hs_net_queue *q, int status)
 		return;
 	failed = t->failed;
 	t->failed = false;
-	end_frame(q, unit->tx, failed ? -EIO : 0);
+	hs_net_tx_end(q, unit->tx, failed ? -EIO : 0);
 }
 
 /* The frames that wait, up to the one that is the last now: done() may send more. */
@@ -76,7 +68,7 @@ static bool drop_waiting(struct hs_net_queue *q, uint64_t now)
 		t->first = tx->next;
 		if (!t->first)
 			t->last = &t->first;
-		end_frame(q, tx, -EIO);
+		hs_net_tx_end(q, tx, -EIO);
 		any = true;
 	}
 	return any;
@@ -120,178 +112,10 @@ static bool drop_old(struct hs_net_queue *q, uint64_t now)
 			return any;
 		t->cutting = NULL;
 		t->failed = false;
-		end_frame(q, tx, -EIO);
+		hs_net_tx_end(q, tx, -EIO);
 		any = true;
 	}
 	return drop_waiting(q, now) || any;
-}
-
-/* ---- a batch is made ---- */
-
-static struct hs_net_unit *new_unit(struct hs_net_queue *q, struct hs_net_tx *tx,
-				    const struct hs_net_meta *meta, uint32_t length, bool last)
-{
-	struct hs_net_txq *t = &q->tx;
-	struct hs_net_unit *unit = &t->unit[t->count++];
-
-	unit->tx = tx;
-	unit->last = last;
-	unit->iov = &t->iov[t->iovs];
-	unit->iovcnt = 0;
-	unit->length = front_of(q) + length;
-	if (q->net->framing == HS_NET_VNET) {
-		hs_net_vnet_put(unit->front, meta);
-	} else {
-		unit->front[0] = (uint8_t)(length >> 24);
-		unit->front[1] = (uint8_t)(length >> 16);
-		unit->front[2] = (uint8_t)(length >> 8);
-		unit->front[3] = (uint8_t)length;
-	}
-	if (front_of(q)) {
-		unit->iov[0].iov_base = unit->front;
-		unit->iov[0].iov_len = front_of(q);
-		unit->iovcnt = 1;
-		t->iovs++;
-	}
-	return unit;
-}
-
-static void add_iov(struct hs_net_queue *q, struct hs_net_unit *unit, const struct iovec *iov)
-{
-	unit->iov[unit->iovcnt++] = *iov;
-	q->tx.iovs++;
-}
-
-/* Room for `bytes` in the arena, or NULL; a unit's memory until the batch is over. */
-static uint8_t *arena(struct hs_net_txq *t, uint32_t bytes)
-{
-	uint8_t *at = t->arena + t->arena_used;
-
-	if (HS_NET_ARENA - t->arena_used < bytes)
-		return NULL;
-	t->arena_used += bytes;
-	return at;
-}
-
-/* The frame as it is now: from here on the guest can change what it likes. */
-static bool copy_frame(uint8_t *to, const struct hs_net_tx *tx)
-{
-	uint32_t at = 0;
-
-	for (unsigned int i = 0; i < tx->iovcnt; i++) {
-		if (tx->iov[i].iov_len > tx->length - at)
-			return false;
-		memcpy(to + at, tx->iov[i].iov_base, tx->iov[i].iov_len);
-		at += (uint32_t)tx->iov[i].iov_len;
-	}
-	return at == tx->length;
-}
-
-static const struct hs_net_meta complete;	/* nothing left to do */
-
-/* False: no room in the arena. */
-static bool add_piece(struct hs_net_queue *q)
-{
-	struct hs_net_txq *t = &q->tx;
-	struct iovec iov;
-
-	iov.iov_base = arena(t, t->cutter.header + t->cutter.size);
-	if (!iov.iov_base)
-		return false;
-	iov.iov_len = hs_net_cut_piece(&t->cutter, t->piece++, iov.iov_base);
-	add_iov(q, new_unit(q, t->cutting, &complete, (uint32_t)iov.iov_len,
-			    t->piece == t->cutter.pieces), &iov);
-	hs_net_count(&q->stat.tx_pieces, 1);
-	if (t->piece == t->cutter.pieces)
-		t->cutting = NULL;
-	return true;
-}
-
-static void pop(struct hs_net_txq *t)
-{
-	t->first = t->first->next;
-	if (!t->first)
-		t->last = &t->first;
-}
-
-static uint32_t missing(const struct hs_net_queue *q, const struct hs_net_meta *meta)
-{
-	uint32_t need = meta->csum ? HS_NET_CSUM : 0;
-
-	need |= meta->gso == PVK_NET_GSO_TCP4 ? HS_NET_TSO4 : 0;
-	need |= meta->gso == PVK_NET_GSO_TCP6 ? HS_NET_TSO6 : 0;
-	need |= meta->gso == PVK_NET_GSO_UDP ? HS_NET_USO : 0;
-	need |= meta->gso != PVK_NET_GSO_NONE && meta->ecn ? HS_NET_ECN : 0;
-	return need & ~q->net->info.offloads;
-}
-
-/* The frame at the head joins the batch, or is dropped. False: no room. */
-static bool add_frame(struct hs_net_queue *q)
-{
-	struct hs_net_txq *t = &q->tx;
-	struct hs_net_tx *tx = t->first;
-	struct hs_net_unit *unit;
-	struct iovec iov;
-	bool ok = tx->length >= HS_NET_MIN_FRAME && tx->length <= HS_NET_MAX_FRAME &&
-		  tx->iovcnt >= 1 && tx->iovcnt <= HS_NET_IOV;
-
-	if (ok && missing(q, &tx->meta)) {
-		if (tx->meta.gso != PVK_NET_GSO_NONE) {
-			ok = copy_frame(t->large, tx) &&
-			     hs_net_cut_begin(&t->cutter, &tx->meta, t->large, tx->length) > 0;
-			if (ok) {
-				pop(t);
-				t->cutting = tx;
-				t->piece = 0;
-				return true;
-			}
-		} else {
-			uint32_t used = t->arena_used;
-
-			iov.iov_base = arena(t, tx->length);
-			iov.iov_len = tx->length;
-			if (!iov.iov_base)
-				return false;
-			ok = copy_frame(iov.iov_base, tx) &&
-			     !hs_net_fill_csum(&tx->meta, iov.iov_base, tx->length);
-			if (ok) {
-				add_iov(q, new_unit(q, tx, &complete, tx->length, true), &iov);
-				pop(t);
-				return true;
-			}
-			t->arena_used = used;
-		}
-	}
-	pop(t);
-	if (!ok) {
-		end_frame(q, tx, -EIO);
-		return true;
-	}
-	unit = new_unit(q, tx, &tx->meta, tx->length, true);
-	for (unsigned int i = 0; i < tx->iovcnt; i++)
-		add_iov(q, unit, &tx->iov[i]);
-	return true;
-}
-
-static void build(struct hs_net_queue *q)
-{
-	struct hs_net_txq *t = &q->tx;
-
-	t->count = 0;
-	/* If no frame is any good there is no batch, and the last one must not end twice. */
-	t->begun = 0;
-	t->ended = 0;
-	t->iovs = 0;
-	t->arena_used = 0;
-	t->sent = 0;
-	for (unsigned int i = 0; i < BUILD_STEPS && t->count < HS_NET_UNITS; i++) {
-		if (t->cutting) {
-			if (!add_piece(q))
-				return;
-		} else if (!t->first || !add_frame(q)) {
-			return;
-		}
-	}
 }
 
 /* ---- it is issued ---- */
@@ -334,6 +158,22 @@ static bool issue_messages(struct hs_net_queue *q)
 	return true;
 }
 
+/* As many whole units as may go out at once, at least one. Their iovecs lie one behind the other. */
+static void stream_units(const struct hs_net_txq *t, struct msghdr *msg)
+{
+	const struct hs_net_unit *unit = &t->unit[t->ended];
+	uint32_t bytes = unit->length - t->sent;
+
+	msg->msg_iov = unit->iov;
+	msg->msg_iovlen = unit->iovcnt;
+	while (++unit < t->unit + t->count) {
+		bytes += unit->length;
+		if (bytes > STREAM_BYTES || msg->msg_iovlen + unit->iovcnt > STREAM_IOV)
+			break;
+		msg->msg_iovlen += unit->iovcnt;
+	}
+}
+
 static bool issue_stream(struct hs_net_queue *q)
 {
 	struct hs_net_txq *t = &q->tx;
@@ -349,13 +189,7 @@ static bool issue_stream(struct hs_net_queue *q)
 		msg->msg_iov = t->iov;
 		msg->msg_iovlen = 1;
 	} else {
-		/* The units' iovecs lie one behind the other. */
-		struct hs_net_unit *last = &t->unit[t->count - 1];
-
-		msg->msg_iov = t->unit[t->ended].iov;
-		msg->msg_iovlen = (size_t)(last->iov + last->iovcnt - msg->msg_iov);
-		if (msg->msg_iovlen > STREAM_IOV)
-			msg->msg_iovlen = STREAM_IOV;
+		stream_units(t, msg);
 	}
 	sqe->opcode = IORING_OP_SENDMSG;
 	sqe->fd = q->fd;
@@ -563,7 +397,7 @@ bool hs_net_tx_round(struct hs_net_queue *q)
 	if (t->ended == t->count && t->rest_at == t->rest_end) {
 		if (!t->first && !t->cutting)
 			return work;
-		build(q);
+		hs_net_tx_build(q);
 		work = true;
 	}
 	if (t->ended == t->count && t->rest_at == t->rest_end)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * 82540EM: see e1000.h. Registers and what they do at once, interrupts with
- * their throttling, statistics, and the life of the chip: power-on, reset, the
- * hand-over to the pvkit face and back.
+ * 82540EM: see e1000.h. Registers and what they do at once, statistics, and the
+ * life of the chip: power-on, reset, the hand-over to the pvkit face and back.
  *
  * Not there: wake-up, management, flow control frames, the flash, MSI and power
  * management; their registers keep what is written, nothing more.
@@ -19,8 +18,6 @@
 #define IO_LEN		0x40u
 #define IO_ADDRESS	0x00	/* IOADDR, IODATA (SDM 13.2.2) */
 #define IO_DATA		0x04
-#define ITR_UNIT_NS	256u	/* SDM 13.4.18 */
-#define ITR_INTERVAL	0xffffu
 
 #define R	HS_REG_R
 #define W	HS_REG_W
@@ -81,87 +78,6 @@ static const struct hs_reg io_regs[] = {
 	{ IO_ADDRESS, 4, HS_REG_RW, "IOADDR" },
 	{ IO_DATA, 4, HS_REG_RW, "IODATA" },
 };
-
-/* ---- interrupts (SDM 13.4.17 to 13.4.21) ---- */
-
-static void update_interrupt(struct hs_e1000 *nic)
-{
-	bool off = hs_pci_command(&nic->pci) & PCI_COMMAND_INTX_OFF;
-	bool want = nic->present && (*e1000_reg(nic, R_ICR) & *e1000_reg(nic, R_IMS));
-	uint64_t now;
-
-	if (want && !nic->line) {
-		/*
-		 * At most one interrupt in ITR * 256 ns: what is asked for
-		 * earlier comes when that time is over.
-		 */
-		now = hs_now();
-		if (now < nic->silent_until) {
-			if (!nic->timer_running) {
-				nic->timer_running = true;
-				hs_worker_post(nic->worker, &nic->timer_work);
-			}
-			want = false;
-		} else {
-			nic->silent_until = now + (uint64_t)(*e1000_reg(nic, R_ITR) & ITR_INTERVAL) *
-				ITR_UNIT_NS;
-		}
-	}
-	nic->line = want;
-	hs_pci_intx(nic->vm, &nic->pci, want, off);
-}
-
-static void timer_end(struct hs_e1000 *nic)
-{
-	nic->timer_running = false;
-	pthread_cond_broadcast(&nic->quiet);
-	update_interrupt(nic);
-}
-
-static void timer_done(struct hs_worker_io *io, int res)
-{
-	struct hs_e1000 *nic = (struct hs_e1000 *)((char *)io - offsetof(struct hs_e1000, timer));
-
-	(void)res;
-	pthread_mutex_lock(&nic->lock);
-	timer_end(nic);
-	pthread_mutex_unlock(&nic->lock);
-}
-
-/* On the worker: waits, by its io_uring, until silent_until. */
-static void timer_start(struct hs_work *work)
-{
-	struct hs_e1000 *nic = (struct hs_e1000 *)((char *)work -
-						   offsetof(struct hs_e1000, timer_work));
-	struct io_uring_sqe *sqe;
-	uint64_t now = hs_now();
-
-	pthread_mutex_lock(&nic->lock);
-	if (!nic->present || now >= nic->silent_until) {
-		timer_end(nic);
-		goto out;
-	}
-	sqe = hs_worker_sqe(nic->worker, &nic->timer);
-	if (!sqe) {
-		hs_worker_post(nic->worker, &nic->timer_work);	/* next round */
-		goto out;
-	}
-	/* ITR has 16 bits: less than 17 ms */
-	nic->timer_ns.tv_sec = 0;
-	nic->timer_ns.tv_nsec = (long long)(nic->silent_until - now);
-	sqe->opcode = IORING_OP_TIMEOUT;
-	sqe->fd = -1;
-	sqe->addr = (uintptr_t)&nic->timer_ns;
-	sqe->len = 1;
-out:
-	pthread_mutex_unlock(&nic->lock);
-}
-
-void e1000_cause(struct hs_e1000 *nic, uint32_t causes)
-{
-	*e1000_reg(nic, R_ICR) |= causes & ICR_ALL;
-	update_interrupt(nic);
-}
 
 /* ---- statistics (SDM 13.7): they stick at their maximum, and reading clears ---- */
 
@@ -227,7 +143,7 @@ static void reset_registers(struct hs_e1000 *nic)
 	nic->generation++;		/* what is on its way changes nothing any more */
 	nic->tx_fetch = 0;
 	nic->rx_told = false;
-	update_interrupt(nic);
+	e1000_interrupt(nic);
 	e1000_rx_kick(nic);
 }
 
@@ -257,7 +173,7 @@ static uint32_t reg_read(struct hs_e1000 *nic, unsigned int at)
 	case R_ICR:
 		value = *e1000_reg(nic, R_ICR);
 		*e1000_reg(nic, R_ICR) = 0;
-		update_interrupt(nic);
+		e1000_interrupt(nic);
 		return value;
 	default:
 		if (at >= S_FIRST && at < S_END)
@@ -296,18 +212,18 @@ static void reg_write(struct hs_e1000 *nic, unsigned int at, uint32_t value)
 		return;
 	case R_ICR:	/* ones clear */
 		*e1000_reg(nic, R_ICR) &= ~value;
-		update_interrupt(nic);
+		e1000_interrupt(nic);
 		return;
 	case R_ICS:
 		e1000_cause(nic, value);
 		return;
 	case R_IMS:
 		*e1000_reg(nic, R_IMS) |= value & ICR_ALL;
-		update_interrupt(nic);
+		e1000_interrupt(nic);
 		return;
 	case R_IMC:
 		*e1000_reg(nic, R_IMS) &= ~value;
-		update_interrupt(nic);
+		e1000_interrupt(nic);
 		return;
 	case R_PBA:	/* the rest of 64 KiB is for transmission */
 		value &= 0x3f;
@@ -426,7 +342,7 @@ static void pci_written(struct hs_pci_function *f, uint8_t offset, unsigned int 
 	if (offset > PCI_COMMAND + 1)
 		return;
 	pthread_mutex_lock(&nic->lock);
-	update_interrupt(nic);
+	e1000_interrupt(nic);
 	e1000_tx_kick(nic);
 	e1000_rx_kick(nic);
 	pthread_mutex_unlock(&nic->lock);
@@ -463,7 +379,7 @@ static void leave(struct hs_e1000 *nic)
 	pthread_mutex_lock(&nic->lock);
 	nic->present = false;
 	nic->generation++;
-	update_interrupt(nic);
+	e1000_interrupt(nic);
 	pthread_mutex_unlock(&nic->lock);
 	hs_pci_remove(nic->vm, &nic->pci);
 	hs_net_attach(nic->net, NULL);
@@ -558,8 +474,7 @@ static int create(struct hs_vm *vm, unsigned int n)
 	nic->worker = hs_net_worker(nic->net, 0);
 	pthread_mutex_init(&nic->lock, NULL);
 	pthread_cond_init(&nic->quiet, NULL);
-	nic->timer.done = timer_done;
-	nic->timer_work.fn = timer_start;
+	e1000_interrupt_init(nic);
 	nic->pci.written = pci_written;
 	nic->mmio = (struct hs_region){
 		.device = name[n], .space = HS_MMIO, .len = MMIO_LEN, .regs = regs, .nregs = REGS,

@@ -231,12 +231,17 @@ static inline bool e1000_master(struct hs_e1000 *nic)
 
 /* ---- e1000.c; nic->lock held ---- */
 
-/* Sets causes, and the wire if it is time; else when it is. */
-void e1000_cause(struct hs_e1000 *nic, uint32_t causes);
 void e1000_count(struct hs_e1000 *nic, unsigned int stat);	/* by one, up to the maximum */
 void e1000_count64(struct hs_e1000 *nic, unsigned int stat_low, uint64_t value);
 /* The counters by length: at + 0, 4 ... 20 for 64, -127, -255, -511, -1023, more; FCS included. */
 void e1000_count_length(struct hs_e1000 *nic, unsigned int stat_64, uint32_t length);
+
+/* ---- e1000_irq.c; nic->lock held ---- */
+
+void e1000_interrupt_init(struct hs_e1000 *nic);
+/* The wire as causes, masks and PCI want it, if it is time; else when it is. */
+void e1000_interrupt(struct hs_e1000 *nic);
+void e1000_cause(struct hs_e1000 *nic, uint32_t causes);	/* the same, with these set */
 
 /* ---- e1000_eeprom.c; nic->lock held ---- */
 

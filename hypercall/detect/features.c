@@ -109,6 +109,11 @@ static const struct pvk_feature feature[] = {
 	F(PVKIT, 2, EAX, 1, "bus", "devices with shared rings"),
 	F(PVKIT, 2, EAX, 2, "batch", "several calls in one transfer"),
 	F(PVKIT, 2, EAX, 3, "handover", "emulated devices change to paravirtual ones and back"),
+	F(PVKIT, 2, EDX, 0, "info", "information page: hardware told in memory"),
+	F(PVKIT, 2, EDX, 1, "power", "power-off, reboot and panic by a call"),
+	F(PVKIT, 2, EDX, 2, "smp", "CPUs are started by a call"),
+	F(PVKIT, 2, EDX, 3, "console", "console through rings"),
+	F(PVKIT, 2, EDX, 4, "mem", "unused memory is reported"),
 	F(PVKIT, 3, EAX, 0, "transfer_pio", "calls through an I/O port"),
 
 	F(PVM, 1, EAX, 3, "clocksource2", "kvmclock"),

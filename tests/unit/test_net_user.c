@@ -5,7 +5,7 @@
  * down, and its stub's end ends it. Its own descriptors and rights are looked
  * at in /proc.
  */
-/* LINK: host-stub/backend/net.c host-stub/backend/net_rx.c host-stub/backend/net_tx.c host-stub/backend/net_tap.c host-stub/backend/net_socket.c host-stub/backend/net_soft.c host-stub/backend/net_user.c host-stub/backend/worker.c host-stub/log.c */
+/* LINK: host-stub/backend/net.c host-stub/backend/net_rx.c host-stub/backend/net_tx.c host-stub/backend/net_build.c host-stub/backend/net_tap.c host-stub/backend/net_socket.c host-stub/backend/net_soft.c host-stub/backend/net_user.c host-stub/backend/worker.c host-stub/log.c */
 /* LIBS: -luring -lseccomp -lslirp -lpthread */
 #include "net_peer.h"
 

@@ -13,6 +13,10 @@
     table   the comparison on a terminal
     chart   drawings in SVG
     page    the comparison as one HTML page
+    cases   guests listed one by one: what the next two share
+    boots, boots_table	the boot table: its guests and figures; as text and page
+    ablate, ablate_table	the ablation: the same
+    parts   which module does what for disk, net, boots, ablate
     cli     the command line; ties the others together
 
 docs/MEASURE.md says what each figure means and describes the JSON.

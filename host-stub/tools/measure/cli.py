@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 
-from . import MeasureError, guests, net, page, parse, plan, progress, stats, table, worker
+from . import MeasureError, guests, net, parse, parts, plan, progress, worker
 
 EPILOG = """\
 examples:
@@ -20,6 +20,8 @@ examples:
   pvkit measure --reference qemu         also QEMU with virtio-blk, same KVM
   pvkit measure --only boot --runs 10 --json boot.json
   pvkit measure --net --quick --reference qemu   the network instead of the disk
+  pvkit measure --boot-table             boots of one kernel on every machine
+  pvkit measure --ablate --quick         each paravirtual feature away, and alone
   pvkit measure --show result.json       render an earlier result again
 
 exit status: 0 all runs worked; 1 at least one did not (shown), or nothing could be
@@ -76,6 +78,17 @@ def parse_args(argv):
                    help="length of each I/O job (default 10; with --quick 1)")
     p.add_argument("--net", action="store_true",
                    help="measure the network instead of the disk: e1000 and pvkit on one TAP")
+    p.add_argument("--boot-table", dest="boots", action="store_true",
+                   help="boots of the patched kernel (pvops/), the plain one and Debian's, on "
+                        "pvkit-vm and QEMU's machines")
+    p.add_argument("--ablate", action="store_true",
+                   help="the patched kernel with each paravirtual feature away, and each alone")
+    for which in ("patched", "plain"):
+        p.add_argument(f"--{which}", metavar="DIR",
+                       help=f"with these: the {which} kernel (bzImage, vmlinux, config, modules/), "
+                            "instead of that of pvops/build")
+    p.add_argument("--feature", metavar="NAME", action="append", default=[],
+                   help="with --ablate: only this one; may be given more than once")
     p.add_argument("--offloads", choices=("equal", "own"), default="equal",
                    help="with --net: in all columns what e1000 has (default), or each NIC's own")
     p.add_argument("--reference", metavar="VMM", action="append", default=[],
@@ -84,10 +97,13 @@ def parse_args(argv):
                         "qemu:e1000; may be given more than once")
     p.add_argument("--without", metavar="COLUMN", action="append", default=[],
                    choices=("unmodified", "pvkit"), help="leave out unmodified, or pvkit")
-    p.add_argument("--cpus", metavar="N", type=number(1, 4), default=1,
-                   help="virtual CPUs of each guest (default 1)")
-    p.add_argument("--memory", metavar="MIB", type=number(256, 3072), default=512,
-                   help="memory of each guest (default 512)")
+    p.add_argument("--cpus", metavar="N", type=number(1, 4),
+                   help="virtual CPUs of each guest (default 1; with --ablate 4)")
+    p.add_argument("--memory", metavar="MIB", type=number(256, 3072),
+                   help="memory of each guest (default 512; boot table and ablation 256)")
+    p.add_argument("--box-cpus", metavar="N", type=number(1, 16),
+                   help="CPUs of the box, where one is needed (default 2; boot table and "
+                        "ablation 1)")
     p.add_argument("--disk", metavar="MIB", type=number(96, 65536), default=256,
                    help="size of the disk image, in memory (default 256)")
     p.add_argument("--poll-us", metavar="N", type=number(0, 1000000),
@@ -101,7 +117,18 @@ def parse_args(argv):
     p.add_argument("--show", metavar="FILE", help="run nothing: render this --json again")
     p.add_argument("--worker", metavar="PLAN", help=argparse.SUPPRESS)
     opts = p.parse_args(argv)
-    opts.runs = opts.runs or (1 if opts.quick else 5)
+    if opts.net + opts.boots + opts.ablate > 1:
+        p.error("--net, --boot-table and --ablate are measurements of their own: give one")
+    own = opts.boots or opts.ablate
+    if own and (opts.only or opts.reference or opts.without):
+        p.error("--boot-table and --ablate have their own columns: no --only, --reference, "
+                "--without")
+    if (opts.patched or opts.plain) and not own or opts.feature and not opts.ablate:
+        p.error("--patched, --plain and --feature belong to --boot-table and --ablate")
+    opts.cpus = opts.cpus or (4 if opts.ablate else 1)
+    opts.memory = opts.memory or (256 if own else 512)
+    opts.box_cpus = opts.box_cpus or (1 if own else 2)
+    opts.runs = opts.runs or (1 if opts.quick else 3 if own else 5)
     opts.seconds = opts.seconds or (1.0 if opts.quick else 10.0)
     opts.rounds = opts.rounds or (3 if opts.quick else 1)
     opts.kinds = [k for k, name in (("unmodified", "unmodified"), ("pv", "pvkit"))
@@ -109,8 +136,9 @@ def parse_args(argv):
     opts.kinds += references(opts.reference, opts.net, p.error)
     if not opts.kinds:
         p.error("--without leaves no column")
+    jobs = len(net.JOBS if opts.net else plan.JOBS)
     opts.guest_limit = opts.guest_limit or int(
-        100 + 5 * opts.seconds * opts.rounds * len(net.JOBS if opts.net else plan.JOBS))
+        100 + (0 if own else 5 * opts.seconds * opts.rounds * jobs))
     return opts
 
 
@@ -174,7 +202,8 @@ def measure(opts, argv, shown):
         limit = 300 + the_plan["guest_limit"] * (len(the_plan["kinds"]) * the_plan["runs"] + 2)
         shown.step("starts where KVM is (tests/rig/box)")
         status = run_box(
-            [os.path.join(plan.RIG, "box"), "--out", out, "--timeout", str(limit), "--",
+            [os.path.join(plan.RIG, "box"), "--out", out, "--timeout", str(limit),
+             "--cpus", str(opts.box_cpus), "--",
              *(NAMESPACE if opts.net else []),
              sys.executable, "-S", "-B", os.path.join(plan.TOP, "host-stub/tools/pvkit-measure"),
              "--worker", path], shown)
@@ -184,7 +213,7 @@ def measure(opts, argv, shown):
         except (OSError, ValueError) as e:
             raise MeasureError(f"nothing was measured: the box ended with status {status}; "
                                "its message stands above") from e
-    result = parse.result(the_plan, raw)
+    result = parts.result(the_plan, raw)
     result["conditions"]["load of the machine after"] = f"{os.getloadavg()[0]:.2f}"
     result["reproduce"] = reproduce(argv)
     result["only"] = opts.only or ""
@@ -216,9 +245,9 @@ def write(path, text):
 
 def show(opts, result):
     try:
-        result["summary"] = stats.summary(result)
+        result["summary"] = parts.summary(result)
         colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-        text, html = table.render(result, colour), page.render(result)
+        text, html = parts.render(result, colour), parts.render_page(result)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as e:
         if not opts.show:
             raise

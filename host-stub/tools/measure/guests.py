@@ -19,7 +19,7 @@ import signal
 import subprocess
 import time
 
-from . import net, trace
+from . import cases, net, trace
 
 MACHINES = ("pc", "q35", "microvm", "ide")
 SILENCE = 90	# seconds without a word after which a guest hangs, jobs come on top
@@ -35,6 +35,8 @@ def cmdline(plan):
 
 def argv(kind, plan, image, stats):
     """The VMM's command line. stats: where pvkit-vm shall write its account."""
+    if "cases" in plan:
+        return cases.argv(plan["cases"][kind], image, stats)
     on_net = plan.get("part") == "net"
     if kind in ("unmodified", "pv"):
         polling = ["--poll-us", str(plan["poll_us"])] if plan["poll_us"] is not None else []
@@ -79,7 +81,7 @@ def run(kind, plan, image, stats, tracing, on_line, on_start=None):
     on_line(text) is called with each line of the console as it comes, on_start(pid)
     when the VMM has begun.
     """
-    tracer = trace.Trace() if tracing else None
+    tracer = trace.Trace(plan.get("detail", False)) if tracing else None
     if tracer:
         tracer.start()
     problem, console, rest = "", bytearray(), b""
@@ -141,6 +143,11 @@ def run(kind, plan, image, stats, tracing, on_line, on_start=None):
     return {"kind": kind, "started": started, "status": status,
             "seconds": round(time.monotonic() - started, 3),
             "console": console.decode("utf-8", "replace"), "trace": counted, "problem": problem}
+
+
+def finished(plan, run):
+    """Did the guest say that all is well?"""
+    return cases.finished(plan, run) if "cases" in plan else "PVM-DONE" in run["console"]
 
 
 def tail(console):

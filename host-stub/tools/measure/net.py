@@ -123,6 +123,7 @@ def rows(job):
     found = [("rate", name, rate_unit),
              ("exits_per_unit", f"exits per {unit}", ""),
              ("guest_per_unit", "  of these, the guest's doing", ""),
+             ("timer_per_unit", "    of these, to set its timer", ""),
              ("user_per_unit", f"to user space per {unit}", ""),
              # µs for one are ms for a thousand
              ("cpu_us_per_unit", f"host CPU per {many}", "µs" if unit == "MB" else "ms")]

@@ -269,7 +269,7 @@ def failures(result):
     failed = [r for r in result["runs"] if r["problem"]]
     out = f'<p class="fail">{escape(result["note"])}</p>' if result.get("note") else ""
     for r in failed:
-        out += f'<div class="fail"><b>Failed:</b> {escape(table.label(r["kind"]))}, run ' \
+        out += f'<div class="fail"><b>Failed:</b> {escape(label(result, r["kind"]))}, run ' \
                f'{r["number"] + 1}: {escape(r["problem"])}'
         if r["console_tail"]:
             out += f'<pre>{escape(chr(10).join(r["console_tail"]))}</pre>'
@@ -282,8 +282,36 @@ def commands(result):
     for r in result["runs"]:
         if r["kind"] not in seen and r["argv"]:
             seen.add(r["kind"])
-            out += ["", f"# {table.label(r['kind'])}", " ".join(shlex.quote(a) for a in r["argv"])]
+            out += ["", f"# {label(result, r['kind'])}", " ".join(shlex.quote(a) for a in r["argv"])]
     return f'<pre>{escape(chr(10).join(out).strip())}</pre>'
+
+
+def document(result, title, words, body):
+    """A page of a part that has its own sections: title, a sentence, what is in between."""
+    c, runs = result["conditions"], result["repetitions"]
+    facts = "".join(f"<tr><td>{escape(k)}</td><td>{escape(str(v))}</td></tr>"
+                    for k, v in c.items() if v)
+    box = " In the box, times exaggerate exits about tenfold; counts of exits do not." \
+        if "box" in c.get("KVM", "") else ""
+    return f"""<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escape(title)}</title><style>{STYLE}</style></head><body>
+<h1>{escape(title)}</h1>
+<p>{escape(c.get('KVM', '?'))}. {escape(c.get('guest', ''))}. {runs} run{'s' if runs > 1 else ''} of
+each, interleaved; figures are medians.</p>
+<p class="dim">{escape(words)}{box}</p>
+{failures(result)}{body}
+<h2>Conditions</h2><div class="wide"><table class="facts">{facts}</table></div>
+<h2>Reproduce</h2>{commands(result)}
+</body></html>
+"""
+
+
+def label(result, kind):
+    """A kind's name: a case has its own."""
+    case = (result.get("cases") or {}).get(kind)
+    return f"{case['label']} [{kind.partition('@')[2]}]" if case else table.label(kind)
 
 
 def render(result):

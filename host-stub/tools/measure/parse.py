@@ -134,7 +134,8 @@ def trace_points(counted):
         points[int(value)] = {
             "t": mark["t"] - start if start is not None else None, "cpu_ns": mark["cpu_ns"],
             "all": sum(mark["exits"].values()), "reasons": mark["exits"], "user": mark["user"],
-            "user_total": sum(mark["user"].values()), "ports": mark["ports"]}
+            "user_total": sum(mark["user"].values()), "ports": mark["ports"],
+            "timer": mark.get("timer")}
     return points
 
 
@@ -147,7 +148,7 @@ def minus(after, before):
 def phase(points, begin, end):
     """What happened between two marks (begin None: power-on), or None without them."""
     zero = {"t": 0.0, "cpu_ns": 0, "all": 0, "reasons": {}, "user": {}, "user_total": 0,
-            "ports": {}}
+            "ports": {}, "timer": 0}
     a = zero if begin is None else points.get(begin)
     b = points.get(end)
     if a is None or b is None:
@@ -160,6 +161,8 @@ def phase(points, begin, end):
     for key, name in (("reasons", "by_reason"), ("ports", "by_port")):
         if key in b:
             found[name] = minus(b[key], a.get(key, {}))
+    if b.get("timer") is not None and a.get("timer") is not None:
+        found["timer"] = b["timer"] - a["timer"]
     return found
 
 
@@ -169,8 +172,8 @@ def merged(own, traced):
         return traced and dict(traced, source="trace")
     found = dict(own, source="pvkit-vm")
     if traced:
-        for name in ("by_reason", "by_port"):
-            found[name] = traced[name]
+        for name in ("by_reason", "by_port", "timer"):
+            found[name] = traced.get(name)
         if found["exits"] is None:
             found["exits"] = traced["exits"]
         found["trace_exits"] = traced["exits"]
@@ -211,6 +214,8 @@ def round_figures(figures, own, traced, ends):
         figures["exits_per_" + one] = None if counts["exits"] is None else counts["exits"] / n
         own = guests_share(counts)
         figures["guest_per_" + one] = None if own is None else own / n
+        timer = counts.get("timer")
+        figures["timer_per_" + one] = None if timer is None else timer / n
         figures["user_per_" + one] = counts["exits_user"] / n
         figures["cpu_us_per_" + one] = counts["cpu_s"] * 1e6 / n
     return figures

@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import tempfile
 
-from . import MeasureError, net
+from . import MeasureError, net, parts
 
 TOP = os.path.realpath(os.path.join(os.path.dirname(os.path.realpath(__file__)), "../../.."))
 RIG = os.path.join(TOP, "tests/rig")
@@ -312,6 +312,11 @@ def prepare(opts):
     """Builds all, and returns the plan that the worker follows (a dict for JSON)."""
     build = os.path.join(TOP, "build/measure")
     os.makedirs(build, exist_ok=True)
+    own = parts.of(opts)
+    if own:
+        made = own.prepare(opts, build)
+        return dict(made, runs=opts.runs, quick=opts.quick, seconds=0, rounds=1,
+                    memory=opts.memory, cpus=opts.cpus, guest_limit=opts.guest_limit)
     directory, image = kernel_dir()
     release = os.path.basename(image).partition("-")[2]
     stub = any(k in ("unmodified", "pv") for k in opts.kinds)
@@ -324,17 +329,17 @@ def prepare(opts):
     if stub:	# a copy, as a make while the guests run must not change what is measured
         vm = shutil.copy(vm, os.path.join(build, "pvkit-vm"))
     if opts.net:
-        parts = prepare_net(opts, build, directory, modules(release, net.PVKIT_MODULES)
+        words = prepare_net(opts, build, directory, modules(release, net.PVKIT_MODULES)
                             if "pv" in opts.kinds else [])
     else:
-        parts = prepare_disk(opts, build, directory,
+        words = prepare_disk(opts, build, directory,
                              modules(release, PVKIT_MODULES) if stub else [])
-    return dict(parts, **{
+    return dict(words, **{
         "kinds": list(opts.kinds), "runs": opts.runs, "quick": opts.quick,
         "seconds": opts.seconds, "rounds": opts.rounds, "kernel": image, "release": release,
         "vm": vm, "memory": opts.memory, "cpus": opts.cpus,
         "poll_us": opts.poll_us, "guest_limit": opts.guest_limit,
         "conditions": {"commit": commit(), "guest kernel": release,
-                       "initrd sha256": digest(parts["initrd"]),
+                       "initrd sha256": digest(words["initrd"]),
                        "load of the machine before": f"{os.getloadavg()[0]:.2f}"},
     })

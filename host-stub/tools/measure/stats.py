@@ -10,8 +10,8 @@ import statistics
 BOOT = ("init_s", "disk_s", "net_s", "cpu_s", "exits", "exits_user")
 JOB = ("iops", "mb_s", "exits_per_io", "guest_per_io", "user_per_io", "cpu_us_per_io",
        "lat_mean_us", "lat_p50_us", "lat_p90_us", "lat_p99_us", "lat_p999_us")
-NET_JOB = ("rate", "sent_rate", "units", "exits_per_unit", "guest_per_unit", "user_per_unit",
-           "cpu_us_per_unit", "loss_pct", "stalls", "lat_mean_us", "lat_p50_us", "lat_p99_us")
+NET_JOB = ("rate", "sent_rate", "units", "exits_per_unit", "guest_per_unit", "timer_per_unit",
+           "user_per_unit", "cpu_us_per_unit", "loss_pct", "stalls", "lat_mean_us", "lat_p50_us", "lat_p99_us")
 
 
 def spread(values):

@@ -17,9 +17,20 @@ import time
 
 ROOTS = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
 MARK_PORT = 0x708	# emu/emu.h, HS_PORT_MARK
+# What a guest writes to set its timer: TSC deadline, the x2APIC's initial count
+TIMER = ("wrmsr 6e0", "wrmsr 838")
+EXACT = 128	# first of the marks that only pvkit-vm notes; guest/load.c
 
 EVENT = re.compile(r"\s(\d+\.\d+): (kvm_\w+): (.*)")
 HIST = re.compile(r"\{\s*\w+:\s*(?:0x)?([0-9a-f]+)\s*\} hitcount:\s*(\d+)")
+# What stands behind a reason: event, keys of its histogram, in words. The first is
+# always traced, for the timer.
+DETAIL = (
+    ("kvm_msr", "ecx.hex,write", "{write}msr {ecx}"),
+    ("kvm_cpuid", "function.hex", "cpuid {function}"),
+    ("kvm_hypercall", "nr", "hypercall {nr}"),
+)
+PAIR = re.compile(r"(\w+):\s*(?:0x)?([0-9a-f]+)")
 # "reason %s" of a format file: { 0x072, "cpuid" } or { 0x040 + 14, "PF excp" }
 SYMBOL = re.compile(r'\{ (0x[0-9a-f]+|\d+)(?: \+ (\d+))?, (?:"KVM_EXIT_" )?"([^"]+)" \}')
 
@@ -42,6 +53,20 @@ def parse_hist(text, names, base=10):
     for value, count in HIST.findall(text):
         number = int(value, base)
         found[names.get(number, f"{number:#x}")] = int(count)
+    return found
+
+
+def parse_detail(text, form):
+    """{words: count} out of a hist file of an event of DETAIL."""
+    found = {}
+    for keys, count in re.findall(r"\{ (.*?) \} hitcount:\s*(\d+)", text):
+        fields = dict(PAIR.findall(keys))
+        if "write" in fields:
+            fields["write"] = "wr" if fields["write"] != "0" else "rd"
+        try:
+            found[form.format(**fields)] = int(count)
+        except KeyError:
+            continue
     return found
 
 
@@ -96,7 +121,9 @@ def thread_cpu_ns(pid, proc="/proc"):
 class Trace:
     """The trace of one run. available() first; start(), attach(pid), stop()."""
 
-    def __init__(self):
+    def __init__(self, detail=False):
+        self.detail = detail	# also what stands behind the reasons
+        self.detailed = DETAIL if detail else DETAIL[:1]
         self.root = next((r for r in ROOTS if os.path.isdir(os.path.join(r, "events/kvm"))), None)
         self.dir = None
         self.pid = 0
@@ -138,8 +165,12 @@ class Trace:
         self.put("events/kvm/kvm_exit/trigger", "hist:keys=exit_reason:size=256")
         self.put("events/kvm/kvm_userspace_exit/trigger", "hist:keys=reason:size=256")
         self.put("events/kvm/kvm_pio/trigger", "hist:keys=port.hex:size=512")
-        self.put("events/kvm/kvm_pio/filter", f"port == {MARK_PORT} && rw == 1")
+        # marks from EXACT on are not looked at: a load begins right behind them
+        self.put("events/kvm/kvm_pio/filter", f"port == {MARK_PORT} && rw == 1"
+                 + (f" && val < {EXACT}" if self.detail else ""))
         self.put("events/kvm/kvm_pio/enable", "1")
+        for event, keys, _ in self.detailed:
+            self.put(f"events/kvm/{event}/trigger", f"hist:keys={keys}:size=512")
         # The first entry is the power-on; take() switches the event off then.
         self.put("events/kvm/kvm_entry/enable", "1")
         self.pipe = os.open(os.path.join(self.dir, "trace_pipe"), os.O_RDONLY | os.O_NONBLOCK)
@@ -159,12 +190,19 @@ class Trace:
         if self.pid and not self.helpers and not self.marks:
             self.helpers = vhost_threads(self.pid)
         cpu += sum(thread_cpu_ns(pid) for pid in self.helpers)
-        return {
+        detail = {}
+        for event, _, form in self.detailed:
+            detail.update(parse_detail(self.get(f"events/kvm/{event}/hist"), form))
+        found = {
             "cpu_ns": cpu,
             "exits": parse_hist(self.get("events/kvm/kvm_exit/hist"), self.exit_names),
+            "timer": sum(detail.get(words, 0) for words in TIMER),
             "user": parse_hist(self.get("events/kvm/kvm_userspace_exit/hist"), self.user_names),
             "ports": parse_hist(self.get("events/kvm/kvm_pio/hist"), {}, 16),
         }
+        if self.detail:
+            found["detail"] = detail
+        return found
 
     def take(self, line):
         event = parse_event(line)
@@ -184,6 +222,11 @@ class Trace:
 
     def follow(self):
         import select
+        try:
+            # Before the guest's own threads: it does not wait for ever after a mark.
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(10))
+        except OSError:
+            pass	# then it is as late as late_ms says
         rest = b""
         poll = select.poll()
         poll.register(self.pipe, select.POLLIN)
@@ -210,7 +253,8 @@ class Trace:
             os.close(self.pipe)
         self.pid = 0
         end = self.snapshot() if self.thread else None
-        for name in ("kvm_exit", "kvm_userspace_exit", "kvm_pio", "kvm_entry"):
+        for name in ("kvm_exit", "kvm_userspace_exit", "kvm_pio", "kvm_entry",
+                     *(d[0] for d in self.detailed)):
             for kind, text in (("enable", "0"), ("trigger", None)):
                 try:
                     if text is None:
@@ -222,6 +266,7 @@ class Trace:
                 except OSError:
                     pass
         try:
+            # Takes the histogram of kvm_msr with it.
             os.rmdir(self.dir)
         except OSError:
             pass

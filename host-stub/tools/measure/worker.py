@@ -114,7 +114,7 @@ def one_run(kind, plan, image, stats, why, steps):
                 run["stub"] = json.load(f)
         except ValueError as e:
             run["problem"] = run["problem"] or f"pvkit-vm's account is no JSON: {e}"
-    steps.end(run["problem"] or ("" if "PVM-DONE" in run["console"]
+    steps.end(run["problem"] or ("" if guests.finished(plan, run)
                                  else "the guest did not finish"))
     return run
 
@@ -135,7 +135,7 @@ def main(path):
         image = os.path.join(tmp, "disk.raw")
         if plan.get("part") == "net":
             netrig.prepare(plan["kinds"])
-        else:
+        elif mib:
             guests.make_image(image, plan)
         for number in range(plan["runs"]):
             # Each kind takes each place in turn: a place may be a warm or a quiet one.
@@ -145,8 +145,9 @@ def main(path):
                 # crash of an emulated host does not cost the whole comparison.
                 for attempt in range(ATTEMPTS):
                     again = f", attempt {attempt + 1}" if attempt else ""
-                    steps = Steps(f"{table.label(kind)}, run {number + 1} of {plan['runs']}"
-                                  + again, plan["jobs"])
+                    name = plan["cases"][kind]["label"] if "cases" in plan else table.label(kind)
+                    steps = Steps(f"{name}, run {number + 1} of {plan['runs']}" + again,
+                                  plan["jobs"])
                     run = one_run(kind, plan, image, os.path.join(tmp, "stats.json"), why, steps)
                     run["number"] = number
                     result["runs"].append(run)
@@ -155,6 +156,6 @@ def main(path):
                     with open(part, "w", encoding="utf-8") as f:
                         json.dump(result, f)
                     os.replace(part, os.path.join(out, "raw.json"))
-                    if not run["problem"] and "PVM-DONE" in run["console"]:
+                    if not run["problem"] and guests.finished(plan, run):
                         break
     return 0

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Where a snapshot comes from, and what to say when it does not: see source.h. */
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "../detect/record.h"
+#include "gather.h"
+#include "source.h"
+
+void complain(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	fprintf(stderr, "%s: ", program_invocation_short_name);
+	vfprintf(stderr, format, args);
+	fprintf(stderr, "\n");
+	va_end(args);
+}
+
+bool source_refused(const struct source *o)
+{
+	if (o->root && !o->cpuid)
+		complain("--root needs --cpuid: this machine's CPUID is not that system's");
+	else if (o->snapshot && o->root)
+		complain("--snapshot does not go with --root");
+	else
+		return false;
+	return true;
+}
+
+static int read_cpuid(struct snap *snap, const char *path)
+{
+	FILE *f = fopen(path, "re");
+	unsigned int line = 0;
+	int ret = f ? dump_read(&snap->dump, f, &line) : -errno;
+
+	if (f)
+		fclose(f);
+	if (ret == -EINVAL || ret == -E2BIG)
+		complain("%s, line %u: no dump of pvkit detect --save, libcpuid or cpuid -r", path,
+			 line);
+	else if (ret)
+		complain("%s: %s", path, strerror(-ret));
+	return ret;
+}
+
+static int read_snapshot(struct snap *snap, const char *path)
+{
+	FILE *f = fopen(path, "re");
+	unsigned int line = 0;
+	int ret = f ? snap_read(snap, f, &line) : -errno;
+
+	if (f)
+		fclose(f);
+	if (ret == -EINVAL && line)
+		complain("%s, line %u: not understood: a file of pvkit status --save is needed",
+			 path, line);
+	else if (ret == -EINVAL)
+		complain("%s: no CPUID in it: a file of pvkit status --save is needed", path);
+	else if (ret == -E2BIG)
+		complain("%s, line %u: too much for one system", path, line);
+	else if (ret)
+		complain("%s: %s", path, strerror(-ret));
+	return ret;
+}
+
+int source_read(struct snap *snap, const struct source *o)
+{
+	static struct pvk_stack stack;
+	int ret;
+
+	if (o->snapshot) {
+		ret = read_snapshot(snap, o->snapshot);
+		return ret || !o->cpuid ? ret : read_cpuid(snap, o->cpuid);
+	}
+	ret = gather(snap, o->root ? o->root : "");
+	if (ret == -ENOENT) {
+		complain("%s/proc/cmdline cannot be read: %s", o->root ? o->root : "",
+			 o->root ? "no system is there" : "mount /proc");
+		return ret;
+	}
+	if (ret) {
+		complain("%s: %s", o->root ? o->root : "/", strerror(-ret));
+		return ret;
+	}
+	if (o->cpuid)
+		return read_cpuid(snap, o->cpuid);
+	ret = record_machine(&snap->dump, &stack);
+	if (ret)
+		complain("this machine has more than %u leaves", DUMP_LEAVES);
+	return ret;
+}

@@ -1,0 +1,28 @@
+#!/bin/busybox sh
+# SPDX-License-Identifier: BSD-2-Clause
+# netpasst.sh EMULATED PVKIT (MAC addresses): cards whose wires end at passt: an address
+# by DHCP for each; the host, by the address of the router, on the pvkit face.
+. /tests/lib.sh
+. /tests/netlib.sh
+
+modprobe e1000
+modprobe pvk_net
+
+# served CARD NAME: address and router; sets host
+served()
+{
+	check "$2: passt gives it an address" lease "$1"
+	host=$(ip route | awk '/^default/ { print $3; exit }')
+	check "$2: and a router" [ -n "$host" ]
+}
+
+i=$(card_of "$1" 30)
+served "$i" emulated
+check "it goes down" ip link set "$i" down
+ip address flush dev "$i"
+i=$(card_of "$2" 30)
+served "$i" pvkit
+check "the host serves a page" fetch "$host"
+check "traffic comes through as it was sent" talk "$host" 5 1
+set_value traffic "$(tail -n 1 /tmp/talk)"
+finish
