@@ -26,7 +26,7 @@ t = Checks()
 
 # What differs from boot to boot, or must: versions, times, addresses, sizes, frequencies.
 NOISE = re.compile(r"Linux version|\d+ bytes|\d+[kK]|MHz|BogoMIPS|random:|entries:|lpj|clocksource|"
-                   r"sched_clock|tsc|rtc|seconds|Freeing|Memory:|percpu|Kernel Offset|Write protecting|"
+                   r"sched_clock|calibrate_delay|tsc|rtc|seconds|Freeing|Memory:|percpu|Kernel Offset|Write protecting|"
                    r"alternatives|usec|input:|ACPI|kvm-clock|Run /init|RAMDISK|Dentry|Calibrat|"
                    r"PM: |workingset|io scheduler|PVK-INIT|SeaBIOS|last_pfn|\[mem|iomem|BIOS-e820|"
                    r"Lost N RTC|pci 0000|Spectre|Booting kernel|devtmpfs|cpu_khz|hub|ata\d|scsi|x86/mm|process")
