@@ -122,7 +122,7 @@ demo:	## The main job: one guest, unmodified and paravirtualized, measured
 	@$(MAKE) --no-print-directory $(JOBS) all
 	@host-stub/tools/pvkit measure --quick --reference qemu
 
-check:	## All tests, bounded (about half an hour)
+check:	## All tests, bounded (about 40 minutes; the first run builds kernels)
 	@tests/rig/setup
 	@$(MAKE) --no-print-directory $(JOBS) all unit fuzz
 	@tests/run
