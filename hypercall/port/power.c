@@ -41,8 +41,8 @@ int pvp_cpu_start(struct pvp_host *host, struct pvk_cpu_start *s)
 int pvp_mem_report(struct pvp_host *host, const __u64 *blocks, __u32 count)
 {
 	__u64 *to = host->page;
-	__u32 i;
-	int ret;
+	__u32 i, done = 0;
+	int ret = 0;
 
 	if (!(host->active & PVK_FEAT_MEM))
 		return -PVK_ENOTSUP;
@@ -51,7 +51,16 @@ int pvp_mem_report(struct pvp_host *host, const __u64 *blocks, __u32 count)
 	pvp_os_lock(&host->lock);
 	for (i = 0; i < count; i++)
 		to[i] = blocks[i];
-	ret = pvp_call(host, PVK_CALL_MEM_REPORT, host->page_gpa, count, 0, 0);
+	/* a call takes as many as its time allows, at least one */
+	while (done < count) {
+		ret = pvp_call(host, PVK_CALL_MEM_REPORT, host->page_gpa + done * sizeof(*to),
+			       count - done, 0, 0);
+		if (ret >= 0 && (!ret || ret > (int)(count - done)))
+			ret = -PVK_EIO;
+		if (ret < 0)
+			break;
+		done += (__u32)ret;
+	}
 	pvp_os_unlock(&host->lock);
-	return ret <= (int)count ? ret : -PVK_EIO;
+	return ret < 0 ? ret : 0;
 }

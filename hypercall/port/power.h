@@ -26,7 +26,8 @@ int pvp_cpu_start(struct pvp_host *host, struct pvk_cpu_start *s);
 
 /*
  * Gives the host the memory behind `count` blocks (abi/mem.h says how they are
- * written), at most PVK_MEM_REPORT_MAX. What was in them is lost. How many it took, or -PVK_E*.
+ * written), at most PVK_MEM_REPORT_MAX. What was in them is lost. 0, or -PVK_E*: of the first
+ * block that is refused; those before it are given back.
  */
 int pvp_mem_report(struct pvp_host *host, const __u64 *blocks, __u32 count);
 

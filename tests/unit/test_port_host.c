@@ -216,6 +216,29 @@ static void cpus_are_started(void **state)
 	pvp_close(&host);
 }
 
+/* A host whose time is over after each block, and those that count wrongly. */
+static unsigned int reports;
+
+static int64_t one_a_call(uint32_t number, const uint64_t *arg, int64_t status)
+{
+	(void)arg;
+	if (number != PVK_CALL_MEM_REPORT || status < 0)
+		return status;
+	reports++;
+	return 1;
+}
+
+static int64_t none_a_call(uint32_t number, const uint64_t *arg, int64_t status)
+{
+	(void)arg;
+	return number == PVK_CALL_MEM_REPORT ? 0 : status;
+}
+
+static int64_t one_too_many(uint32_t number, const uint64_t *arg, int64_t status)
+{
+	return number == PVK_CALL_MEM_REPORT ? (int64_t)arg[1] + 1 : status;
+}
+
 static void memory_is_reported(void **state)
 {
 	const __u64 good[2] = { 0x800000, 0x900000 | 2 }, bad[1] = { 1ull << 40 };
@@ -223,11 +246,21 @@ static void memory_is_reported(void **state)
 	(void)state;
 	assert_int_equal(pvp_open(&host, PVP_FEATURES), 0);
 	*(uint8_t *)fake_ram(0x900000, 1) = 5;
-	assert_int_equal(pvp_mem_report(&host, good, 2), 2);
+	assert_int_equal(pvp_mem_report(&host, good, 2), 0);
 	assert_int_equal(*(uint8_t *)fake_ram(0x900000, 1), 0);
 	assert_int_equal(pvp_mem_report(&host, bad, 1), -PVK_EFAULT);
 	assert_int_equal(pvp_mem_report(&host, good, 0), -PVK_EINVAL);
 	assert_int_equal(pvp_mem_report(&host, good, PVK_MEM_REPORT_MAX + 1), -PVK_EINVAL);
+	lie = one_a_call;
+	*(uint8_t *)fake_ram(0x900000, 1) = 5;
+	assert_int_equal(pvp_mem_report(&host, good, 2), 0);
+	assert_int_equal(*(uint8_t *)fake_ram(0x900000, 1), 0);
+	assert_int_equal(reports, 2);
+	lie = none_a_call;
+	assert_int_equal(pvp_mem_report(&host, good, 2), -PVK_EIO);
+	lie = one_too_many;
+	assert_int_equal(pvp_mem_report(&host, good, 2), -PVK_EIO);
+	lie = NULL;
 	pvp_close(&host);
 }
 

@@ -322,13 +322,18 @@ static void unused_memory_is_given_back(void **state)
 {
 	uint64_t *list = fake_ram(PV_BATCH, 64 * sizeof(*list));
 	uint8_t *data = fake_ram(PV_DATA, 4 << 20);
+	int64_t taken;
 
 	(void)state;
 	assert_int_equal(platform(PLATFORM), 0);
 	memset(data, 0xaa, 4 << 20);
 	list[0] = PV_DATA | 9;
 	list[1] = (PV_DATA + (3 << 20)) | 0;
-	assert_int_equal(pv_call(PVK_CALL_MEM_REPORT, PV_BATCH, 2, 0), 2);
+	/* in as many calls as the time of one allows, which is not the test's to say */
+	taken = pv_call(PVK_CALL_MEM_REPORT, PV_BATCH, 2, 0);
+	if (taken == 1)
+		taken += pv_call(PVK_CALL_MEM_REPORT, PV_BATCH + sizeof(*list), 1, 0);
+	assert_int_equal(taken, 2);
 	assert_int_equal(data[0], 0);
 	assert_int_equal(data[(2 << 20) - 1], 0);
 	assert_int_equal(data[2 << 20], 0xaa);
