@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""elsewhere.py tcg|kvm - does a patched kernel boot under QEMU as a plain one does?
+"""elsewhere.py tcg|kvm [KERNEL [PLAIN]] - does a patched kernel boot under QEMU as a plain one does?
 
-In the long form the messages of both boots are compared, without times and addresses:
-what a patched kernel says where there is no pvkit is what a plain one says. Else only
-the patched one is booted, and must not have found a host.
+KERNEL is patched, or another of build/pvops. With PLAIN, the messages of both boots are
+compared, without times and addresses: what a patched kernel says where there is no pvkit
+is what a plain one says. Without, only the patched one is booted, and must not have found a host.
 """
 
 import os
@@ -22,6 +22,8 @@ from exits import cpio	# noqa: E402
 SECONDS = {"tcg": 100, "kvm": 60}
 MACHINES = {"tcg": (("q35", 2),), "kvm": (("pc", 1), ("q35", 2), ("microvm", 1))}
 how = sys.argv[1]
+kernel = sys.argv[2] if len(sys.argv) > 2 else "patched"
+against = sys.argv[3] if len(sys.argv) > 3 else None
 t = Checks()
 
 # What differs from boot to boot, or must: versions, times, addresses, sizes, frequencies.
@@ -59,13 +61,13 @@ with tempfile.TemporaryDirectory() as tmp:
     with open(initrd, "wb") as f:
         f.write(cpio(os.path.join(ROOT, "build/pvops/init")))
     for m, n in MACHINES[how]:
-        patched = boot("patched", m, n)
+        patched = boot(kernel, m, n)
         if patched is not None:
             t.check(f"QEMU {how} {m}: no pvkit is found", not any("pvkit" in x for x in patched),
                     [x for x in patched if "pvkit" in x])
-        if not os.environ.get("PVKIT_LONG"):
+        if not against:
             continue
-        plain = boot("plain", m, n)
+        plain = boot(against, m, n)
         if plain is not None and patched is not None:
             t.check(f"QEMU {how} {m}: both say the same", plain == patched,
                     "\n".join([f"plain only: {x}" for x in sorted(plain - patched)] +
