@@ -11,10 +11,6 @@
 
 #include "../../hypercall/linux/compat.h"
 
-#if !PVK_KERNEL_FROM(6, 1)
-#error "pvk_blk needs Linux 6.1 or later"
-#endif
-
 /*
  * 6.11: limits and features of a queue are given when it is made and changed in
  * a transaction; before, by functions one by one.

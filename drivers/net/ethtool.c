@@ -147,7 +147,8 @@ static int set_channels(struct net_device *dev, struct ethtool_channels *channel
 	return want.pairs == net->setup.pairs ? 0 : pvk_net_reconfigure(net, &want);
 }
 
-static void get_ringparam(PVK_RING_ARGS)
+static void get_ringparam(struct net_device *dev, struct ethtool_ringparam *ring,
+			  struct kernel_ethtool_ringparam *kernel, struct netlink_ext_ack *extack)
 {
 	const struct pvk_net *net = netdev_priv(dev);
 
@@ -158,7 +159,8 @@ static void get_ringparam(PVK_RING_ARGS)
 }
 
 /* Rounded down to what a ring can have. */
-static int set_ringparam(PVK_RING_ARGS)
+static int set_ringparam(struct net_device *dev, struct ethtool_ringparam *ring,
+			 struct kernel_ethtool_ringparam *kernel, struct netlink_ext_ack *extack)
 {
 	struct pvk_net *net = netdev_priv(dev);
 	struct pvk_net_setup want = net->setup;
@@ -173,7 +175,8 @@ static int set_ringparam(PVK_RING_ARGS)
 	return pvk_net_reconfigure(net, &want);
 }
 
-static int get_coalesce(PVK_COALESCE_ARGS)
+static int get_coalesce(struct net_device *dev, struct ethtool_coalesce *c,
+			struct kernel_ethtool_coalesce *kernel, struct netlink_ext_ack *extack)
 {
 	const struct pvk_net *net = netdev_priv(dev);
 
@@ -185,7 +188,8 @@ static int get_coalesce(PVK_COALESCE_ARGS)
 }
 
 /* How long a host waits for more is the host's to say: there are no usecs. */
-static int set_coalesce(PVK_COALESCE_ARGS)
+static int set_coalesce(struct net_device *dev, struct ethtool_coalesce *c,
+			struct kernel_ethtool_coalesce *kernel, struct netlink_ext_ack *extack)
 {
 	struct pvk_net *net = netdev_priv(dev);
 

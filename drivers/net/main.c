@@ -4,6 +4,7 @@
  *
  * See net.h for the parts and docs/DRIVER-NET.md for what a user sees.
  */
+#include <linux/etherdevice.h>
 #include <linux/module.h>
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
@@ -108,11 +109,11 @@ static int set_mac_address(struct net_device *dev, void *p)
 		return ret;
 	ether_addr_copy(old, dev->dev_addr);
 	netif_addr_lock_bh(dev);
-	pvk_hw_addr_set(dev, addr->sa_data);
+	eth_hw_addr_set(dev, addr->sa_data);
 	if (net->state == PVK_NET_RUNNING)
 		ret = pvk_net_send_rx_mode(net);
 	if (ret)
-		pvk_hw_addr_set(dev, old);
+		eth_hw_addr_set(dev, old);
 	netif_addr_unlock_bh(dev);
 	return ret;
 }
@@ -321,7 +322,7 @@ static void init_pair(struct pvk_net *net, u32 i)
 	u64_stats_init(&pair->rx.syncp);
 	u64_stats_init(&pair->tx.syncp);
 	INIT_DELAYED_WORK(&pair->refill, refill);
-	pvk_napi_add(net->dev, &pair->napi, poll);
+	netif_napi_add(net->dev, &pair->napi, poll);
 }
 
 /* Queues with interrupts, and a pair for each two. 0 or -errno. */
@@ -406,7 +407,7 @@ static void dress_netdev(struct pvk_net *net)
 	dev->min_mtu = PVK_NET_MIN_MTU;
 	dev->max_mtu = net->config.max_mtu;
 	dev->mtu = net->config.mtu;
-	pvk_hw_addr_set(dev, net->config.mac);
+	eth_hw_addr_set(dev, net->config.mac);
 	set_offered_features(net);
 	pvk_xdp_announce(dev);
 	netif_carrier_off(dev);

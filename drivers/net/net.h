@@ -236,6 +236,14 @@ static inline u32 pvk_net_rx_room(u32 headroom)
 	return PAGE_SIZE - headroom - SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
 }
 
+/* The page as XDP sees it: `length` bytes behind the headroom. */
+static inline void pvk_net_rx_buff(struct pvk_net_rx *rx, struct xdp_buff *xdp, struct page *page,
+				   u32 length)
+{
+	xdp_init_buff(xdp, PAGE_SIZE, &rx->mem->rxq);
+	xdp_prepare_buff(xdp, page_address(page), rx->headroom, length, true);
+}
+
 static inline u32 pvk_net_headroom(bool xdp)
 {
 	return xdp ? XDP_PACKET_HEADROOM : NET_SKB_PAD + NET_IP_ALIGN;

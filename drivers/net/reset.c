@@ -89,7 +89,7 @@ static int mem_alloc_one(struct pvk_net *net, struct pvk_net_mem *m, u32 index,
 	if (IS_ERR(pool))
 		return PTR_ERR(pool);
 	m->pool = pool;
-	ret = pvk_rxq_reg(&m->rxq, net->dev, index, &net->pairs[index].napi);
+	ret = xdp_rxq_info_reg(&m->rxq, net->dev, index, net->pairs[index].napi.napi_id);
 	if (ret)
 		return ret;
 	return xdp_rxq_info_reg_mem_model(&m->rxq, MEM_TYPE_PAGE_POOL, pool);

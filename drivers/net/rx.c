@@ -128,7 +128,7 @@ static struct sk_buff *make_skb(struct pvk_net_rx *rx, struct page *page,
 		recycle(rx, page);
 		return skb;
 	}
-	skb = pvk_build_skb(page_address(page), PAGE_SIZE);
+	skb = napi_build_skb(page_address(page), PAGE_SIZE);
 	if (!skb) {
 		recycle(rx, page);
 		return NULL;
@@ -137,7 +137,7 @@ static struct sk_buff *make_skb(struct pvk_net_rx *rx, struct page *page,
 	skb_put(skb, length);
 	if (meta)
 		skb_metadata_set(skb, meta);
-	pvk_rx_hand_over(skb, rx->mem->pool, page);
+	skb_mark_for_recycle(skb);
 	return skb;
 }
 
@@ -169,8 +169,7 @@ static void begin_frame(struct pvk_net_rx *rx, struct page *page, const struct p
 			return;
 		}
 	} else {
-		pvk_xdp_prepare(&xdp, &rx->mem->rxq, page_address(page), PAGE_SIZE,
-				rx->headroom, length);
+		pvk_net_rx_buff(rx, &xdp, page, length);
 	}
 	rx->skb = make_skb(rx, page, &xdp, !more);
 	if (!rx->skb) {
@@ -201,7 +200,7 @@ static void continue_frame(struct pvk_net_rx *rx, struct page *page, u32 length)
 		return;
 	}
 	skb_add_rx_frag(skb, skb_shinfo(skb)->nr_frags, page, rx->headroom, length, PAGE_SIZE);
-	pvk_rx_hand_over(skb, rx->mem->pool, page);
+	skb_mark_for_recycle(skb);
 }
 
 static void end_frame(struct pvk_net_rx *rx)

@@ -46,7 +46,7 @@ bool pvk_net_xdp_run(struct pvk_net_rx *rx, struct bpf_prog *prog, struct page *
 	struct net_device *dev = rx->pair->net->dev;
 	u32 action;
 
-	pvk_xdp_prepare(xdp, &rx->mem->rxq, page_address(page), PAGE_SIZE, rx->headroom, length);
+	pvk_net_rx_buff(rx, xdp, page, length);
 	action = bpf_prog_run_xdp(prog, xdp);
 	switch (action) {
 	case XDP_PASS:
@@ -69,7 +69,7 @@ bool pvk_net_xdp_run(struct pvk_net_rx *rx, struct bpf_prog *prog, struct page *
 		page_pool_recycle_direct(rx->mem->pool, page);
 		return false;
 	default:
-		pvk_xdp_warn_action(dev, prog, action);
+		bpf_warn_invalid_xdp_action(dev, prog, action);
 		break;
 	case XDP_ABORTED:
 		break;
@@ -112,7 +112,7 @@ int pvk_net_xdp_xmit(struct net_device *dev, int n, struct xdp_frame **frames, u
 		__netif_tx_unlock(tx->nq);
 		return -ENETDOWN;
 	}
-	while (sent < n && pvk_xdp_is_linear(frames[sent]) &&
+	while (sent < n && !xdp_frame_has_frags(frames[sent]) &&
 	       frames[sent]->len >= PVK_NET_MIN_FRAME && pvk_net_tx_room(tx, 0))
 		pvk_net_tx_xdp(tx, frames[sent++]);
 	pvk_net_count(tx, xdp_xmit, sent);
@@ -121,10 +121,6 @@ int pvk_net_xdp_xmit(struct net_device *dev, int n, struct xdp_frame **frames, u
 	if (flags & XDP_XMIT_FLUSH)
 		pvk_net_tx_end(tx);
 	__netif_tx_unlock(tx->nq);
-#ifdef PVK_XDP_XMIT_FREES
-	for (n--; n >= sent; n--)
-		xdp_return_frame_rx_napi(frames[n]);
-#endif
 	return sent;
 }
 

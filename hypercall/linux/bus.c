@@ -266,7 +266,7 @@ static int bus_probe(struct device *dev)
 	return ret;
 }
 
-static PVK_BUS_REMOVE_TYPE bus_remove(struct device *dev)
+static void bus_remove(struct device *dev)
 {
 	struct pvk_device *pdev = to_pvk_device(dev);
 	struct pvk_driver *drv = to_pvk_driver(dev->driver);
@@ -274,7 +274,6 @@ static PVK_BUS_REMOVE_TYPE bus_remove(struct device *dev)
 	if (drv->remove)
 		drv->remove(pdev);
 	device_cleanup(pdev);
-	return PVK_BUS_REMOVED;
 }
 
 static void bus_shutdown(struct device *dev)

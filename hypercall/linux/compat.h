@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Differences between the kernels that the modules build for, 5.10 to 6.12 and
+ * Differences between the kernels that the modules build for, 6.1 to 6.12 and
  * later, all in this place. A difference is named by what changed and in which
  * version; the sources use the newest form where a macro allows it.
  */
@@ -14,8 +14,8 @@
 
 #define PVK_KERNEL_FROM(major, minor) (KERNEL_VERSION(major, minor, 0) <= LINUX_VERSION_CODE)
 
-#if !PVK_KERNEL_FROM(5, 10)
-#error "pvkit needs Linux 5.10 or later"
+#if !PVK_KERNEL_FROM(6, 1)
+#error "pvkit needs Linux 6.1 or later"
 #endif
 
 /* 6.11: bus_type.match takes a const driver */
@@ -39,15 +39,6 @@
 #define PVK_CONST_BUS
 #endif
 
-/* 5.15: bus_type.remove returns nothing */
-#if PVK_KERNEL_FROM(5, 15)
-#define PVK_BUS_REMOVE_TYPE	void
-#define PVK_BUS_REMOVED
-#else
-#define PVK_BUS_REMOVE_TYPE	int
-#define PVK_BUS_REMOVED		0
-#endif
-
 /* 6.11: platform_driver.remove returns nothing; 6.3 had .remove_new for that */
 #if PVK_KERNEL_FROM(6, 11)
 #define PVK_PLATFORM_REMOVE_TYPE	void
@@ -55,21 +46,6 @@
 #else
 #define PVK_PLATFORM_REMOVE_TYPE	int
 #define PVK_PLATFORM_REMOVED		0
-#endif
-
-/* 5.16: cc_platform_has(); before, only AMD's encryption could be asked about */
-#if PVK_KERNEL_FROM(5, 16)
-#include <linux/cc_platform.h>
-static inline bool pvk_memory_encrypted(void)
-{
-	return cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT);
-}
-#else
-#include <linux/mem_encrypt.h>
-static inline bool pvk_memory_encrypted(void)
-{
-	return sev_active();
-}
 #endif
 
 /*

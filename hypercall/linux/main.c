@@ -14,6 +14,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/acpi.h>
+#include <linux/cc_platform.h>
 #include <linux/ioport.h>
 #include <linux/mod_devicetable.h>
 #include <linux/module.h>
@@ -67,7 +68,7 @@ static int find_host(void)
 
 	switch (found) {
 	case PVK_DETECT_OK:
-		if (!pvk_memory_encrypted())
+		if (!cc_platform_has(CC_ATTR_GUEST_MEM_ENCRYPT))
 			return 0;
 		pr_info("not used: the memory of this guest is encrypted, its host cannot read it\n");
 		break;
