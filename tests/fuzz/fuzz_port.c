@@ -169,7 +169,7 @@ static void answer(struct pvp_queue *queue)
 	struct pvk_ring host_side = queue->cq;
 	union pvk_cqe_words e = { .cqe = { .id = (uint16_t)number((uint32_t)take(1) & 31),
 					   .op = (uint8_t)number((uint32_t)take(1) % 6),
-					   .flags = (uint8_t)take(1), .status = -(int32_t)number(0),
+					   .flags = (uint8_t)take(1), .status = (int32_t)-(uint32_t)number(0),
 					   .value = take(1) & 1 ? take(2) : take(8) } };
 
 	if (queue->memory && queue->entries)
@@ -240,13 +240,17 @@ static void console(struct pvp_host *host)
 }
 
 /* A page that is right but for what the input changes: head, sections, what is in them. */
-static void info_page(void)
+static void info_page(const struct pvk_offer *offer)
 {
+	uint32_t told = offer->info_bytes;
+	uint64_t place = offer->info_gpa - GPA;	/* any page, if the input has it so */
 	uint8_t *page = ram + BYTES - 8192;
 	struct pvk_info *head = (void *)page;
 	uint32_t offset = sizeof(*head);
 
 	ASAN_UNPOISON_MEMORY_REGION(page, 8192);
+	if (told <= BYTES && place <= BYTES - told)
+		ASAN_UNPOISON_MEMORY_REGION(ram + place, told);
 	for (unsigned int i = 0; i < 64 && left; i++)
 		page[take(2) % 600] = (uint8_t)take(1);
 	*head = (struct pvk_info){ .magic = PVK_INFO_MAGIC, .version = number(PVK_ABI_VERSION),
@@ -258,8 +262,9 @@ static void info_page(void)
 		section->bytes = number(8 * ((uint32_t)take(1) % 16 + 1));
 		offset += section->bytes & 0xff8 ? section->bytes & 0xff8 : 8;
 	}
-	/* behind the page's end nothing may be read */
-	ASAN_POISON_MEMORY_REGION(page + 4096, 4096);
+	/* behind the end that the host told nothing may be read */
+	if (told < 8192 && place == BYTES - 8192)
+		ASAN_POISON_MEMORY_REGION(page + told, 8192 - told);
 }
 
 static void clocks(const struct pvp_host *host)
@@ -282,7 +287,7 @@ static void clocks(const struct pvp_host *host)
 		stack.interface[0].leaf[i].eax = take(1) & 1 ? ~0u : (uint32_t)take(4);
 	MUST(pvp_hv_open(&hv, &stack) == 0);
 	MUST(pvp_cpu_open(&cpu, &hv) == 0);
-	info_page();
+	info_page(&host->offer);
 	page = pvp_info_open(&info, &host->offer) == 0;
 	if (page) {
 		struct pvk_info_cpuid_entry entry;
