@@ -225,23 +225,33 @@ static inline u32 pvk_net_ring_entries(u32 want, u32 least, u32 most)
  * the last one brought, of which half may gather next time; frames: fixed by
  * the user instead, 0 for that. Never more than half of the buffers that the
  * host has (in_flight).
+ *
+ * sending: frames that the pair is sending. What comes in beside several is
+ * mostly their acknowledgement, which the interrupt for their completion finds,
+ * too: so four for each may gather. A single one may be a question, whose
+ * answer is not kept waiting.
  */
-static inline u32 pvk_net_rx_more(u32 taken, u32 in_flight, u32 frames)
+static inline u32 pvk_net_rx_more(u32 taken, u32 in_flight, u32 frames, u32 sending)
 {
-	return min(frames ? frames - 1 : taken / 2, in_flight / 2);
+	u32 more = max(taken / 2, sending > 1 ? sending * 4 : 0);
+
+	return min(frames ? frames - 1 : more, in_flight / 2);
 }
 
-/* Transmit completions that gather at least, in a ring that has room */
+/* Transmit completions of small frames that gather at least, in a ring that has room */
 #define PVK_NET_TX_GATHER	32u
+#define PVK_NET_SMALL		4096u	/* bytes */
 
 /*
  * Transmit: the same. A sender that waits (stopped) is told when half of what
- * is in flight is done; otherwise three quarters may pass, and a few at least:
- * nothing but memory waits for those, and the host tells when no more come.
+ * is in flight is done; otherwise three quarters may pass, and of small frames
+ * a few at least: nothing but memory waits for those, and the host tells when
+ * no more come. For large ones a socket waits that may have but some in flight.
  */
-static inline u32 pvk_net_tx_more(u32 in_flight, u32 entries, u32 frames, bool stopped)
+static inline u32 pvk_net_tx_more(u32 in_flight, u32 bytes, u32 entries, u32 frames, bool stopped)
 {
-	u32 more = frames ? frames - 1 : max(in_flight * 3 / 4, PVK_NET_TX_GATHER);
+	u32 least = bytes / PVK_NET_SMALL < in_flight ? PVK_NET_TX_GATHER : 0;
+	u32 more = frames ? frames - 1 : max(in_flight * 3 / 4, least);
 
 	if (stopped)
 		return in_flight ? (in_flight - 1) / 2 : 0;

@@ -232,6 +232,13 @@ static irqreturn_t interrupt(int irq, void *data)
 	return IRQ_HANDLED;
 }
 
+/* Frames that the pair is sending: given to the host since the last look, or not known to be done. */
+static u32 sending(const struct pvk_net_pair *pair)
+{
+	return max(READ_ONCE(pair->tx.q->sq.next) - pair->rx.sent_before,
+		   READ_ONCE(pair->tx.in_flight));
+}
+
 static int poll(struct napi_struct *napi, int budget)
 {
 	struct pvk_net_pair *pair = container_of(napi, struct pvk_net_pair, napi);
@@ -255,13 +262,15 @@ static int poll(struct napi_struct *napi, int budget)
 	 * that another CPU may own the ring. An event between the two is seen
 	 * by napi_complete_done().
 	 */
-	more = pvk_net_rx_more(rx->taken, rx->in_flight, READ_ONCE(pair->net->rx_frames));
+	more = pvk_net_rx_more(rx->taken, rx->in_flight, READ_ONCE(pair->net->rx_frames),
+			       sending(pair));
 	pvk_ring_arm(cq, more);
 	if (pvk_cq_pending(cq)) {
 		pvk_ring_disarm(cq);
 		return budget;
 	}
 	rx->taken = 0;
+	rx->sent_before = READ_ONCE(pair->tx.q->sq.next);
 	napi_complete_done(napi, frames);
 	return frames;
 }

@@ -107,6 +107,7 @@ struct pvk_net_tx {
 	u32 kicked;			/* q->sq.next when the host was last told */
 	u32 wake;			/* number of the completion that was asked for */
 	u32 in_flight;
+	u32 bytes;			/* of those in flight */
 	struct pvk_net_watch watch;
 	u16 first_free;
 	struct u64_stats_sync syncp;
@@ -122,6 +123,7 @@ struct pvk_net_rx {
 	u32 room;			/* bytes of a buffer */
 	u32 in_flight;
 	u32 taken;			/* completions since the last interrupt */
+	u32 sent_before;		/* the pair's tx.q->sq.next at that time */
 	struct sk_buff *skb;		/* a frame of which not all has come */
 	u32 so_far;			/* its bytes, also where they are dropped */
 	struct u64_stats_sync syncp;

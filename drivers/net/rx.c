@@ -26,6 +26,7 @@ void pvk_net_rx_begin(struct pvk_net_rx *rx, struct pvk_net_mem *mem)
 	rx->broken = false;
 	rx->in_flight = 0;
 	rx->taken = 0;
+	rx->sent_before = 0;	/* as pvk_queues_setup() leaves it */
 	rx->skb = NULL;
 	rx->so_far = 0;
 }

@@ -14,8 +14,16 @@
 #include <linux/nospec.h>
 #include <linux/tcp.h>
 #include <linux/udp.h>
+#include <net/sock.h>
 
 #include "net.h"
+
+/*
+ * A TCP socket has 2^-n seconds of its rate in the device, instead of 2^-10 (1 MB
+ * at most): who waits for completions is told of many at once, so that few would
+ * leave the host without work until the next interrupt.
+ */
+#define PACING_SHIFT	8
 
 static struct pvk_seg *list_of(struct pvk_net_tx *tx, u16 id)
 {
@@ -35,6 +43,7 @@ void pvk_net_tx_begin(struct pvk_net_tx *tx, struct pvk_net_mem *mem)
 	tx->kicked = 0;
 	tx->wake = 0;		/* as pvk_queues_setup() leaves it */
 	tx->in_flight = 0;
+	tx->bytes = 0;
 	memset(&tx->watch, 0, sizeof(tx->watch));
 	tx->first_free = 0;
 }
@@ -47,6 +56,7 @@ static u16 slot_get(struct pvk_net_tx *tx, enum pvk_net_kind kind, void *ptr, u3
 
 	tx->first_free = slot->next_free;
 	tx->in_flight++;
+	tx->bytes += bytes;
 	slot->kind = kind;
 	slot->ptr = ptr;
 	slot->bytes = bytes;
@@ -63,6 +73,7 @@ static void slot_put(struct pvk_net_tx *tx, u16 id)
 	slot->next_free = tx->first_free;
 	tx->first_free = id;
 	tx->in_flight--;
+	tx->bytes -= slot->bytes;
 }
 
 /* ---- completions ---- */
@@ -151,7 +162,7 @@ static void arm(struct pvk_net_tx *tx, int budget)
 	while (tx->live && tx->in_flight) {
 		bool stopped = netif_xmit_stopped(tx->nq);
 		u32 ahead = tx->wake - cq->next;
-		u32 more = pvk_net_tx_more(tx->in_flight, tx->q->entries,
+		u32 more = pvk_net_tx_more(tx->in_flight, tx->bytes, tx->q->entries,
 					   READ_ONCE(tx->pair->net->tx_frames), stopped);
 
 		/* A sender that waits is not told by one that is not in flight. */
@@ -316,6 +327,7 @@ static int send_skb(struct pvk_net_tx *tx, struct sk_buff *skb)
 	e.nsegs = map_skb(skb, list);
 	if (list != e.seg)
 		e.list_gpa = virt_to_phys(list);
+	sk_pacing_shift_update(skb->sk, PACING_SHIFT);
 	skb_tx_timestamp(skb);
 	put_entry(tx, &e);
 	return 0;

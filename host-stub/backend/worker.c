@@ -53,6 +53,7 @@ struct hs_worker {
 	char name[16];
 	uint64_t poll_ns;
 	struct hs_hook *hook;
+	uint64_t idle_since;		/* of the present polling; 0: there is work */
 	bool stop;			/* set by a posted work */
 	struct slot slot[HS_WORKER_SOURCES];
 	unsigned int slots;		/* in use, from the front */
@@ -87,6 +88,11 @@ static void kick(int fd)
 
 	while (write(fd, &one, sizeof(one)) < 0 && errno == EINTR)
 		;
+}
+
+uint64_t hs_worker_idle_since(const struct hs_worker *w)
+{
+	return w->idle_since;
 }
 
 void hs_worker_set_hook(struct hs_worker *w, struct hs_hook *hook)
@@ -270,6 +276,8 @@ static bool serve(struct hs_worker *w)
 	work |= reap(w);
 	if (w->hook)
 		work |= w->hook->round(w->hook);
+	if (work)
+		w->idle_since = 0;	/* before the sources ask */
 	for (unsigned int i = 0; i < w->slots; i++)
 		if (w->slot[i].source)
 			work |= w->slot[i].source->poll(w->slot[i].source);
@@ -277,8 +285,10 @@ static bool serve(struct hs_worker *w)
 		io_uring_submit(&w->ring);
 		bump(&w->stat.submits);
 	}
-	if (work)
+	if (work) {
+		w->idle_since = 0;
 		bump(&w->stat.rounds_busy);
+	}
 	return work;
 }
 
@@ -307,6 +317,7 @@ static bool prepare_sleep(struct hs_worker *w)
 static void after_sleep(struct hs_worker *w)
 {
 	atomic_store(&w->asleep, false);
+	w->idle_since = 0;
 	for (unsigned int i = 0; i < w->slots; i++)
 		if (w->slot[i].source)
 			w->slot[i].source->disarm(w->slot[i].source);
@@ -331,25 +342,27 @@ static void window_shrink(struct hs_worker *w, uint64_t *window)
 /* Serves until a round finds nothing for the length of the window. */
 static void serve_until_quiet(struct hs_worker *w, uint64_t *window)
 {
-	uint64_t idle_since = 0, yielded = 0, now;
+	uint64_t yielded = 0, now;
+	bool polling = false;
 
 	while (!w->stop) {
 		if (serve(w)) {
-			if (idle_since) {
+			if (polling) {
 				bump(&w->stat.polls_paid);
 				window_grow(w, window);
 			}
-			idle_since = 0;
+			polling = false;
 			continue;
 		}
 		if (!*window)
 			return;
 		now = hs_now();
-		if (!idle_since) {
-			idle_since = now;
+		if (!polling) {
+			polling = true;
+			w->idle_since = now;
 			yielded = now;
 		}
-		if (now - idle_since >= *window)
+		if (now - w->idle_since >= *window)
 			return;
 		if (now - yielded >= YIELD_NS) {
 			sched_yield();

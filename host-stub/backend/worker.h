@@ -33,6 +33,12 @@ void hs_worker_destroy(struct hs_worker *worker);	/* joins the thread */
 /* Runs fn(arg) on the worker's thread and returns when it has run. Any other thread. */
 void hs_worker_call(struct hs_worker *worker, void (*fn)(void *arg), void *arg);
 
+/*
+ * Since when (hs_now()) it has found nothing to do; 0 when it has just done
+ * something, or has not looked for long enough to know. On the worker's thread.
+ */
+uint64_t hs_worker_idle_since(const struct hs_worker *worker);
+
 /* On the worker's thread only (that is, from hs_worker_call or a callback). */
 int hs_worker_add(struct hs_worker *worker, struct hs_source *source);
 void hs_worker_remove(struct hs_worker *worker, struct hs_source *source);

@@ -6,11 +6,14 @@
  *
  * Telling the guest: answers are put as they come, and the wake word is looked
  * at once per round of the worker, for all of them. So one event serves many.
- * A guest that asked for a later answer is told of those there are when none
- * was added for config->gather_ns (some queues: a multiple of it), and before
- * the worker sleeps (abi/ring.h).
+ * A guest that asked for a later answer is told of those there are when for
+ * config->gather_ns (some queues: a multiple of it) none was added and the worker
+ * found nothing else to do, and before the worker sleeps (abi/ring.h). Beside
+ * other work they wait longer, but not without end: most likely there will be more.
  */
 #include "pv_priv.h"
+
+#define BUSY_GATHER	16u	/* times gather_ns, of a worker that always has something to do */
 
 /* ---- answers ---- */
 
@@ -48,11 +51,21 @@ void hs_pv_queue_tell(struct hs_pv_queue *q)
 	q->looked = q->cq.next;
 }
 
-/* Tells it of answers that wait for more to come, when that took long enough. */
-static void tell_late(struct hs_pv_queue *q, uint64_t patience)
+/* Have answers waited long enough for more to come? */
+static bool waited(const struct hs_pv_queue *q)
 {
-	if (q->cq.next == q->told || (patience && hs_now() - q->put_at < patience))
-		return;
+	uint64_t gather = q->dev->pv->vm->config->gather_ns;
+	uint64_t patience = gather * (q->ops->patience ? q->ops->patience : 1);
+	uint64_t idle = hs_worker_idle_since(q->worker), now = hs_now();
+
+	if (now - q->put_at < patience)
+		return false;
+	return (idle && now - idle >= patience) || now - q->put_at >= BUSY_GATHER * gather;
+}
+
+/* Tells it of answers of which it wanted to hear later. */
+static void tell_late(struct hs_pv_queue *q)
+{
 	if (pvk_ring_wakes_later(&q->cq))
 		raise_event(q);
 	else
@@ -89,8 +102,8 @@ static bool poll(struct hs_source *source)
 	if (!hs_pv_queue_running(q))
 		return false;
 	if (!q->ops->serve(q)) {
-		tell_late(q, q->dev->pv->vm->config->gather_ns *
-			  (q->ops->patience ? q->ops->patience : 1));
+		if (q->cq.next != q->told && waited(q))
+			tell_late(q);
 		return false;
 	}
 	hs_pv_add(&q->counters->polls_found, 1);
@@ -104,7 +117,8 @@ static bool arm(struct hs_source *source)
 
 	if (!hs_pv_queue_running(q))
 		return false;
-	tell_late(q, 0);
+	if (q->cq.next != q->told)
+		tell_late(q);
 	if (q->ops->hungry && !q->ops->hungry(q))
 		return false;
 	q->armed = true;

@@ -244,22 +244,32 @@ static void headers_hold_what_is_said(struct kunit *test)
 static void interrupts_wait_for_part_of_what_comes(struct kunit *test)
 {
 	/* receive: half of the last, fixed by the user, at most half of the buffers */
-	KUNIT_EXPECT_EQ(test, pvk_net_rx_more(1, 256, 0), 0u);
-	KUNIT_EXPECT_EQ(test, pvk_net_rx_more(20, 256, 0), 10u);
-	KUNIT_EXPECT_EQ(test, pvk_net_rx_more(1000, 256, 0), 128u);
-	KUNIT_EXPECT_EQ(test, pvk_net_rx_more(1000, 256, 1), 0u);
-	KUNIT_EXPECT_EQ(test, pvk_net_rx_more(0, 256, 32), 31u);
-	KUNIT_EXPECT_EQ(test, pvk_net_rx_more(0, 0, U32_MAX), 0u);
-	/* transmit: three quarters, a few at least, less than the ring */
-	KUNIT_EXPECT_EQ(test, pvk_net_tx_more(1, 256, 0, false), PVK_NET_TX_GATHER);
-	KUNIT_EXPECT_EQ(test, pvk_net_tx_more(100, 256, 0, false), 75u);
-	KUNIT_EXPECT_EQ(test, pvk_net_tx_more(256, 256, 0, false), 128u);
-	KUNIT_EXPECT_EQ(test, pvk_net_tx_more(100, 256, 1, false), 0u);
-	KUNIT_EXPECT_EQ(test, pvk_net_tx_more(100, 256, U32_MAX, false), 128u);
+	KUNIT_EXPECT_EQ(test, pvk_net_rx_more(1, 256, 0, 0), 0u);
+	KUNIT_EXPECT_EQ(test, pvk_net_rx_more(20, 256, 0, 0), 10u);
+	KUNIT_EXPECT_EQ(test, pvk_net_rx_more(1000, 256, 0, 0), 128u);
+	KUNIT_EXPECT_EQ(test, pvk_net_rx_more(1000, 256, 1, 0), 0u);
+	KUNIT_EXPECT_EQ(test, pvk_net_rx_more(0, 256, 32, 0), 31u);
+	KUNIT_EXPECT_EQ(test, pvk_net_rx_more(0, 0, U32_MAX, 0), 0u);
+	/* beside what is sent: four for each; an answer to one comes at once */
+	KUNIT_EXPECT_EQ(test, pvk_net_rx_more(1, 256, 0, 1), 0u);
+	KUNIT_EXPECT_EQ(test, pvk_net_rx_more(1, 256, 0, 2), 8u);
+	KUNIT_EXPECT_EQ(test, pvk_net_rx_more(20, 256, 0, 2), 10u);
+	KUNIT_EXPECT_EQ(test, pvk_net_rx_more(1, 256, 0, 100), 128u);
+	KUNIT_EXPECT_EQ(test, pvk_net_rx_more(1, 256, 1, 100), 0u);
+	/* transmit: three quarters, less than the ring, and of small ones a few at least */
+	KUNIT_EXPECT_EQ(test, pvk_net_tx_more(1, 60, 256, 0, false), PVK_NET_TX_GATHER);
+	KUNIT_EXPECT_EQ(test, pvk_net_tx_more(100, 6000, 256, 0, false), 75u);
+	KUNIT_EXPECT_EQ(test, pvk_net_tx_more(256, 15360, 256, 0, false), 128u);
+	KUNIT_EXPECT_EQ(test, pvk_net_tx_more(100, 6000, 256, 1, false), 0u);
+	KUNIT_EXPECT_EQ(test, pvk_net_tx_more(100, 6000, 256, U32_MAX, false), 128u);
+	KUNIT_EXPECT_EQ(test, pvk_net_tx_more(8, 8 * 65000, 256, 0, false), 6u);
+	KUNIT_EXPECT_EQ(test, pvk_net_tx_more(8, 8 * PVK_NET_SMALL, 256, 0, false), 6u);
+	KUNIT_EXPECT_EQ(test, pvk_net_tx_more(8, 8 * PVK_NET_SMALL - 1, 256, 0, false),
+			PVK_NET_TX_GATHER);
 	/* one that waits is told by one that is in flight */
-	KUNIT_EXPECT_EQ(test, pvk_net_tx_more(1, 256, 0, true), 0u);
-	KUNIT_EXPECT_EQ(test, pvk_net_tx_more(256, 256, 1000, true), 127u);
-	KUNIT_EXPECT_EQ(test, pvk_net_tx_more(0, 256, 0, true), 0u);
+	KUNIT_EXPECT_EQ(test, pvk_net_tx_more(1, 60, 256, 0, true), 0u);
+	KUNIT_EXPECT_EQ(test, pvk_net_tx_more(256, 15360, 256, 1000, true), 127u);
+	KUNIT_EXPECT_EQ(test, pvk_net_tx_more(0, 0, 256, 0, true), 0u);
 }
 
 static void a_wake_word_is_to_come_or_past(struct kunit *test)

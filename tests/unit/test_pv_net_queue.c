@@ -586,6 +586,50 @@ static void later_wake_is_kept(void **state)
 	assert_true(FAKE_UNTIL(fake.irq.message[EVENT].raised > 0));
 }
 
+struct busy {
+	struct hs_work work;
+	struct hs_worker *worker;
+	atomic_bool stop;
+};
+
+/* Always something to do: posts itself again. */
+static void be_busy(struct hs_work *work)
+{
+	struct busy *busy = (struct busy *)work;
+
+	if (!atomic_load(&busy->stop))
+		hs_worker_post(busy->worker, work);
+}
+
+static void nothing(void *arg)
+{
+	(void)arg;
+}
+
+static void busy_host_gathers_but_not_for_ever(void **state)
+{
+	static struct busy busy = { .work.fn = be_busy };
+	uint64_t began;
+
+	(void)state;
+	fake.config.gather_ns = 5000000;
+	setup(PLAIN, 1, 64, 0, EVENT);
+	for (unsigned int i = 0; i < 20; i++)
+		post(0, i, 64);
+	assert_int_equal(pv_call(PVK_CALL_DEV_START, PLAIN, 0, 0), 0);
+	busy.worker = hs_net_worker(fake_nets[NIC_PLAIN], 0);
+	hs_worker_post(busy.worker, &busy.work);
+	pvk_ring_arm(&pair[0].rx.cq, 4);
+	make_frame(sent, 60, 1);
+	began = hs_now();
+	fake_net_inject(NIC_PLAIN, 0, NULL, sent, 60);
+	assert_true(FAKE_UNTIL(fake.irq.message[EVENT].raised > 0));
+	/* 16 times gather_ns, as queue.c has it */
+	assert_in_range(hs_now() - began, 80000000, 9000000000);
+	atomic_store(&busy.stop, true);
+	hs_worker_call(busy.worker, nothing, NULL);
+}
+
 /* The guest rings for buffers when a frame waits for one, and never else. */
 static void buffers_are_rung_for_when_needed(void **state)
 {
@@ -691,6 +735,7 @@ int main(void)
 		CASE(workers_do_not_meet),
 		CASE(events_only_when_asked),
 		CASE(later_wake_is_kept),
+		CASE(busy_host_gathers_but_not_for_ever),
 		CASE(buffers_are_rung_for_when_needed),
 		CASE(hostile_wake_words_and_doorbells),
 		CASE(accounts_are_kept),

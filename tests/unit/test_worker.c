@@ -195,6 +195,7 @@ struct bell {
 	atomic_uint pending;		/* what the "ring" holds */
 	atomic_uint taken;
 	atomic_uint armed;
+	atomic_ullong idle;		/* since when, as the last poll had it */
 	int status;
 };
 
@@ -203,6 +204,7 @@ static bool bell_poll(struct hs_source *source)
 	struct bell *b = (struct bell *)source;
 	unsigned int n = atomic_exchange(&b->pending, 0);
 
+	atomic_store(&b->idle, hs_worker_idle_since(worker));
 	atomic_fetch_add(&b->taken, n);
 	return n;
 }
@@ -288,6 +290,33 @@ static void work_without_end_leaves_sources_their_turn(void **state)
 	hs_worker_post(worker, &c.work);
 	ring_bell(&b);
 	WAIT_FOR(b.taken == 1);
+	hs_worker_call(worker, stop_posting, &c);
+	hs_worker_call(worker, bell_remove, &b);
+	close(b.source.eventfd);
+}
+
+static void sources_learn_whether_it_is_idle(void **state)
+{
+	struct counted c = { .work.fn = count, .again = ~0u };
+	uint64_t began = hs_now();
+	struct bell b;
+
+	(void)state;
+	bell_init(&b);
+	hs_worker_call(worker, bell_add, &b);
+	/* short sleeps have it poll, and while it polls it is idle */
+	for (unsigned int i = 1; i <= 10000 && !atomic_load(&b.idle); i++) {
+		ring_bell(&b);
+		WAIT_FOR(b.taken == i);
+	}
+	assert_in_range(b.idle, began, hs_now());
+	hs_worker_post(worker, &c.work);
+	ring_bell(&b);
+	WAIT_FOR(!b.pending);
+	for (unsigned int i = 0; i < 100; i++) {
+		pause_a_bit();
+		assert_int_equal(b.idle, 0);
+	}
 	hs_worker_call(worker, stop_posting, &c);
 	hs_worker_call(worker, bell_remove, &b);
 	close(b.source.eventfd);
@@ -414,6 +443,7 @@ int main(void)
 		CASE(many_threads_lose_nothing),
 		CASE(work_from_before_the_end_runs),
 		CASE(doorbell_wakes_a_sleeper),
+		CASE(sources_learn_whether_it_is_idle),
 		CASE(work_without_end_leaves_sources_their_turn),
 		CASE(ringing_without_end_costs_no_progress),
 		CASE(places_of_sources_are_bounded),
