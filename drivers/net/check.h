@@ -227,7 +227,7 @@ static inline u32 pvk_net_ring_entries(u32 want, u32 least, u32 most)
  * host has (in_flight).
  *
  * sending: frames that the pair is sending. What comes in beside several is
- * mostly their acknowledgement, which the interrupt for their completion finds,
+ * mostly what acknowledges them, which the interrupt for their completion finds,
  * too: so four for each may gather. A single one may be a question, whose
  * answer is not kept waiting.
  */

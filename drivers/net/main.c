@@ -232,7 +232,7 @@ static irqreturn_t interrupt(int irq, void *data)
 	return IRQ_HANDLED;
 }
 
-/* Frames that the pair is sending: given to the host since the last look, or not known to be done. */
+/* Frames that the pair is sending: given to the host since the last look, or not known done. */
 static u32 sending(const struct pvk_net_pair *pair)
 {
 	return max(READ_ONCE(pair->tx.q->sq.next) - pair->rx.sent_before,
