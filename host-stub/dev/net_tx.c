@@ -105,9 +105,10 @@ const struct hs_pv_queue_ops hs_pv_net_tx_ops = {
 	.serve = hs_pv_serve_requests,
 	.submit = submit,
 	/*
-	 * Nobody waits for these but the sender's books, and who sends again or
-	 * gets an acknowledgement sees them in passing. With 1, a guest that is
-	 * slower than the wire had an event for every second frame.
+	 * Nobody waits for these but the sender's books: who is held up asks for
+	 * one that is in flight, and who sends again or gets an answer sees them
+	 * in passing. With 4, each second request to a slow server had an event
+	 * of its own before the answer's.
 	 */
-	.patience = 4,
+	.patience = 16,
 };
