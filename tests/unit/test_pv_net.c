@@ -2,7 +2,7 @@
 /*
  * The PV network device (abi/net.h) through its rings, over a back end that
  * gives back what it was sent: frames, offloads, filter, spreading, controls.
- * Refusals, flow control, reset and waking are test_pv_net_queue.c's.
+ * Refusals, flow control and reset are test_pv_net_queue.c's, waking test_pv_net_wake.c's.
  */
 /* LINK: PV */
 /* LIBS: -luring -lpthread -Wl,--wrap=ioctl */
