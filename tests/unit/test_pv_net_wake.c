@@ -5,7 +5,7 @@
  * and wake words of a hostile guest.
  */
 /* LINK: PV */
-/* LIBS: -luring -lpthread -Wl,--wrap=ioctl */
+/* LIBS: -luring -lpthread -Wl,--wrap=ioctl -Wl,--wrap=hs_worker_idle_since */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -59,6 +59,18 @@ static void later_wake_is_kept(void **state)
 	assert_true(FAKE_UNTIL(fake.irq.message[EVENT].raised > 0));
 }
 
+static _Atomic uint64_t idle_since;	/* 0: what the worker says */
+
+uint64_t __real_hs_worker_idle_since(const struct hs_worker *w);
+uint64_t __wrap_hs_worker_idle_since(const struct hs_worker *w);
+
+uint64_t __wrap_hs_worker_idle_since(const struct hs_worker *w)
+{
+	uint64_t when = atomic_load(&idle_since);
+
+	return when ? when : __real_hs_worker_idle_since(w);
+}
+
 struct busy {
 	struct hs_work work;
 	struct hs_worker *worker;
@@ -99,6 +111,35 @@ static void busy_host_gathers_but_not_for_ever(void **state)
 	assert_true(FAKE_UNTIL(fake.irq.message[EVENT].raised > 0));
 	/* 16 times gather_ns, as queue.c has it */
 	assert_in_range(hs_now() - began, 80000000, 9000000000);
+	atomic_store(&busy.stop, true);
+	hs_worker_call(busy.worker, nothing, NULL);
+}
+
+/*
+ * Nobody waits for completions as such: 16 times gather_ns, however long the host was idle
+ * (net_tx.c). The worker polls as a real one does; the work keeps it from going to sleep.
+ */
+static void sent_frames_are_told_of_late(void **state)
+{
+	static struct busy busy = { .work.fn = be_busy };
+	struct pvk_net_tx_sqe e;
+	uint64_t began = hs_now();
+
+	(void)state;
+	fake.config.gather_ns = 5000000;
+	setup(PLAIN, 1, 64, 0, EVENT);
+	assert_int_equal(pv_call(PVK_CALL_DEV_START, PLAIN, 0, 0), 0);
+	atomic_store(&idle_since, began);
+	busy.worker = hs_net_worker(fake_nets[NIC_PLAIN], 0);
+	hs_worker_post(busy.worker, &busy.work);
+	pvk_ring_arm(&pair[0].tx.cq, 4);
+	make_frame(sent, 60, 1);
+	e = scattered(sent, 60, 1, 0);
+	began = hs_now();
+	pv_submit(&pair[0].tx, &e);
+	assert_true(FAKE_UNTIL(fake.irq.message[EVENT].raised > 0));
+	assert_in_range(hs_now() - began, 80000000, 9000000000);
+	atomic_store(&idle_since, 0);
 	atomic_store(&busy.stop, true);
 	hs_worker_call(busy.worker, nothing, NULL);
 }
@@ -160,6 +201,7 @@ int main(void)
 		CASE(events_only_when_asked),
 		CASE(later_wake_is_kept),
 		CASE(busy_host_gathers_but_not_for_ever),
+		CASE(sent_frames_are_told_of_late),
 		CASE(buffers_are_rung_for_when_needed),
 		CASE(hostile_wake_words_and_doorbells),
 	};
