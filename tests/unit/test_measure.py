@@ -555,6 +555,27 @@ def test_plan():
           [(x, y) for x, y in zip(a, b) if x != y] + [len(a) - len(b)], [("none", "all"), 0])
 
 
+def test_changed():
+    with tempfile.TemporaryDirectory() as tmp:
+        def write(path, text):
+            path = os.path.join(tmp, path)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w", encoding="ascii") as f:
+                f.write(text)
+
+        equal("modules: nothing there is nothing changed", plan.changed(tmp), None)
+        for top in ("", "build/kmod/"):
+            write(top + "hypercall/linux/a.c", "1")
+            write(top + "drivers/net/Kbuild", "2")
+        write("drivers/net/notes", "3")
+        equal("modules: all as built, whatever else is there", plan.changed(tmp), None)
+        write("drivers/net/new.h", "4")
+        equal("modules: a header that was not there", plan.changed(tmp), "drivers/net/new.h")
+        os.unlink(os.path.join(tmp, "drivers/net/new.h"))
+        write("hypercall/linux/a.c", "5")	# as long as before, perhaps of the same second
+        equal("modules: a source with other contents", plan.changed(tmp), "hypercall/linux/a.c")
+
+
 def test_progress():
     out, now = io.StringIO(), [0.0]
     shown = progress.Progress(out, lambda: now[0])
@@ -630,7 +651,7 @@ def test_command():
 def main():
     for test in (test_console, test_counts, test_runs, test_statistics, test_output, test_plan,
                  test_net_figures, test_net_runs, test_net_output, test_net_plan, test_net_trace,
-                 test_net_tool, test_progress, test_command):
+                 test_net_tool, test_changed, test_progress, test_command):
         test()
     print(f"1..{count}")
     return 1 if failed else 0

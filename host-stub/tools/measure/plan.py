@@ -6,6 +6,7 @@ compiling and packing are many times slower in it. Products go to
 build/measure/; the initrd is in mkinitrd's cache.
 """
 
+import filecmp
 import glob
 import hashlib
 import os
@@ -231,8 +232,22 @@ def kernel_dir():
     return path, images[0]
 
 
+def changed(top):
+    """The first source of the modules that is not as it was when they were built, or None."""
+    for part in ("hypercall", "drivers"):
+        for where, _, files in sorted(os.walk(os.path.join(top, part))):
+            for name in sorted(files):
+                path = os.path.relpath(os.path.join(where, name), top)
+                built = os.path.join(top, "build/kmod", path)
+                if (name.endswith((".c", ".h")) or name == "Kbuild") and not (
+                        os.path.exists(built)
+                        and filecmp.cmp(os.path.join(top, path), built, shallow=False)):
+                    return path
+    return None
+
+
 def modules(release, names):
-    """Paths of pvkit's modules for this kernel; MeasureError when they are not there."""
+    """Paths of pvkit's modules, of this tree, for this kernel; else MeasureError."""
     found = []
     for name in names:
         path = os.path.join(TOP, "build/modules", name)
@@ -243,13 +258,16 @@ def modules(release, names):
             raise MeasureError(f"build/modules/{name} is for Linux {magic[0] if magic else '?'}, "
                                f"the guest is {release}: run make modules KVER={release}")
         found.append(path)
+    source = changed(TOP)
+    if source:
+        raise MeasureError(f"build/modules was built before {source} changed: run make modules")
     return found
 
 
 def build_net(build):
     out = os.path.join(build, "net")
     command(["gcc", "-std=gnu11", "-O2", "-static", "-s", "-Wl,--build-id=none", "-o", out]
-            + [os.path.join(GUEST, n) for n in ("net.c", "net_conn.c", "net_load.c")],
+            + [os.path.join(GUEST, n) for n in ("net.c", "net_conn.c", "net_frames.c", "net_load.c")],
             "building net")
     return out
 
