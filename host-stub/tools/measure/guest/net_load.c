@@ -179,20 +179,33 @@ int net_rr_answer(int control)
 
 /* --- small datagrams --------------------------------------------------------------- */
 
-/* Room for a batch of datagrams, each of PAYLOAD bytes that begin with a number. */
+/* A datagram, which begins with a number, and what is in front of it in a frame. */
+struct datagram {
+	uint8_t head[NET_HEAD];
+	uint8_t payload[PAYLOAD];
+};
+
 struct batch {
 	struct mmsghdr msg[BATCH];
 	struct iovec iov[BATCH];
-	char data[BATCH][PAYLOAD];
+	struct datagram data[BATCH];
 };
 
-static void set_up(struct batch *b)
+/* head: the messages are frames that begin with it; NULL: datagrams. */
+static void set_up(struct batch *b, const uint8_t *head)
 {
 	unsigned int i;
 
 	memset(b, 0, sizeof(*b));
 	for (i = 0; i < BATCH; i++) {
-		b->iov[i] = (struct iovec){ .iov_base = b->data[i], .iov_len = PAYLOAD };
+		struct datagram *d = &b->data[i];
+
+		if (head)
+			memcpy(d->head, head, NET_HEAD);
+		b->iov[i] = (struct iovec){
+			.iov_base = head ? (void *)d : d->payload,
+			.iov_len = head ? sizeof(*d) : PAYLOAD,
+		};
 		b->msg[i].msg_hdr.msg_iov = &b->iov[i];
 		b->msg[i].msg_hdr.msg_iovlen = 1;
 	}
@@ -211,15 +224,19 @@ static int take(int udp, struct batch *b, uint64_t *highest)
 	for (i = 0; i < n; i++) {
 		if (b->msg[i].msg_len != PAYLOAD)
 			return -EPROTO;
-		memcpy(&value, b->data[i], sizeof(value));
+		memcpy(&value, b->data[i].payload, sizeof(value));
 		if (value > *highest)
 			*highest = value;
 	}
 	return n;
 }
 
-/* Sends datagrams until ns have passed; sent, stalls and ns of the result are set. */
-static int send_datagrams(int udp, uint64_t ns, struct net_result *result)
+/*
+ * Sends datagrams until ns have passed, as frames by the packet socket `raw` with `head`,
+ * or by the UDP socket when that is NULL; sent, stalls and ns of the result are set.
+ */
+static int send_datagrams(int udp, int raw, const uint8_t *head, uint64_t ns,
+			  struct net_result *result)
 {
 	static struct batch out, in;
 	struct pollfd p = { .fd = udp, .events = POLLIN };
@@ -231,8 +248,8 @@ static int send_datagrams(int udp, uint64_t ns, struct net_result *result)
 	unsigned int i;
 	int n;
 
-	set_up(&out);
-	set_up(&in);
+	set_up(&out, head);
+	set_up(&in, NULL);
 	result->stalls = 0;
 	while (net_now() - begin < ns) {
 		n = take(udp, &in, &seen);
@@ -253,9 +270,9 @@ static int send_datagrams(int udp, uint64_t ns, struct net_result *result)
 		}
 		for (i = 0; i < BATCH; i++) {
 			number = next + i;
-			memcpy(out.data[i], &number, sizeof(number));
+			memcpy(out.data[i].payload, &number, sizeof(number));
 		}
-		n = sendmmsg(udp, out.msg, BATCH, 0);
+		n = sendmmsg(head ? raw : udp, out.msg, BATCH, 0);
 		if (n < 0 && errno != EINTR && errno != ENOBUFS)
 			return -errno;
 		if (n > 0)
@@ -286,7 +303,7 @@ static int count_datagrams(int udp, int control, struct net_result *result)
 	int err;
 	int n;
 
-	set_up(&in);
+	set_up(&in, NULL);
 	result->count = 0;
 	result->ns = 0;
 	while (!ended || result->count < result->sent) {
@@ -322,17 +339,27 @@ static int count_datagrams(int udp, int control, struct net_result *result)
 	return 0;
 }
 
-/* The sender's part, and its end told to the receiver. */
+/* Tells the receiver that its sender has ended. */
+static int tell_sent(int control, const struct net_result *result)
+{
+	struct net_total total = { .count = result->sent };
+
+	return net_put(control, &total, sizeof(total));
+}
+
 int net_udp_feed(int udp, int control, uint64_t ns, struct net_result *result)
 {
-	struct net_total total;
+	uint8_t head[NET_HEAD];
+	int raw;
 	int err;
 
-	err = send_datagrams(udp, ns, result);
-	if (err)
-		return err;
-	total.count = result->sent;
-	return net_put(control, &total, sizeof(total));
+	raw = net_frames_open(udp, PAYLOAD, head);
+	if (raw < 0 && raw != -EOPNOTSUPP)
+		return raw;
+	err = send_datagrams(udp, raw, raw < 0 ? NULL : head, ns, result);
+	if (raw >= 0)
+		close(raw);
+	return err ? err : tell_sent(control, result);
 }
 
 int net_udp_send(int udp, int control, uint64_t ns, struct net_result *result)
@@ -340,7 +367,9 @@ int net_udp_send(int udp, int control, uint64_t ns, struct net_result *result)
 	struct net_total total;
 	int err;
 
-	err = net_udp_feed(udp, control, ns, result);
+	err = send_datagrams(udp, -1, NULL, ns, result);
+	if (!err)
+		err = tell_sent(control, result);
 	if (!err)
 		err = net_get(control, &total, sizeof(total));
 	if (err)

@@ -2,8 +2,8 @@
 /*
  * The connections and loads of net.c: what each end does, a function each.
  *
- * net.c decides what is done; net_conn.c opens and frames; net_load.c is the
- * load. Both ends are the same program on the same architecture, so the
+ * net.c decides what is done; net_conn.c opens connections and frames messages,
+ * net_frames.c is the way past the host's UDP; net_load.c is the load. Both ends are the same program on the same architecture, so the
  * structures below go over the control connection as they are. All functions
  * return 0 or a descriptor, or -errno and print nothing; times are ns of
  * CLOCK_MONOTONIC. Loads end by themselves when the other end is silent for
@@ -19,6 +19,7 @@
 #define NET_PORT	7077
 #define NET_MOST_NS	3600000000000ull
 #define NET_DEAD_S	20
+#define NET_HEAD	42	/* bytes of Ethernet, IPv4 and UDP in front of a datagram */
 
 enum net_job {
 	NET_STREAM_OUT,
@@ -76,6 +77,14 @@ int net_udp_connect(int udp, int control, uint32_t port);
 /* All of it: 0, -errno; get: -ENODATA at an orderly end before the first byte. */
 int net_put(int fd, const void *data, size_t size);
 int net_get(int fd, void *data, size_t size);
+
+/*
+ * net_frames.c: a packet socket on the device of a connected UDP socket, past the queueing
+ * discipline, for frames as that would send; and what stands in front of `payload` bytes.
+ * Needs CAP_NET_RAW. -EOPNOTSUPP: it is the loopback; -ENXIO: the peer's Ethernet address
+ * is not known.
+ */
+int net_frames_open(int udp, uint32_t payload, uint8_t to[NET_HEAD]);
 
 /* net_load.c. The guest's end: result is complete at return. */
 int net_stream_send(int control, uint64_t ns, struct net_result *result);
