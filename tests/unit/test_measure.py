@@ -498,6 +498,18 @@ def test_net_trace():
         equal("vhost: a thread that has ended has none", trace.thread_cpu_ns(99, tmp), 0)
 
 
+def test_doing():
+    with subprocess.Popen(["sh", "-c", "while :; do :; done"]) as busy, \
+            subprocess.Popen(["sleep", "60"]) as idle:
+        said = trace.doing(busy.pid, 0.5), trace.doing(idle.pid, 0.5)
+        for p in (busy, idle):
+            p.kill()
+    share = re.fullmatch(r"sh (\d+) %", said[0])
+    check("hangs: a thread that runs is told from one that sleeps",
+          share and int(share[1]) >= 10 and said[1] == "sleep 0 %", said)
+    equal("hangs: a process that has ended", trace.doing(busy.pid, 0.1), "it has ended")
+
+
 def test_net_tool():
     with tempfile.TemporaryDirectory() as tmp:
         tool = plan.build_net(tmp)
@@ -651,7 +663,7 @@ def test_command():
 def main():
     for test in (test_console, test_counts, test_runs, test_statistics, test_output, test_plan,
                  test_net_figures, test_net_runs, test_net_output, test_net_plan, test_net_trace,
-                 test_net_tool, test_changed, test_progress, test_command):
+                 test_doing, test_net_tool, test_changed, test_progress, test_command):
         test()
     print(f"1..{count}")
     return 1 if failed else 0

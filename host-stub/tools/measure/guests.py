@@ -110,6 +110,7 @@ def run(kind, plan, image, stats, tracing, on_line, on_start=None):
             if left <= 0:
                 problem = f"no end within {plan['guest_limit']} s" if now >= deadline \
                     else f"it hangs: silent for {silence:.0f} s"
+                problem += f" (CPU that its threads take: {trace.doing(proc.pid)})"
                 break
             if not sel.select(min(left, 1)):
                 continue

@@ -118,6 +118,24 @@ def thread_cpu_ns(pid, proc="/proc"):
         return 0
 
 
+def doing(pid, seconds=1.0):
+    """How much of a CPU each thread of a process takes, for `seconds` from now; in words."""
+    def each():
+        found = {}
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/comm", encoding="utf-8", errors="replace") as f:
+                found[thread] = f.read().strip()
+        return {t: (name, thread_cpu_ns(t)) for t, name in found.items()}
+    try:
+        before, began = each(), time.monotonic()
+        time.sleep(seconds)
+        after, ns = each(), (time.monotonic() - began) * 1e9
+    except OSError:
+        return "it has ended"
+    return ", ".join(f"{name} {100 * (cpu - before[t][1]) / ns:.0f} %"
+                     for t, (name, cpu) in after.items() if t in before)
+
+
 class Trace:
     """The trace of one run. available() first; start(), attach(pid), stop()."""
 
