@@ -3,10 +3,10 @@
  * The connections and loads of net.c: what each end does, a function each.
  *
  * net.c decides what is done; net_conn.c opens connections and frames messages,
- * net_frames.c is the way past the host's UDP; net_load.c is the load. Both ends are the same program on the same architecture, so the
- * structures below go over the control connection as they are. All functions
- * return 0 or a descriptor, or -errno and print nothing; times are ns of
- * CLOCK_MONOTONIC. Loads end by themselves when the other end is silent for
+ * net_frames.c is the way past the host's UDP; net_load.c is the load. Both ends
+ * are the same program on the same architecture, so the structures below go over
+ * the control connection as they are. All functions return 0 or a descriptor, or
+ * -errno and print nothing; times are ns of CLOCK_MONOTONIC. Loads end by themselves when the other end is silent for
  * NET_DEAD_S seconds, with -ETIMEDOUT.
  */
 #ifndef NET_LOAD_H
