@@ -244,14 +244,14 @@ static inline u32 pvk_net_rx_more(u32 taken, u32 in_flight, u32 frames, u32 send
 
 /*
  * Transmit: the same. A sender that waits (stopped) is told when half of what
- * is in flight is done; otherwise three quarters may pass, and of small frames
+ * is in flight is done; otherwise seven eighths may pass, and of small frames
  * a few at least: nothing but memory waits for those, and the host tells when
  * no more come. For large ones a socket waits that may have but some in flight.
  */
 static inline u32 pvk_net_tx_more(u32 in_flight, u32 bytes, u32 entries, u32 frames, bool stopped)
 {
 	u32 least = bytes / PVK_NET_SMALL < in_flight ? PVK_NET_TX_GATHER : 0;
-	u32 more = frames ? frames - 1 : max(in_flight * 3 / 4, least);
+	u32 more = frames ? frames - 1 : max(in_flight * 7 / 8, least);
 
 	if (stopped)
 		return in_flight ? (in_flight - 1) / 2 : 0;
