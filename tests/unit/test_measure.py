@@ -509,6 +509,18 @@ def test_doing():
           share and int(share[1]) >= 10 and said[1] == "sleep 0 %", said)
     equal("hangs: a process that has ended", trace.doing(busy.pid, 0.1), "it has ended")
 
+    class Tracer:
+        said = iter(({"hlt": 5, "npf": 7}, {"hlt": 5, "npf": 28007, "msr": 2}))
+
+        def snapshot(self):
+            return {"exits": next(self.said)}
+
+    equal("hangs: exits of that second, by reason", guests.hanging(busy.pid, Tracer()),
+          "CPU that its threads take: it has ended; exits meanwhile: npf 28,000, msr 2")
+    equal("hangs: without a trace", guests.hanging(busy.pid, None),
+          "CPU that its threads take: it has ended")
+    equal("hangs: no exits at all", trace.more_of({"hlt": 5}, {"hlt": 5}), "none")
+
 
 def test_net_tool():
     with tempfile.TemporaryDirectory() as tmp:
@@ -636,7 +648,8 @@ def test_command():
                               ("--cpus", "5"), ("--memory", "1"), ("--seconds", "nan"),
                               ("--only", "net"), ("--reference", "xen"),
                               ("--reference", "qemu:z"), ("--reference", "qemu:vhost"),
-                              ("--offloads", "all"), ("--without", "qemu")):
+                              ("--offloads", "all"), ("--without", "qemu"),
+                              ("--append", "quiet\tnopv")):
             refused(f"{option} {value}", 2, option, option, value)
         refused("a disk's column of the network", 2, "--reference", "--net", "--reference",
                 "qemu:ide")

@@ -211,7 +211,8 @@ def test_commands():
                       "/d", "/s")
     equal("command: paths of a run", argv, ["vm", "/d", "/d,faces=emulated",
                                                  "if=none,file=/d", "/s", "DISKS"])
-    for wrong in (["--boot-table", "--net"], ["--ablate", "--only", "io"], ["--patched", "x"],
+    for wrong in (["--boot-table", "--net"], ["--ablate", "--only", "io"],
+                  ["--boot-table", "--append", "nopv"], ["--patched", "x"],
                   ["--boot-table", "--feature", "pv_eoi"], ["--ablate", "--volume", "loud"]):
         p = subprocess.run([TOOL, "measure", *wrong], stdout=subprocess.PIPE,
                            stderr=subprocess.PIPE, text=True, check=False)

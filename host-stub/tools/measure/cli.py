@@ -94,6 +94,8 @@ def parse_args(argv):
                    help="with --ablate: only this one; may be given more than once")
     p.add_argument("--offloads", choices=("equal", "own"), default="equal",
                    help="with --net: in all columns what e1000 has (default), or each NIC's own")
+    p.add_argument("--append", metavar="WORDS", default="",
+                   help="further words for the guests' kernel command line, in all columns")
     p.add_argument("--reference", metavar="VMM", action="append", default=[],
                    help="also qemu (the same as qemu:pc), qemu:q35, qemu:microvm (virtio-blk), "
                         "qemu:ide; with --net qemu:virtio, qemu:vhost (qemu is both), "
@@ -123,9 +125,11 @@ def parse_args(argv):
     if opts.net + opts.boots + opts.ablate > 1:
         p.error("--net, --boot-table and --ablate are measurements of their own: give one")
     own = opts.boots or opts.ablate
-    if own and (opts.only or opts.reference or opts.without):
-        p.error("--boot-table and --ablate have their own columns: no --only, --reference, "
-                "--without")
+    if own and (opts.only or opts.reference or opts.without or opts.append):
+        p.error("--boot-table and --ablate have their own columns and command lines: no "
+                "--only, --reference, --without, --append")
+    if not opts.append.isprintable():
+        p.error("--append: a command line is one line of printable characters")
     if (opts.patched or opts.plain) and not own or opts.feature and not opts.ablate \
             or opts.volume and not opts.boots:
         p.error("--patched and --plain belong to --boot-table and --ablate, --volume to the "

@@ -74,6 +74,15 @@ def make_image(path, plan):
                 f.write(a.read())
 
 
+def hanging(pid, tracer):
+    """What a guest that hangs, and its VMM, do for a second; in words."""
+    before = tracer.snapshot()["exits"] if tracer else {}
+    said = f"CPU that its threads take: {trace.doing(pid)}"
+    if tracer:
+        said += f"; exits meanwhile: {trace.more_of(before, tracer.snapshot()['exits'])}"
+    return said
+
+
 def run(kind, plan, image, stats, tracing, on_line, on_start=None):
     """
     One run. Returns a dict: kind, started (monotonic s), status of the VMM,
@@ -110,7 +119,7 @@ def run(kind, plan, image, stats, tracing, on_line, on_start=None):
             if left <= 0:
                 problem = f"no end within {plan['guest_limit']} s" if now >= deadline \
                     else f"it hangs: silent for {silence:.0f} s"
-                problem += f" (CPU that its threads take: {trace.doing(proc.pid)})"
+                problem += f" ({hanging(proc.pid, tracer)})"
                 break
             if not sel.select(min(left, 1)):
                 continue

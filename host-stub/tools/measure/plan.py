@@ -306,7 +306,7 @@ def prepare_disk(opts, build, directory, kos):
     chosen = jobs(opts.quick, opts.only != "boot")
     archive = build_archive(build, chosen, opts.seconds, opts.rounds) if chosen else None
     return {"part": "disk", "jobs": chosen, "initrd": initrd, "archive": archive,
-            "disk_mib": opts.disk, "cmdline": CMDLINE}
+            "disk_mib": opts.disk, "cmdline": f"{CMDLINE} {opts.append}".strip()}
 
 
 def prepare_net(opts, build, directory, kos):
@@ -323,7 +323,7 @@ def prepare_net(opts, build, directory, kos):
                           ["--file", f"{tool}:/bin/net", "--file", f"{lines}:/jobs",
                            "--bin", "ethtool"])
     return {"part": "net", "jobs": chosen, "initrd": initrd, "net": tool,
-            "offloads": opts.offloads, "cmdline": net.CMDLINE}
+            "offloads": opts.offloads, "cmdline": f"{net.CMDLINE} {opts.append}".strip()}
 
 
 def prepare(opts):

@@ -136,6 +136,13 @@ def doing(pid, seconds=1.0):
                      for t, (name, cpu) in after.items() if t in before)
 
 
+def more_of(before, after):
+    """What became more from one {name: number} to a later one, most first; in words."""
+    found = {name: n - before.get(name, 0) for name, n in after.items()}
+    return ", ".join(f"{name} {n:,}" for name, n in sorted(found.items(), key=lambda i: -i[1])
+                     if n > 0) or "none"
+
+
 class Trace:
     """The trace of one run. available() first; start(), attach(pid), stop()."""
 

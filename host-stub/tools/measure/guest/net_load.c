@@ -14,11 +14,13 @@
 #include "net_load.h"
 
 #define CHUNK		65536	/* bytes of a write or read of a stream */
+#define SINK		(256 << 10)	/* bytes for which the end of a stream wakes up */
 #define PAYLOAD		18	/* with UDP, IPv4, Ethernet header and FCS: 64 bytes */
 #define BATCH		32	/* datagrams of a system call */
 #define WINDOW		256	/* datagrams on their way; a ring of e1000 holds as many */
 #define ACK_EVERY	64
 #define STALL_MS	300	/* more than a busy host sleeps, less than a round */
+#define GATHER_US	1000	/* how long the host lets datagrams gather: a few tens, of WINDOW */
 #define DRAIN_MS	200	/* what has not come by then after the sender's end is lost */
 
 /* --- streams ------------------------------------------------------------------- */
@@ -39,13 +41,16 @@ static int send_for(int fd, uint64_t ns)
 	return shutdown(fd, SHUT_WR) ? -errno : 0;
 }
 
-/* Reads until the other end says that no more comes. */
-static int read_all(int fd, uint64_t *bytes)
+/*
+ * Reads until the other end says that no more comes. flags: 0, or MSG_TRUNC, by
+ * which what came is counted and dropped without a copy (tcp(7)).
+ */
+static int read_all(int fd, uint64_t *bytes, int flags)
 {
 	ssize_t n;
 
 	for (;;) {
-		n = recv(fd, chunk, sizeof(chunk), 0);
+		n = recv(fd, chunk, sizeof(chunk), flags);
 		if (!n)
 			return 0;
 		if (n > 0)
@@ -74,9 +79,13 @@ int net_stream_send(int control, uint64_t ns, struct net_result *result)
 int net_stream_take(int control)
 {
 	struct net_total total = { 0 };
+	int enough = SINK;
 	int err;
 
-	err = read_all(control, &total.count);
+	/* A sink that takes little of its CPU: it is not what is to be measured. */
+	if (setsockopt(control, SOL_SOCKET, SO_RCVLOWAT, &enough, sizeof(enough)))
+		return -errno;
+	err = read_all(control, &total.count, MSG_TRUNC);
 	return err ? err : net_put(control, &total, sizeof(total));
 }
 
@@ -86,7 +95,7 @@ int net_stream_receive(int control, struct net_result *result)
 	int err;
 
 	result->count = 0;
-	err = read_all(control, &result->count);
+	err = read_all(control, &result->count, 0);
 	result->ns = net_now() - begin;
 	return err;
 }
@@ -286,8 +295,11 @@ static int send_datagrams(int udp, int raw, const uint8_t *head, uint64_t ns,
 /*
  * Counts datagrams and tells the sender of them until it says over the control
  * how many there were, then until all are there or nothing came for DRAIN_MS.
+ * Who found none looks again gather_us after the next one came: to wake up for
+ * each takes more of a CPU than to receive it.
  */
-static int count_datagrams(int udp, int control, struct net_result *result)
+static int count_datagrams(int udp, int control, unsigned int gather_us,
+			   struct net_result *result)
 {
 	static struct batch in;
 	struct pollfd p[2] = {
@@ -334,6 +346,8 @@ static int count_datagrams(int udp, int control, struct net_result *result)
 				return err;
 			result->sent = total.count;
 			ended = 1;
+		} else if (gather_us) {
+			usleep(gather_us);
 		}
 	}
 	return 0;
@@ -384,7 +398,7 @@ int net_udp_count(int udp, int control)
 	struct net_total total;
 	int err;
 
-	err = count_datagrams(udp, control, &result);
+	err = count_datagrams(udp, control, GATHER_US, &result);
 	if (err)
 		return err;
 	total.count = result.count;
@@ -393,5 +407,5 @@ int net_udp_count(int udp, int control)
 
 int net_udp_receive(int udp, int control, struct net_result *result)
 {
-	return count_datagrams(udp, control, result);
+	return count_datagrams(udp, control, 0, result);
 }
