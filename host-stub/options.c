@@ -262,45 +262,45 @@ static int parse_module(struct hs_config *config, char *text)
 	return 0;
 }
 
-/* The lean machine has no emulated devices: "both" faces are one there. 0 or -EINVAL, said. */
-static int settle_faces(struct hs_config *config, enum hs_faces *faces, const char *option,
-			unsigned int number)
+/*
+ * The faces of a disk or NIC, which the line calls `option` and `name`: the lean machine
+ * has no emulated ones, and without the bus there are no others. 0 or -EINVAL, said.
+ */
+static int settle_faces(const struct hs_config *config, enum hs_faces *faces, const char *option,
+			const char *name)
 {
-	if (config->machine != HS_MACHINE_LEAN)
-		return 0;
-	if (*faces == HS_FACES_EMULATED) {
-		hs_error("%s: number %u has faces=emulated, and --machine lean has no emulated devices",
-			 option, number);
+	bool lean = config->machine == HS_MACHINE_LEAN;
+
+	if (lean && *faces == HS_FACES_EMULATED) {
+		hs_error("%s %s: faces=emulated, and --machine lean has no emulated devices", option,
+			 name);
 		return -EINVAL;
 	}
-	*faces = HS_FACES_PVKIT;
+	if ((lean || *faces == HS_FACES_PVKIT) && !(config->pv_offer & PVK_FEAT_BUS)) {
+		hs_error("%s %s: %s, but --offer does not have bus", option, name,
+			 lean ? "--machine lean has the pvkit face alone" : "faces=pvkit");
+		return -EINVAL;
+	}
+	if (lean)
+		*faces = HS_FACES_PVKIT;
 	return 0;
 }
 
 static int check(struct hs_config *config)
 {
+	char name[16];
 	int ret = 0;
 
 	for (unsigned int i = 0; i < config->disks && !ret; i++)
-		ret = settle_faces(config, &config->disk[i].faces, "--disk", i + 1);
-	for (unsigned int i = 0; i < config->nics && !ret; i++)
-		ret = settle_faces(config, &config->nic[i].faces, "--nic", i + 1);
+		ret = settle_faces(config, &config->disk[i].faces, "--disk", config->disk[i].path);
+	for (unsigned int i = 0; i < config->nics && !ret; i++) {
+		snprintf(name, sizeof(name), "nic %u", i);
+		ret = settle_faces(config, &config->nic[i].faces, "--nic:", name);
+	}
 	if (ret)
 		return HS_EXIT_USAGE;
 	if (!config->kernel) {
 		hs_error("--kernel is needed: see --help");
-		return HS_EXIT_USAGE;
-	}
-	for (unsigned int i = 0; i < config->disks; i++) {
-		if (config->disk[i].faces != HS_FACES_PVKIT || config->pv_offer & PVK_FEAT_BUS)
-			continue;
-		hs_error("--disk %s: faces=pvkit, but --offer does not have bus", config->disk[i].path);
-		return HS_EXIT_USAGE;
-	}
-	for (unsigned int i = 0; i < config->nics; i++) {
-		if (config->nic[i].faces != HS_FACES_PVKIT || config->pv_offer & PVK_FEAT_BUS)
-			continue;
-		hs_error("--nic: number %u has faces=pvkit, but --offer does not have bus", i + 1);
 		return HS_EXIT_USAGE;
 	}
 	if (config->mp_table && config->machine == HS_MACHINE_LEAN) {

@@ -5,6 +5,7 @@
  * wrong is said in one line that names the NIC and what it takes.
  */
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
@@ -61,15 +62,16 @@ static const char *number(const char *text, const char *ends, unsigned long leas
 
 static int parse_mac(const struct nic *nic, const char *text)
 {
-	unsigned int byte[6];
-	int used = 0;
+	uint8_t *mac = nic->config->mac;
+	bool ok = strlen(text) == 17;
 
-	if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &byte[0], &byte[1], &byte[2], &byte[3],
-		   &byte[4], &byte[5], &used) != 6 || text[used] || strlen(text) != 17)
-		return refuse(nic, "mac=%s: six hexadecimal bytes, as 52:54:00:12:34:56", text);
+	for (unsigned int i = 0; i < 17 && ok; i++)
+		ok = i % 3 == 2 ? text[i] == ':' : isxdigit((unsigned char)text[i]);
+	if (!ok)
+		return refuse(nic, "mac=%.40s: six hexadecimal bytes, as 52:54:00:12:34:56", text);
 	for (unsigned int i = 0; i < 6; i++)
-		nic->config->mac[i] = (uint8_t)byte[i];
-	if (byte[0] & 1 || !memcmp(nic->config->mac, "\0\0\0\0\0\0", 6))
+		mac[i] = (uint8_t)strtoul(text + i * 3, NULL, 16);
+	if (mac[0] & 1 || !memcmp(mac, "\0\0\0\0\0\0", 6))
 		return refuse(nic, "mac=%s: a group address, or zero: a NIC has one of its own", text);
 	return 0;
 }
@@ -162,7 +164,7 @@ static int nic_option(const struct nic *nic, const char *opt)
 	} else if (!strcmp(opt, "restricted") && c->kind == HS_NIC_USER) {
 		c->restricted = true;
 	} else {
-		return refuse(nic, "'%s' is unknown here: faces=, mac=, mtu=, and for tap fd= queues=, for stream fd= listen, for dgram fd= peer=, for user forward= restricted",
+		return refuse(nic, "'%.40s' is unknown here: faces=both|emulated|pvkit mac= mtu=, and for tap fd= queues=, for stream fd= listen, for dgram fd= peer=PATH, for user forward= restricted",
 			      opt);
 	}
 	return 0;
@@ -263,7 +265,7 @@ int hs_options_nic(struct hs_config *config, char *text)
 		make_up_mac(c, config->nics);
 	for (unsigned int i = 0; i < config->nics; i++)
 		if (!memcmp(config->nic[i].mac, c->mac, 6))
-			return refuse(&nic, "the same mac= as the NIC before");
+			return refuse(&nic, "the same mac= as nic %u", i);
 	config->nics++;
 	return 0;
 }

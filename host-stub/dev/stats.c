@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The accounts of the PV devices as JSON (docs/MEASURE.md). Counters have one
+ * The accounts of the PV devices as JSON (docs/STUB.md, "Accounts"). Counters have one
  * writer each and are read with relaxed loads: a figure may be a moment old.
  */
 #include "pv_priv.h"

@@ -212,7 +212,7 @@ def test_commands():
     equal("command: paths of a run", argv, ["vm", "/d", "/d,faces=emulated",
                                                  "if=none,file=/d", "/s", "DISKS"])
     for wrong in (["--boot-table", "--net"], ["--ablate", "--only", "io"],
-                  ["--boot-table", "--append", "nopv"], ["--patched", "x"],
+                  ["--boot-table", "--append", "nopv"], ["--offloads", "own"], ["--patched", "x"],
                   ["--boot-table", "--feature", "pv_eoi"], ["--ablate", "--volume", "loud"]):
         p = subprocess.run([TOOL, "measure", *wrong], stdout=subprocess.PIPE,
                            stderr=subprocess.PIPE, text=True, check=False)

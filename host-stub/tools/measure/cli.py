@@ -71,11 +71,11 @@ def parse_args(argv):
     p.add_argument("--runs", metavar="N", type=number(1, 100),
                    help="runs of each guest, interleaved (default 5; with --quick 1)")
     p.add_argument("--rounds", metavar="N", type=number(1, 10),
-                   help="times that each I/O job is done in a run (default 1; with --quick 3)")
+                   help="times that each job is done in a run (default 1; with --quick 3)")
     p.add_argument("--only", choices=("boot", "io"),
                    help="boot: no I/O jobs; io: leave the boot out of the report")
     p.add_argument("--seconds", metavar="SEC", type=number(1, 600, float),
-                   help="length of each I/O job (default 10; with --quick 1)")
+                   help="length of each job, s (default 10; with --quick 1)")
     p.add_argument("--net", action="store_true",
                    help="measure the network instead of the disk: e1000 and pvkit on one TAP")
     p.add_argument("--boot-table", dest="boots", action="store_true",
@@ -92,7 +92,7 @@ def parse_args(argv):
                         "default volume")
     p.add_argument("--feature", metavar="NAME", action="append", default=[],
                    help="with --ablate: only this one; may be given more than once")
-    p.add_argument("--offloads", choices=("equal", "own"), default="equal",
+    p.add_argument("--offloads", choices=("equal", "own"),
                    help="with --net: in all columns what e1000 has (default), or each NIC's own")
     p.add_argument("--append", metavar="WORDS", default="",
                    help="further words for the guests' kernel command line, in all columns")
@@ -112,7 +112,7 @@ def parse_args(argv):
     p.add_argument("--disk", metavar="MIB", type=number(96, 65536), default=256,
                    help="size of the disk image, in memory (default 256)")
     p.add_argument("--poll-us", metavar="N", type=number(0, 1000000),
-                   help="how long a disk's thread of pvkit-vm polls before it sleeps "
+                   help="how long a back end's thread of pvkit-vm polls before it sleeps "
                         "(default: pvkit-vm's own)")
     p.add_argument("--guest-limit", metavar="SEC", type=number(10, 36000), default=0,
                    help="time limit of one guest (default 100 plus five times its jobs)")
@@ -130,10 +130,15 @@ def parse_args(argv):
                 "--only, --reference, --without, --append")
     if not opts.append.isprintable():
         p.error("--append: a command line is one line of printable characters")
-    if (opts.patched or opts.plain) and not own or opts.feature and not opts.ablate \
-            or opts.volume and not opts.boots:
-        p.error("--patched and --plain belong to --boot-table and --ablate, --volume to the "
-                "one, --feature to the other")
+    for option, given, home, there in (
+            ("--patched", opts.patched, "--boot-table or --ablate", own),
+            ("--plain", opts.plain, "--boot-table or --ablate", own),
+            ("--volume", opts.volume, "--boot-table", opts.boots),
+            ("--feature", opts.feature, "--ablate", opts.ablate),
+            ("--offloads", opts.offloads, "--net", opts.net)):
+        if given and not there:
+            p.error(f"{option} belongs to {home}: give that, too")
+    opts.offloads = opts.offloads or "equal"
     opts.cpus = opts.cpus or (4 if opts.ablate else 1)
     opts.memory = opts.memory or (256 if own else 512)
     opts.box_cpus = opts.box_cpus or (1 if own else 2)
