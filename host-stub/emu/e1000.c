@@ -147,12 +147,28 @@ static void reset_registers(struct hs_e1000 *nic)
 	e1000_rx_kick(nic);
 }
 
+/*
+ * CTRL.RST. Afterwards nothing reads the frames any more that are on their way,
+ * as the driver will use their memory for something else: the access lasts until
+ * the back end is through with them, which is HS_NET_STUCK_NS at most, and
+ * nothing new is fetched meanwhile. Lock held, but not while it waits.
+ */
+static void reset_by_guest(struct hs_e1000 *nic)
+{
+	reset_registers(nic);
+	nic->resetting++;
+	while (nic->tx_in_flight)
+		pthread_cond_wait(&nic->quiet, &nic->lock);
+	nic->resetting--;
+	e1000_tx_kick(nic);	/* for another CPU that has set it up again */
+}
+
 static void ctrl_write(struct hs_e1000 *nic, uint32_t value)
 {
 	bool was = link_up(nic);
 
 	if (value & CTRL_RST) {
-		reset_registers(nic);
+		reset_by_guest(nic);
 		return;
 	}
 	if (value & ~*e1000_reg(nic, R_CTRL) & CTRL_PHY_RST)
@@ -343,6 +359,7 @@ static void pci_written(struct hs_pci_function *f, uint8_t offset, unsigned int 
 		return;
 	pthread_mutex_lock(&nic->lock);
 	e1000_interrupt(nic);
+	e1000_tx_retire(nic);	/* what ended while it was no bus master */
 	e1000_tx_kick(nic);
 	e1000_rx_kick(nic);
 	pthread_mutex_unlock(&nic->lock);
@@ -372,7 +389,7 @@ static void nothing(void *arg)
 
 /*
  * Out of its slot and off the back end. Frames being sent are done within
- * HS_NET_STUCK_NS each at most, the timer within 17 ms. vm->lock held.
+ * HS_NET_STUCK_NS at most, the timer within 17 ms. vm->lock held.
  */
 static void leave(struct hs_e1000 *nic)
 {

@@ -153,7 +153,7 @@ struct hs_e1000 {
 	struct hs_net_face face;
 
 	pthread_mutex_t lock;
-	pthread_cond_t quiet;		/* something that detach waits for has ended */
+	pthread_cond_t quiet;		/* something that detach or a reset waits for has ended */
 	bool present;			/* in its slot, attached to the back end */
 	uint32_t reg[R_END / 4];
 	uint32_t io_address;		/* IOADDR */
@@ -182,6 +182,7 @@ struct hs_e1000 {
 	uint64_t generation;		/* counts resets of the rings */
 	uint32_t tx_fetch;		/* next descriptor to fetch; TDH is the oldest not complete */
 	unsigned int tx_in_flight;	/* with the back end */
+	unsigned int resetting;		/* CPUs that wait for the end of these: nothing is fetched */
 	/* the worker's: */
 	uint64_t tx_generation;		/* what the rest belongs to */
 	struct e1000_context csum_context, tso_context;
@@ -258,6 +259,7 @@ void e1000_mdic_write(struct hs_e1000 *nic, uint32_t value);
 int e1000_tx_init(struct hs_e1000 *nic);	/* 0 or -ENOMEM */
 void e1000_tx_free(struct hs_e1000 *nic);
 void e1000_tx_kick(struct hs_e1000 *nic);	/* there may be descriptors; lock held */
+void e1000_tx_retire(struct hs_e1000 *nic);	/* completes the oldest that are finished; lock held */
 
 /* ---- e1000_rx.c ---- */
 

@@ -105,17 +105,18 @@ static bool report(struct hs_e1000 *nic, struct e1000_tx *tx)
 	return any;
 }
 
-/* Completes the oldest slots that are finished. Lock held. */
-static void retire(struct hs_e1000 *nic)
+void e1000_tx_retire(struct hs_e1000 *nic)
 {
 	uint32_t causes = 0;
 
 	while (nic->tx_used && slot_at(nic, 0)->finished) {
 		struct e1000_tx *tx = slot_at(nic, 0);
 
+		if (tx->generation == nic->generation && !e1000_master(nic))
+			break;	/* it is told when it may be */
 		nic->tx_oldest = (nic->tx_oldest + 1) % E1000_TX_SLOTS;
 		nic->tx_used--;
-		if (tx->generation != nic->generation || !e1000_master(nic))
+		if (tx->generation != nic->generation)
 			continue;
 		if (report(nic, tx))
 			causes |= ICR_TXDW;
@@ -157,7 +158,7 @@ static void sent(struct hs_net_tx *net, int status)
 		nic->bounce_user = NULL;
 	if (!status && tx->generation == nic->generation)
 		count_sent(nic, tx);
-	retire(nic);
+	e1000_tx_retire(nic);
 	nic->tx_in_flight--;
 	pthread_cond_broadcast(&nic->quiet);
 	e1000_tx_kick(nic);
@@ -540,6 +541,11 @@ static uint32_t fetch(struct hs_e1000 *nic)
 	return taken;
 }
 
+static bool may_fetch(struct hs_e1000 *nic)
+{
+	return e1000_master(nic) && *e1000_reg(nic, R_TCTL) & TCTL_EN && !nic->resetting;
+}
+
 static void round_of(struct hs_work *work)
 {
 	struct hs_e1000 *nic = (struct hs_e1000 *)((char *)work -
@@ -551,7 +557,8 @@ static void round_of(struct hs_work *work)
 	pthread_mutex_lock(&nic->lock);
 	if (nic->tx_generation != nic->generation)
 		forget(nic);
-	if (e1000_master(nic) && *e1000_reg(nic, R_TCTL) & TCTL_EN)
+	e1000_tx_retire(nic);
+	if (may_fetch(nic))
 		taken = fetch(nic);
 	for (unsigned int i = 0; i < nic->tx_used; i++) {
 		struct e1000_tx *tx = slot_at(nic, i);
@@ -562,7 +569,7 @@ static void round_of(struct hs_work *work)
 		ready[n++] = tx;
 		nic->tx_in_flight++;
 	}
-	retire(nic);
+	e1000_tx_retire(nic);
 	if (taken)	/* if none could be, sent() or the guest asks for the next round */
 		e1000_tx_kick(nic);
 	pthread_mutex_unlock(&nic->lock);
@@ -572,8 +579,7 @@ static void round_of(struct hs_work *work)
 
 void e1000_tx_kick(struct hs_e1000 *nic)
 {
-	if (e1000_master(nic) && *e1000_reg(nic, R_TCTL) & TCTL_EN &&
-	    nic->tx_fetch != *e1000_reg(nic, R_TDT))
+	if (may_fetch(nic) && nic->tx_fetch != *e1000_reg(nic, R_TDT))
 		hs_worker_post(nic->worker, &nic->tx_work);
 }
 

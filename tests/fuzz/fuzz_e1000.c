@@ -45,6 +45,14 @@ static uint32_t reg(struct input *in)
 	return often[which % (sizeof(often) / sizeof(often[0]))];
 }
 
+/* A reset waits for frames on their way, which a back end ends in bounded time. */
+static uint64_t may_reset(uint64_t value)
+{
+	if ((value | value >> 32) & 1u << 26)
+		wire_release();
+	return value;
+}
+
 static void access_register(struct input *in)
 {
 	static const unsigned int sizes[] = { 4, 4, 4, 4, 4, 1, 2, 8 };
@@ -55,13 +63,14 @@ static void access_register(struct input *in)
 	if (what & 8) {
 		fake_out(HS_PORT_NIC(0), 4, at);
 		if (what & 0x10)
-			fake_out((uint16_t)(HS_PORT_NIC(0) + 4), 4, (uint32_t)take(in, 4));
+			fake_out((uint16_t)(HS_PORT_NIC(0) + 4), 4,
+				 (uint32_t)may_reset(take(in, 4)));
 		else
 			(void)fake_in((uint16_t)(HS_PORT_NIC(0) + 4), 4);
 		return;
 	}
 	if (what & 0x10)
-		value = what & 0x20 ? take(in, 2) : take(in, 8);
+		value = may_reset(what & 0x20 ? take(in, 2) : take(in, 8));
 	hs_io_dispatch(fake.vm.io, HS_MMIO, HS_MMIO_NIC(0) + at, what & 0x10, sizes[what & 7],
 		       &value, 1);
 }

@@ -334,8 +334,42 @@ static void impossible_rings_do_nothing(void **state)
 	assert_int_equal(wire_receive(fake_ram(TX_BUFFER, 100), 100, 1, false), 1);
 }
 
+/* What ends while the card may not write is told when it may. */
+static void completion_waits_for_the_bus(void **state)
+{
+	unsigned int n = 0;
+
+	(void)state;
+	nic_open(RX_ON);
+	plain_frame(fake_ram(TX_BUFFER, 100), 100);
+	atomic_store(&wire.hold, true);
+	tx_put(&n, TX_BUFFER, 100 | LAST, 0);
+	nic_out(N_TDT, n);
+	assert_true(FAKE_UNTIL(atomic_load(&wire.sent) == 1));
+	pci_out(NIC, 4, 2, 0x03);
+	wire_release();
+	assert_true(FAKE_UNTIL(atomic_load(&wire.done) == 1));
+	wire_settle();
+	assert_false(txd_done(0));
+	assert_int_equal(nic_in(N_TDH), 0);
+	pci_out(NIC, 4, 2, 0x07);
+	assert_true(txd_done(0));
+	assert_int_equal(nic_in(N_TDH), 1);
+	tx_put(&n, TX_BUFFER, 80 | LAST, 0);
+	assert_true(tx_ring(n, 1));
+}
+
+static void *reset_it(void *over)
+{
+	nic_out(N_CTRL, 1u << 26);
+	atomic_store((atomic_bool *)over, true);
+	return NULL;
+}
+
 static void reset_in_the_middle(void **state)
 {
+	atomic_bool over = false;
+	pthread_t resetter;
 	unsigned int n = 0;
 
 	(void)state;
@@ -346,11 +380,23 @@ static void reset_in_the_middle(void **state)
 	tx_put(&n, TX_BUFFER, 50, 0);			/* half a frame */
 	nic_out(N_TDT, n);
 	assert_true(FAKE_UNTIL(atomic_load(&wire.sent) == 1));
-	nic_out(N_CTRL, 1u << 26);
-	pci_out(NIC, 4, 2, 0x07);
-	wire_release();
-	assert_true(FAKE_UNTIL(atomic_load(&wire.done) == 1));
+	/* it lasts until the frame's memory is not read any more */
+	assert_int_equal(pthread_create(&resetter, NULL, reset_it, &over), 0);
+	assert_true(FAKE_UNTIL(!nic_in(N_TCTL)));
+	/* and nothing new goes out meanwhile, though another CPU asks for it */
+	nic_out(N_TDBAL, (uint32_t)TX_RING);
+	nic_out(N_TDLEN, 16 * DESCS);
+	nic_out(N_TCTL, 2);
+	nic_out(N_TDT, 1);
 	wire_settle();
+	assert_int_equal(atomic_load(&wire.sent), 1);
+	assert_false(atomic_load(&over));
+	nic_out(N_TDT, 0);
+	wire_release();
+	assert_int_equal(pthread_join(resetter, NULL), 0);
+	assert_int_equal(atomic_load(&wire.done), 1);
+	wire_settle();
+	assert_int_equal(atomic_load(&wire.sent), 1);
 	assert_false(txd_done(0));
 	assert_int_equal(nic_in(N_TDH) | nic_in(N_ICR), 0);
 	nic_open(RX_ON);				/* the ring is cleared */
@@ -365,6 +411,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(legacy_frames_are_sent), T(completion_waits_for_the_back_end),
+		T(completion_waits_for_the_bus),
 		T(checksums_are_asked_for), T(large_packets_go_as_one), T(large_packets_of_ipv6),
 		T(large_packets_with_a_tag), T(tag_is_inserted), T(many_pieces_are_joined),
 		T(nonsense_is_completed), T(endless_frame_is_dropped),
