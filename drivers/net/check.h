@@ -154,8 +154,7 @@ static inline int pvk_net_check_rx(const struct pvk_cqe *e, const struct pvk_net
 		if (start || offset)
 			return -EIO;
 	} else if (start < ETH_HLEN || start + offset + sizeof(__sum16) > length) {
-		/* Headers are in the first buffer: even PVK_NET_MIN_BUFFER would do. */
-		return -EIO;
+		return -EIO;	/* it is the first buffer's, whoever sent the frame */
 	}
 	return pvk_net_check_rx_gso(e->value, x->features);
 }

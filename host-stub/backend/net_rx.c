@@ -163,7 +163,8 @@ static void read_done(struct hs_worker_io *worker_io, int res)
 	io->busy = false;
 	io->res = res;
 	q->rx.ended++;
-	if (res > 0)
+	/* A datagram may be empty. It is dropped, and nobody's fault but its sender's. */
+	if (res > 0 || (!res && q->net->kind == HS_NIC_DGRAM))
 		q->rx.errors = 0;
 	else if (res != -EAGAIN && res != -EINTR && res != -ECANCELED)
 		read_failed(q, res);
@@ -220,6 +221,7 @@ static bool message_round(struct hs_net_queue *q)
 			if (!done)
 				break;
 		}
+		rx->piece = 0;	/* of a frame that was dropped, or given whole, half-way */
 		rx->next++;
 		work = true;
 	}

@@ -93,7 +93,8 @@ int hs_net_vnet_get(struct hs_net_meta *meta, const uint8_t *at, uint32_t length
 	default:
 		return -EINVAL;
 	}
-	meta->ecn = at[AT_GSO] & VNET_ECN;
+	/* ECN is TCP's: with UDP the bit says nothing, whoever set it. */
+	meta->ecn = at[AT_GSO] & VNET_ECN && meta->gso != PVK_NET_GSO_UDP;
 	meta->gso_size = get16(at + AT_GSO_SIZE);
 	/* Its hdr_len is a hint that may be anything: what needs it looks itself. */
 	return hs_net_check_frame(meta, length);

@@ -47,9 +47,23 @@ static int check(const struct hs_mem *mem, const struct pvk_net_rx_sqe *e, void 
 	return *at ? 0 : -PVK_EFAULT;
 }
 
+/* Answers the bad entries whose turn it is. */
+static void answer_bad(struct hs_pv_net_rx *rx)
+{
+	uint32_t mask = rx->q.entries - 1;
+
+	while (rx->count && rx->held[rx->first & mask].status < 0) {
+		struct hs_pv_net_buffer *b = &rx->held[rx->first & mask];
+
+		rx->first++;
+		rx->count--;
+		hs_pv_queue_answer(&rx->q, b->id, b->op, 0, b->status, 0);
+	}
+}
+
 /*
  * Reads entries, at most `most`, until the buffers held have room for `bytes`.
- * A bad one is answered. How many were read.
+ * A bad one has none, and is answered after those before it. How many were read.
  */
 static unsigned int gather(struct hs_pv_net_rx *rx, uint32_t bytes, unsigned int most)
 {
@@ -59,20 +73,19 @@ static unsigned int gather(struct hs_pv_net_rx *rx, uint32_t bytes, unsigned int
 
 	for (n = 0; n < most && rx->room < bytes; n++) {
 		struct pvk_net_rx_sqe e;
-		void *at;
+		void *at = NULL;
 		int status;
 
 		if (!hs_pv_queue_get(&rx->q, rx->count < rx->q.entries, &words))
 			break;
 		e = decode(&words);
 		status = check(rx->q.dev->pv->vm->mem, &e, &at);
-		if (status < 0) {
-			hs_pv_queue_answer(&rx->q, e.id, e.op, 0, status, 0);
-			continue;
-		}
-		rx->held[(rx->first + rx->count++) & mask] =
-			(struct hs_pv_net_buffer){ .at = at, .len = e.seg.len, .id = e.id };
-		rx->room += e.seg.len;
+		rx->held[(rx->first + rx->count++) & mask] = (struct hs_pv_net_buffer){
+			.at = at, .len = status < 0 ? 0 : e.seg.len, .id = e.id, .op = e.op,
+			.status = status,
+		};
+		rx->room += status < 0 ? 0 : e.seg.len;
+		answer_bad(rx);
 	}
 	return n;
 }
@@ -98,6 +111,7 @@ static void deliver(struct hs_pv_net_rx *rx, const uint8_t *frame, uint32_t leng
 		hs_pv_queue_answer(&rx->q, b->id, PVK_NET_RX, length ? PVK_NET_MORE : 0, PVK_OK,
 				   value | part);
 		value = 0;
+		answer_bad(rx);
 	}
 }
 
@@ -143,9 +157,10 @@ static struct hs_pv_net_rx *choose(struct hs_pv_net *net, const struct hs_pv_net
 }
 
 /*
- * What the guest is told of a frame. The back end keeps to what was accepted;
- * a frame that was under way while that changed may need its checksum filled
- * in, in a copy (*frame), or cannot be had any more: -EINVAL.
+ * What the guest is told of a frame, for which buffers are held. The back end keeps
+ * to what was accepted; a frame that was under way while that changed may need its
+ * checksum filled in, in a copy (*frame), or cannot be had any more: -EINVAL. So
+ * with a checksum that does not belong into the first buffer: others sent it.
  */
 static int describe(struct hs_pv_net_rx *rx, const struct hs_pv_net_steer *steer,
 		    const struct hs_net_meta *meta, const uint8_t **frame, uint32_t length,
@@ -155,21 +170,23 @@ static int describe(struct hs_pv_net_rx *rx, const struct hs_pv_net_steer *steer
 		[PVK_NET_GSO_NONE] = 0, [PVK_NET_GSO_TCP4] = PVK_NET_F_RX_TSO4,
 		[PVK_NET_GSO_TCP6] = PVK_NET_F_RX_TSO6, [PVK_NET_GSO_UDP] = PVK_NET_F_RX_USO,
 	};
-	bool sums = steer->offloads & PVK_NET_F_RX_CSUM;
+	uint32_t place = (uint32_t)meta->csum_start + meta->csum_offset;
+	bool sums = steer->offloads & PVK_NET_F_RX_CSUM && meta->csum_offset <= 255 &&
+		    place + 2 <= rx->held[rx->first & (rx->q.entries - 1)].len;
 	uint64_t flags = 0;
 
 	*value = 0;
 	if (meta->gso && (meta->gso > PVK_NET_GSO_UDP || !sums || !meta->csum ||
-			  !(steer->offloads & needs[meta->gso]) || meta->csum_offset > 255))
+			  !(steer->offloads & needs[meta->gso])))
 		return -EINVAL;
-	if (meta->csum && (!sums || meta->csum_offset > 255)) {
+	if (meta->csum && !sums) {
 		memcpy(rx->scratch, *frame, length);
 		*frame = rx->scratch;
 		return hs_net_fill_csum(meta, rx->scratch, length);
 	}
 	if (meta->csum)
 		flags |= PVK_NET_RX_PARTIAL;
-	else if (meta->valid && sums)
+	else if (meta->valid && steer->offloads & PVK_NET_F_RX_CSUM)
 		flags |= PVK_NET_RX_VALID;
 	if (meta->ecn && meta->gso)
 		flags |= PVK_NET_RX_ECN;

@@ -52,8 +52,10 @@ struct hs_pv_net_steer {
 
 struct hs_pv_net_buffer {
 	uint8_t *at;			/* guest memory */
-	uint32_t len;
+	uint32_t len;			/* 0 with a bad entry */
+	int32_t status;			/* below 0: the entry is bad, and waits for its turn */
 	uint16_t id;
+	uint8_t op;
 };
 
 struct hs_pv_net_rx {

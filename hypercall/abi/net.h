@@ -116,9 +116,10 @@ PVK_ASSERT_OFFSET(struct pvk_net_rx_sqe, seg, 8);
  *   bits 31..16  gso_size
  *   bits 34..32  gso, enum pvk_net_gso
  *   bit  35      PVK_NET_RX_PARTIAL: csum_start and csum_offset tell where the
- *                checksum, left partial by a sender on the same host, belongs
+ *                checksum, left partial by a sender on the same host, belongs:
+ *                within this, the first, buffer
  *   bit  36      PVK_NET_RX_VALID: the host verified the innermost checksum
- *   bit  37      PVK_NET_RX_ECN
+ *   bit  37      PVK_NET_RX_ECN, with gso of TCP
  *   bits 39..38  0
  *   bits 55..40  csum_start
  *   bits 63..56  csum_offset

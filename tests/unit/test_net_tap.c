@@ -6,6 +6,7 @@
 /* LINK: host-stub/backend/net.c host-stub/backend/net_rx.c host-stub/backend/net_tx.c host-stub/backend/net_build.c host-stub/backend/net_tap.c host-stub/backend/net_socket.c host-stub/backend/net_soft.c host-stub/backend/worker.c host-stub/log.c */
 /* LIBS: -luring -lpthread */
 #include "net_peer.h"
+#include "host-stub/backend/net_priv.h"
 
 #include <arpa/inet.h>
 #include <linux/if_packet.h>
@@ -18,6 +19,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/uio.h>
 
 #ifndef PACKET_IGNORE_OUTGOING
 #define PACKET_IGNORE_OUTGOING 23
@@ -231,6 +233,66 @@ static void checksums_follow_the_face(void **state)
 	assert_int_equal(udp_sum(), 0xffff);
 }
 
+/* A TCP packet of so many bytes, to be cut into pieces of 1000, in one frame. */
+static void host_sends_large(unsigned int bytes)
+{
+	static const int on = 1;
+	struct sockaddr_ll ll = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_IP),
+				  .sll_ifindex = (int)if_nametoindex(NAME) };
+	uint16_t vnet[5] = { 1 | 1 << 8, 54, 1000, 34, 16 };	/* NEEDS_CSUM, TCPV4 */
+	int fd = socket(AF_PACKET, SOCK_RAW, 0);
+	struct iovec iov[2] = { { vnet, sizeof(vnet) }, { buffer, 54 + bytes } };
+
+	memset(buffer, 0, 54 + bytes);
+	memcpy(buffer, "\x02\0\0\0\0\x07\x02\0\0\0\0\x08\x08\0\x45", 15);
+	buffer[16] = (uint8_t)((40 + bytes) >> 8);
+	buffer[17] = (uint8_t)(40 + bytes);
+	buffer[22] = 64;
+	buffer[23] = 6;
+	memcpy(buffer + 26, "\x0a\x09\x09\x63\x0a\x09\x09\x02", 8);
+	buffer[46] = 0x50;
+	assert_true(fd >= 0);
+	assert_int_equal(setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&ll, sizeof(ll)), 0);
+	assert_int_equal(writev(fd, iov, 2), sizeof(vnet) + 54 + bytes);
+	close(fd);
+}
+
+static void more_room(unsigned int frames)
+{
+	atomic_store(&face.room, frames);
+	face_ready(net);
+}
+
+/* One is cut, of which the face takes a part, then wants it whole: the next has all its pieces. */
+static void each_large_frame_is_cut_from_its_beginning(void **state)
+{
+	const uint32_t whole = HS_NET_CSUM | HS_NET_TSO4;
+
+	(void)state;
+	NEEDS_TAP();
+	face.any = true;
+	face.face.rx_offloads = whole;
+	hs_net_attach(net, &face.face);
+	hs_net_attach(net, NULL);
+	host_sends_large(5000);
+	face.face.rx_offloads = 0;
+	atomic_store(&face.room, 2);
+	hs_net_attach(net, &face.face);
+	WAIT_FOR(face.frames == 2);
+	assert_int_equal(face.length, 1054);
+	hs_net_rx_offloads(net, whole);
+	more_room(1);
+	WAIT_FOR(face.frames == 3);
+	assert_int_equal(face.length, 5054);
+	host_sends_large(5000);
+	hs_net_rx_offloads(net, 0);
+	more_room(5);
+	WAIT_FOR(face.frames == 8);
+	assert_int_equal(face.length, 1054);
+	assert_int_equal(face.large, 1);
+}
+
 /* The kernel takes a large frame as it is: offloads are said in the header. */
 static void large_frame_goes_out_whole(void **state)
 {
@@ -355,11 +417,34 @@ static void descriptor_must_fit(void **state)
 	close(config.fd[0]);
 }
 
+/* What another VM may have put in front of a frame. */
+static void headers_of_others(void **state)
+{
+	uint8_t tcp[HS_NET_VNET_LEN] = { 1, 0x81, 54, 0, 100, 0, 34, 0, 16, 0 };
+	uint8_t udp[HS_NET_VNET_LEN] = { 1, 0x85, 42, 0, 100, 0, 34, 0, 6, 0 };
+	struct hs_net_meta meta;
+
+	(void)state;
+	assert_int_equal(hs_net_vnet_get(&meta, tcp, 1000), 0);
+	assert_int_equal(meta.gso, PVK_NET_GSO_TCP4);
+	assert_true(meta.ecn);
+	assert_int_equal(hs_net_vnet_get(&meta, udp, 1000), 0);
+	assert_int_equal(meta.gso, PVK_NET_GSO_UDP);
+	assert_false(meta.ecn);			/* it is TCP's */
+	udp[1] = 0x86;
+	assert_int_equal(hs_net_vnet_get(&meta, udp, 1000), -EINVAL);
+	tcp[6] = 13;				/* a sum over the Ethernet header */
+	assert_int_equal(hs_net_vnet_get(&meta, tcp, 1000), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(headers_of_others),
 		cmocka_unit_test_setup_teardown(frames_come_and_go, begin, end),
 		cmocka_unit_test_setup_teardown(checksums_follow_the_face, begin, end),
+		cmocka_unit_test_setup_teardown(each_large_frame_is_cut_from_its_beginning, begin,
+						end),
 		cmocka_unit_test_setup_teardown(large_frame_goes_out_whole, begin, end),
 		cmocka_unit_test_setup_teardown(resting_queues_get_nothing, begin_two, end),
 		cmocka_unit_test_setup_teardown(tap_deleted_under_us, begin, end),

@@ -205,7 +205,7 @@ static void offloads_are_passed_on(void **state)
 		e.csum_offset = cases[i].offset;
 		assert_int_equal(send_on(&pair[0].tx, e), 0);
 		for (unsigned int b = 0; b < 17; b++)
-			post(0, b, b ? 4096 : 64);
+			post(0, b, b ? 4096 : 128);
 		assert_int_equal(take_frame(0, got, &n, &value), 17);
 		assert_int_equal(n, length);
 		assert_memory_equal(got, sent, length);
@@ -282,6 +282,33 @@ static void offloads_not_accepted_do_not_arrive(void **state)
 	fake_net_inject(NIC_TWIN, 0, &meta, sent, 500);
 	take_frame(0, got, &n, &value);
 	assert_int_equal(value, 500);
+	nothing_more(0);
+}
+
+/* Others on the network say where a sum belongs: the guest relies on the first buffer. */
+static void sums_behind_the_first_buffer_are_filled_in(void **state)
+{
+	struct hs_net_meta meta = { .csum = true, .csum_start = 300, .csum_offset = 100 };
+	uint64_t value;
+	uint32_t n;
+
+	(void)state;
+	start(TWIN, 1, 8, PVK_NET_F_RX_CSUM | PVK_NET_F_RX_TSO4);
+	make_frame(sent, 1000, 4);
+	for (uint32_t id = 0; id < 6; id++)
+		post(0, id, 401);
+	fake_net_inject(NIC_TWIN, 0, &meta, sent, 1000);
+	take_frame(0, got, &n, &value);		/* one byte short, in buffers 0 to 2 */
+	assert_int_equal(value, 401);
+	assert_int_equal(hs_net_fill_csum(&meta, sent, 1000), 0);
+	assert_memory_equal(got, sent, 1000);
+	meta.gso = PVK_NET_GSO_TCP4;		/* cannot be cut here: it is dropped */
+	meta.gso_size = 100;
+	fake_net_inject(NIC_TWIN, 0, &meta, sent, 1000);
+	meta = (struct hs_net_meta){ .csum = true, .csum_start = 300, .csum_offset = 99 };
+	fake_net_inject(NIC_TWIN, 0, &meta, sent, 1000);
+	take_frame(0, got, &n, &value);
+	assert_int_equal(value, PVK_NET_RX_VALUE(401, 0, 0, PVK_NET_RX_PARTIAL, 300, 99));
 	nothing_more(0);
 }
 
@@ -675,6 +702,7 @@ int main(void)
 		CASE(offloads_are_passed_on),
 		CASE(only_accepted_offloads_are_asked_for),
 		CASE(offloads_not_accepted_do_not_arrive),
+		CASE(sums_behind_the_first_buffer_are_filled_in),
 		CASE(verified_sums_are_told),
 		CASE(back_end_errors_are_told),
 		CASE(filter_passes_what_was_asked_for),

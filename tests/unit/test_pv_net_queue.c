@@ -238,6 +238,38 @@ static void each_refusal_of_a_buffer_has_its_status(void **state)
 	}
 }
 
+/* Also between the buffers of one frame, and behind the last of it. */
+static void a_bad_buffer_has_its_turn(void **state)
+{
+	static const struct {
+		uint32_t id, value;
+		int status;
+		bool more;
+	} order[] = { { 0, 64, 0, true }, { 0x8000, 0, -PVK_EINVAL, false }, { 1, 436, 0, false },
+		      { 0x8000, 0, -PVK_EINVAL, false } };
+	struct pvk_net_rx_sqe bad = RX(.id = 0x8000, .reserved = 1);
+
+	(void)state;
+	start(PLAIN, 1, 8, 0);
+	make_frame(sent, 500, 1);
+	fake_net_inject(NIC_PLAIN, 0, NULL, sent, 500);
+	assert_true(FAKE_UNTIL(backend(NIC_PLAIN, 0)->offered >= 1));
+	post(0, 0, 64);
+	pv_submit(&pair[0].rx, &bad);
+	post(0, 1, 2048);
+	pv_submit(&pair[0].rx, &bad);
+	fake_net_inject(NIC_PLAIN, 0, NULL, sent, 100);		/* asks for the last */
+	for (unsigned int i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		struct pvk_cqe cqe;
+
+		assert_true(pv_answer(&pair[0].rx, &cqe));
+		assert_int_equal(cqe.id, order[i].id);
+		assert_int_equal(cqe.status, order[i].status);
+		assert_int_equal(cqe.value, order[i].value);
+		assert_int_equal(cqe.flags & PVK_NET_MORE, order[i].more ? PVK_NET_MORE : 0);
+	}
+}
+
 static void changed_entries_and_lists_are_not_seen(void **state)
 {
 	struct pvk_net_tx_sqe e;
@@ -585,6 +617,7 @@ int main(void)
 		CASE(each_refusal_of_transmission_has_its_status),
 		CASE(features_not_accepted_are_not_served),
 		CASE(each_refusal_of_a_buffer_has_its_status),
+		CASE(a_bad_buffer_has_its_turn),
 		CASE(changed_entries_and_lists_are_not_seen),
 		CASE(more_frames_than_entries),
 		CASE(more_buffers_than_entries),
