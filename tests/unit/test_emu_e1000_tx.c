@@ -44,17 +44,23 @@ static void legacy_frames_are_sent(void **state)
 	assert_int_equal(wire.frame[3].bytes[20] | wire.frame[3].bytes[59], 0);
 }
 
+/* A frame of 100 bytes is with the back end, which keeps it until wire_release(). */
+static void a_frame_is_held(unsigned int *n)
+{
+	nic_open(RX_ON);
+	plain_frame(fake_ram(TX_BUFFER, 100), 100);
+	atomic_store(&wire.hold, true);
+	tx_put(n, TX_BUFFER, 100 | LAST, 0);
+	nic_out(N_TDT, *n);
+	assert_true(FAKE_UNTIL(atomic_load(&wire.sent) == 1));
+}
+
 static void completion_waits_for_the_back_end(void **state)
 {
 	unsigned int n = 0;
 
 	(void)state;
-	nic_open(RX_ON);
-	plain_frame(fake_ram(TX_BUFFER, 100), 100);
-	atomic_store(&wire.hold, true);
-	tx_put(&n, TX_BUFFER, 100 | LAST, 0);
-	nic_out(N_TDT, n);
-	assert_true(FAKE_UNTIL(atomic_load(&wire.sent) == 1));
+	a_frame_is_held(&n);
 	wire_settle();
 	assert_false(txd_done(0));
 	assert_int_equal(nic_in(N_TDH), 0);
@@ -340,12 +346,7 @@ static void completion_waits_for_the_bus(void **state)
 	unsigned int n = 0;
 
 	(void)state;
-	nic_open(RX_ON);
-	plain_frame(fake_ram(TX_BUFFER, 100), 100);
-	atomic_store(&wire.hold, true);
-	tx_put(&n, TX_BUFFER, 100 | LAST, 0);
-	nic_out(N_TDT, n);
-	assert_true(FAKE_UNTIL(atomic_load(&wire.sent) == 1));
+	a_frame_is_held(&n);
 	pci_out(NIC, 4, 2, 0x03);
 	wire_release();
 	assert_true(FAKE_UNTIL(atomic_load(&wire.done) == 1));
@@ -373,13 +374,10 @@ static void reset_in_the_middle(void **state)
 	unsigned int n = 0;
 
 	(void)state;
-	nic_open(RX_ON);
-	plain_frame(fake_ram(TX_BUFFER, 100), 100);
-	atomic_store(&wire.hold, true);
-	tx_put(&n, TX_BUFFER, 100 | LAST, 0);
+	a_frame_is_held(&n);
 	tx_put(&n, TX_BUFFER, 50, 0);			/* half a frame */
 	nic_out(N_TDT, n);
-	assert_true(FAKE_UNTIL(atomic_load(&wire.sent) == 1));
+	wire_settle();
 	/* it lasts until the frame's memory is not read any more */
 	assert_int_equal(pthread_create(&resetter, NULL, reset_it, &over), 0);
 	assert_true(FAKE_UNTIL(!nic_in(N_TCTL)));

@@ -6,8 +6,8 @@
  * net_frames.c is the way past the host's UDP; net_load.c is the load. Both ends
  * are the same program on the same architecture, so the structures below go over
  * the control connection as they are. All functions return 0 or a descriptor, or
- * -errno and print nothing; times are ns of CLOCK_MONOTONIC. Loads end by themselves when the other end is silent for
- * NET_DEAD_S seconds, with -ETIMEDOUT.
+ * -errno and print nothing; times are ns of CLOCK_MONOTONIC. Loads end by
+ * themselves when the other end is silent for NET_DEAD_S seconds, with -ETIMEDOUT.
  */
 #ifndef NET_LOAD_H
 #define NET_LOAD_H
