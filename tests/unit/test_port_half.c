@@ -28,7 +28,15 @@ _Static_assert(sizeof(pvk_half) == 4, "this test is about halves");
 #include "hypercall/port/blk.c"
 
 #define ROUNDS	3000u
-#define LONG	(1ull << 30)
+#define LONG	(1ull << 34)	/* 16 million looks: 5 s at least, by the sleeps among them */
+#define SPINS	63u
+
+/* Looks often, to meet the other side in its stores, and yet leaves it a CPU. */
+static void spin_and_sleep(void)
+{
+	if (!(fake_os.relaxed & SPINS))
+		stub_relax();
+}
 
 static void words_in_halves_arrive_whole(void **state)
 {
@@ -40,7 +48,7 @@ static void words_in_halves_arrive_whole(void **state)
 	(void)state;
 	assert_int_equal(pvp_open(&host, PVP_FEATURES), 0);
 	assert_int_equal(pvp_blk_open(&blk, &host, 0, PVK_CHANNEL_NONE), 0);
-	fake_os.relax = NULL;
+	fake_os.relax = spin_and_sleep;
 	p = pvp_os_alloc(PVP_PAGE, &gpa);
 	sectors = calloc(64, 1);
 	assert_non_null(sectors);
