@@ -52,7 +52,7 @@ def frames_back(tap):
 
 
 with Tap("pvt0") as tap, traffic() as server:
-    with Vm(t, "net", f"netchange.sh {tap.address} 10.77.0.2 60", cpus=2,
+    with Vm(t, "net", f"netchange.sh {tap.address} 10.77.0.2 240", cpus=2,
             append="pvk.coldplug=0", options=["--nic", "tap=pvt0,mac=52:54:00:77:00:02"]) as vm:
         vm.start()
         if vm.wait_at("pull", 240):

@@ -202,7 +202,9 @@ static void throttling_bounds_the_rate(void **state)
 	nic_out(N_IMS, LSC);
 	before = atomic_load(&fake.irq.edges[GSI]);
 	begin = hs_now();
-	while (hs_now() - begin < 50000000) {
+	/* 50 ms, and where this thread was not let run in them, until there were three */
+	while (hs_now() - begin < 50000000 ||
+	       (atomic_load(&fake.irq.edges[GSI]) - before < 3 && hs_now() - begin < 10000000000)) {
 		nic_out(N_ICS, LSC);
 		(void)nic_in(N_ICR);
 		nic_out(N_ICS, LSC);

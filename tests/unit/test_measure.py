@@ -537,11 +537,17 @@ def test_net_tool():
             equal("net.c: the server listens", server.stdout.readline(), b"ready\n")
             equal("net.c: the wait ends", run_net("wait", "127.0.0.1", "5")[0], 0)
             for job in net.JOBS:
-                good, least = True, 20 if job["unit"] != "MB" else 0.05
+                units = []
                 for _ in range(3):	# a server that is gone too early shows not each time
                     code, line, err = run_net(job["name"], "127.0.0.1", "0.1")
-                    good = good and code == 0 and net.figures(line)["units"] > least
-                check(f"net.c: {job['name']} over the loopback", good, line + err)
+                    try:
+                        units.append(net.figures(line)["units"] if code == 0 else 0)
+                    except ValueError:
+                        units.append(0)
+                # Each has something, and one that was not disturbed has much.
+                least = 20 if job["unit"] != "MB" else 0.05
+                check(f"net.c: {job['name']} over the loopback",
+                      min(units) > 0 and max(units) > least, f"{units} {line}{err}")
             for name, args in (("no job", ()), ("an unknown job", ("x", "127.0.0.1", "1")),
                                ("one mark", ("rr", "127.0.0.1", "1", "4")),
                                ("a mark beyond a byte", ("rr", "127.0.0.1", "1", "4", "256")),

@@ -128,8 +128,9 @@ static int end(void **state)
 	hs_net_close(net);
 	close(packets);
 	/* The kernel takes the io_uring, and with it the TAP, apart in its own time. */
-	for (unsigned int i = 0; i < 5000 && if_nametoindex(NAME); i++)
-		pause_a_bit();
+	for (uint64_t late = hs_now() + 10000000000; if_nametoindex(NAME); pause_a_bit())
+		if (hs_now() > late)
+			return -1;
 	return 0;
 }
 
@@ -340,6 +341,7 @@ static void resting_queues_get_nothing(void **state)
 	face.any = true;
 	for (unsigned int round = 0; round < 2; round++) {
 		atomic_store(&face.frames, 0);
+		atomic_store(&face.of_queue[0], 0);
 		face.face.queues = round ? 2 : 1;
 		hs_net_attach(net, &face.face);
 		/* Flows that the kernel spreads over the queues that are attached. */
@@ -353,6 +355,8 @@ static void resting_queues_get_nothing(void **state)
 			close(flow);
 		}
 		WAIT_FOR(face.frames == 64);
+		assert_true(face.of_queue[0] > 0);
+		assert_int_equal(face.of_queue[1] > 0, round);
 	}
 }
 

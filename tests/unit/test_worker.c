@@ -202,9 +202,10 @@ struct bell {
 static bool bell_poll(struct hs_source *source)
 {
 	struct bell *b = (struct bell *)source;
-	unsigned int n = atomic_exchange(&b->pending, 0);
+	unsigned int n;
 
 	atomic_store(&b->idle, hs_worker_idle_since(worker));
+	n = atomic_exchange(&b->pending, 0);
 	atomic_fetch_add(&b->taken, n);
 	return n;
 }
@@ -312,7 +313,7 @@ static void sources_learn_whether_it_is_idle(void **state)
 	assert_in_range(b.idle, began, hs_now());
 	hs_worker_post(worker, &c.work);
 	ring_bell(&b);
-	WAIT_FOR(!b.pending);
+	WAIT_FOR(!b.pending && !b.idle);
 	for (unsigned int i = 0; i < 100; i++) {
 		pause_a_bit();
 		assert_int_equal(b.idle, 0);

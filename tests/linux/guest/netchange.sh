@@ -50,7 +50,7 @@ refuse "a ring size that is none" ethtool -G "$i" rx 100000
 refuse "more channels than there are" ethtool -L "$i" combined 64
 refuse "an MTU out of range" ip link set "$i" mtu 60000
 check "the host answers still" ping -c 1 -W 10 "$host"
-set_value late "$(kill -0 $load 2>/dev/null && echo 0 || echo 1)"
+check "the traffic lasted through all of that" kill $load
 wait $load
 check "no connection broke, no byte was wrong" sh -c 'cat /tmp/long; grep -q " messages " /tmp/long && ! grep -q "^traffic: " /tmp/long'
 set_value traffic "$(tail -n 1 /tmp/long)"
@@ -68,11 +68,20 @@ while [ $n -lt 50 ] && ! grep -q 1 "/sys/class/net/$i/carrier"; do n=$((n + 1));
 check "and comes up" grep -q 1 "/sys/class/net/$i/carrier"
 check "and the host answers" ping -c 2 -W 10 "$host"
 
-# XDP programs, judged by the host, which sends the frames.
+# xdp_frames ACTION: frames that programs gave that answer, on all pairs
+xdp_frames()
+{
+	ethtool -S "$i" | awk -v name="rx_xdp_$1:" '{ sub(/^p[0-9]+_/, "", $1) } $1 == name { n += $2 } END { print n + 0 }'
+}
+
+# XDP programs, judged by the host, which sends the frames, and by the driver's counters.
 for action in pass drop tx redirect; do
 	check "the program '$action' is attached" xdp "$i" $action
+	before=$(xdp_frames $action)
 	at "xdp-$action"
 	await
+	n=$(($(xdp_frames $action) - before))
+	check "it answered '$action' to the frames that came ($n)" [ $n -ge 45 ]
 done
 check "and taken off" xdp "$i" off
 check "the host answers" ping -c 2 -W 10 "$host"

@@ -19,7 +19,7 @@ check "and there is one card" [ "$(cards)" = 1 ]
 check "the log says why" sh -c 'dmesg | grep pvk | grep -qiE "in use|is up|busy"'
 rmmod pvk_net
 
-traffic talk "$host" 5001 $((rounds * 6 + 5)) 7 >/tmp/long 2>&1 &
+traffic talk "$host" 5001 $((rounds * 60 + 60)) 7 >/tmp/long 2>&1 &
 load=$!
 n=0
 bad=
@@ -43,6 +43,7 @@ done
 [ -z "$bad" ] || echo "round $n: $bad"
 check "$rounds times there and back under traffic" [ -z "$bad" ]
 set_value rounds $n
+check "the traffic lasted through all of that" kill $load
 wait $load
 check "no connection broke, no byte was wrong" sh -c 'cat /tmp/long; grep -q " messages " /tmp/long && ! grep -q "^traffic: " /tmp/long'
 set_value traffic "$(tail -n 1 /tmp/long)"

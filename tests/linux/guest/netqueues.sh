@@ -49,7 +49,7 @@ done
 check "nothing was malformed" sh -c "ethtool -S $i | grep -q 'malformed: 0'"
 
 # One queue under traffic, and two again.
-traffic talk 10.81.0.1 5001 5 3 >/tmp/talk3 2>&1 &
+traffic talk 10.81.0.1 5001 120 3 >/tmp/talk3 2>&1 &
 load=$!
 sleep 1
 check "with one pair" ethtool -L "$i" combined 1
@@ -62,6 +62,7 @@ sleep 1
 at up
 await
 check "the host answers after its TAP was down" ping -c 5 -W 10 10.81.0.1
+check "the traffic lasted through all of that" kill $load
 wait $load
 check "no connection broke, no byte was wrong" verified /tmp/talk3
 

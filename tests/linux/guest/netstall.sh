@@ -44,7 +44,7 @@ while [ $((last - begin)) -lt 500 ]; do
 done
 echo "longest pause: $longest hundredths of a second"
 set_value pause "$longest"
-check "the guest's clock ticks" [ "$longest" -lt 200 ]
+check "the guest's clock ticks" [ "$longest" -lt 500 ]
 for n in $(seq $cards); do
 	eval "i=\$card$n"
 	check "card $n tells its statistics" ethtool -S "$i"
@@ -53,7 +53,7 @@ for n in $(seq $cards); do
 	check "it goes down with frames on their way" ip link set "$i" down
 	check "and up" ip link set "$i" up
 	t=$(($(now) - begin))
-	check "soon enough ($t hundredths of a second)" [ $t -lt 600 ]
+	check "soon enough ($t hundredths of a second)" [ $t -lt 1500 ]
 done
 at go
 await

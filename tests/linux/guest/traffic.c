@@ -3,7 +3,8 @@
  * traffic - both ends of network traffic of which every byte is verified.
  *
  *   traffic serve PORT                        until killed
- *   traffic talk ADDRESS PORT SECONDS SEED    status 0: all that came was right
+ *   traffic talk ADDRESS PORT SECONDS SEED    status 0: all that came was right;
+ *                                             SIGTERM: ends as when the time is over
  *
  * talk runs STREAMS TCP connections, each a sequence of messages of mixed sizes
  * and directions, and one UDP sender of mixed sizes, fragments included. A
@@ -19,6 +20,8 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +48,7 @@ struct header {
 
 struct totals {
 	_Atomic uint64_t bytes, messages, sent, back;
+	atomic_bool enough;
 };
 
 static struct totals *totals;
@@ -229,6 +233,17 @@ static uint32_t size(uint64_t *state, uint32_t most)
 	return n > most ? most : n;
 }
 
+static void enough(int number)
+{
+	(void)number;
+	totals->enough = true;
+}
+
+static int over(time_t end)
+{
+	return now() >= end || totals->enough;
+}
+
 static void talk_stream(const char *address, int port, time_t end, uint64_t seed)
 {
 	static uint8_t data[MOST];
@@ -250,7 +265,7 @@ static void talk_stream(const char *address, int port, time_t end, uint64_t seed
 		totals->bytes += h.length + h.reply;
 		totals->messages++;
 		h.number++;
-	} while (now() < end);
+	} while (!over(end));
 	exit(0);
 }
 
@@ -285,7 +300,7 @@ static void talk_datagrams(const char *address, int port, time_t end, uint64_t s
 			totals->back++;
 			totals->bytes += (uint64_t)n;
 		}
-	} while (now() < end);
+	} while (!over(end));
 	exit(0);
 }
 
@@ -297,6 +312,7 @@ static int talk(const char *address, int port, int seconds, uint64_t seed)
 	totals = mmap(NULL, sizeof(*totals), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (totals == MAP_FAILED)
 		die(strerror(errno));
+	signal(SIGTERM, enough);	/* calls go on after it */
 	for (unsigned int i = 0; i < STREAMS; i++)
 		if (!fork())
 			talk_stream(address, port, end, seed * 1000003 + i * 7919 + 1);
