@@ -205,6 +205,7 @@ static int alloc_queues(struct pvk_blk *blk)
 		.nr_polled = polled,
 		.group = 1,
 		.entries = { entries },
+		.managed = true,
 		.handler = pvk_blk_interrupt,
 	};
 	u32 i;

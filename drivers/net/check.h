@@ -182,7 +182,7 @@ static inline int pvk_net_check_headers(const u8 *frame, u32 len, u64 value)
 	if (len < l3 + 4)
 		return -EINVAL;
 	proto = frame[12] << 8 | frame[13];
-	if (proto == ETH_P_8021Q) {
+	if (proto == ETH_P_8021Q || proto == ETH_P_8021AD) {
 		proto = frame[16] << 8 | frame[17];
 		l3 += 4;
 	}

@@ -192,10 +192,21 @@ static int set_coalesce(struct net_device *dev, struct ethtool_coalesce *c,
 			struct kernel_ethtool_coalesce *kernel, struct netlink_ext_ack *extack)
 {
 	struct pvk_net *net = netdev_priv(dev);
+	struct ethtool_coalesce was;
 
-	if ((!c->use_adaptive_rx_coalesce && !c->rx_max_coalesced_frames) ||
-	    (!c->use_adaptive_tx_coalesce && !c->tx_max_coalesced_frames))
+	get_coalesce(dev, &was, kernel, extack);
+	/* What is asked for is done, or refused. */
+	if ((c->use_adaptive_rx_coalesce &&
+	     c->rx_max_coalesced_frames != was.rx_max_coalesced_frames) ||
+	    (c->use_adaptive_tx_coalesce &&
+	     c->tx_max_coalesced_frames != was.tx_max_coalesced_frames)) {
+		NL_SET_ERR_MSG_MOD(extack, "rx-frames and tx-frames need adaptive-rx and -tx off");
 		return -EINVAL;
+	}
+	if (!c->rx_max_coalesced_frames || !c->tx_max_coalesced_frames) {
+		NL_SET_ERR_MSG_MOD(extack, "rx-frames and tx-frames are at least 1");
+		return -EINVAL;
+	}
 	WRITE_ONCE(net->rx_frames, c->use_adaptive_rx_coalesce ? 0 : c->rx_max_coalesced_frames);
 	WRITE_ONCE(net->tx_frames, c->use_adaptive_tx_coalesce ? 0 : c->tx_max_coalesced_frames);
 	return 0;

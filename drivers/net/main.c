@@ -425,14 +425,16 @@ static void dress_netdev(struct pvk_net *net)
 	netdev_rss_key_fill(net->rss.key, sizeof(net->rss.key));
 }
 
-/* Rings and queues as they are to begin with; under RTNL as all of that. */
+/* As many queues as there are interrupts for; before it is registered. */
 static int first_setup(struct pvk_net *net)
 {
-	struct pvk_net_setup setup = net->setup;
 	int ret;
 
+	pvk_net_spread(net->rss.table, net->max_pairs);
 	rtnl_lock();
-	ret = pvk_net_reconfigure(net, &setup);
+	ret = netif_set_real_num_tx_queues(net->dev, net->max_pairs);
+	if (!ret)
+		ret = netif_set_real_num_rx_queues(net->dev, net->max_pairs);
 	rtnl_unlock();
 	return ret;
 }
@@ -468,6 +470,9 @@ static int probe(struct pvk_device *pdev)
 	ret = register_netdev(dev);
 	if (ret)
 		goto err_twin;
+	rtnl_lock();
+	pvk_net_set_xps(net);
+	rtnl_unlock();
 	dev_info(&pdev->dev, "%s: address %pM, %u pairs of queues%s\n", dev->name, dev->dev_addr,
 		 net->max_pairs, pdev->info.twin ? ", taken over from its emulated face" : "");
 	return 0;
@@ -501,7 +506,8 @@ static void changed(struct pvk_device *pdev)
 	struct pvk_net_config config;
 
 	if (pdev->info.state == PVK_DEV_NEEDS_RESET) {
-		dev_warn(&pdev->dev, "%s: the host asks for a reset\n", net->dev->name);
+		dev_warn_ratelimited(&pdev->dev, "%s: the host asks for a reset\n",
+				     net->dev->name);
 		pvk_net_fault(net);
 		return;
 	}
@@ -511,7 +517,8 @@ static void changed(struct pvk_device *pdev)
 	net->config.speed = config.speed;
 	if (net->config.link != config.link) {
 		net->config.link = config.link;
-		netdev_info(net->dev, "link is %s\n", config.link ? "up" : "down");
+		if (net_ratelimit())
+			netdev_info(net->dev, "link is %s\n", config.link ? "up" : "down");
 	}
 	/* A dead device stays without. */
 	pvk_net_show_link(net);

@@ -108,6 +108,7 @@ struct pvk_net_tx {
 	u32 wake;			/* number of the completion that was asked for */
 	u32 in_flight;
 	u32 bytes;			/* of those in flight */
+	u32 xdp;			/* those that are XDP's */
 	struct pvk_net_watch watch;
 	u16 first_free;
 	struct u64_stats_sync syncp;
@@ -203,6 +204,7 @@ int pvk_net_send_rss(struct pvk_net *net, const struct pvk_net_rss *rss);
 int pvk_net_up(struct pvk_net *net);
 void pvk_net_down(struct pvk_net *net);
 int pvk_net_reconfigure(struct pvk_net *net, const struct pvk_net_setup *want);
+void pvk_net_set_xps(struct pvk_net *net);	/* as net->setup has pairs; registered */
 void pvk_net_reset_work(struct work_struct *work);
 /* The host must answer what is sent, also where nobody waits for room. */
 void pvk_net_watch_work(struct work_struct *work);

@@ -26,9 +26,9 @@ int pvk_net_read_config(struct pvk_net *net, struct pvk_net_config *config)
 		return ret;
 	ret = pvk_net_check_config(&c, net->features);
 	if (ret) {
-		dev_err(&pdev->dev,
-			"the host's configuration is impossible: address %pM, MTU %u of %u, %u segments\n",
-			c.mac, c.mtu, c.max_mtu, c.max_segs);
+		dev_err_ratelimited(&pdev->dev,
+				    "the host's configuration is impossible: address %pM, MTU %u of %u, %u segments\n",
+				    c.mac, c.mtu, c.max_mtu, c.max_segs);
 		return ret;
 	}
 	*config = c;
@@ -160,13 +160,6 @@ static void send_filter(struct pvk_net *net)
 			 net->dev->name, -ret);
 }
 
-/* Slots and buffers go by the sizes of the rings. */
-static bool rings_fit(struct pvk_net *net, u32 rx_entries, u32 tx_entries)
-{
-	return net->pdev->queues[0].entries == rx_entries &&
-	       net->pdev->queues[1].entries == tx_entries;
-}
-
 /* Device RESET, mem empty: RESET -> RUNNING; on -errno mem is empty again. */
 static int bring_up(struct pvk_net *net, struct pvk_net_mem *mem)
 {
@@ -175,7 +168,7 @@ static int bring_up(struct pvk_net *net, struct pvk_net_mem *mem)
 	u32 i;
 	int ret;
 
-	if (pdev->leaked || !rings_fit(net, mem[0].rx_entries, mem[0].tx_entries))
+	if (pdev->leaked)
 		return -EIO;
 	for (i = 0; i < pairs; i++) {
 		pvk_net_tx_begin(&net->pairs[i].tx, &mem[i]);
@@ -233,11 +226,6 @@ int pvk_net_up(struct pvk_net *net)
 	ret = pvk_dev_reset(net->pdev);
 	if (ret)
 		return ret;
-	/* Only after a reconfiguration that could not be taken back. */
-	if (!rings_fit(net, net->setup.entries[0], net->setup.entries[1]))
-		ret = pvk_queues_resize(net->pdev, net->setup.entries);
-	if (ret)
-		return ret;
 	mem = mem_alloc(net, &net->setup);
 	if (!mem)
 		return -ENOMEM;
@@ -262,8 +250,10 @@ void pvk_net_down(struct pvk_net *net)
 
 /* ---- with other queues, rings or buffers ---- */
 
-static void set_xps(struct pvk_net *net, u32 pairs)
+/* Each CPU sends by the pair whose interrupt it serves. */
+void pvk_net_set_xps(struct pvk_net *net)
 {
+	u32 pairs = net->setup.pairs;
 	cpumask_var_t mask;
 	u32 i, k;
 
@@ -283,32 +273,25 @@ static int set_pairs(struct pvk_net *net, u32 pairs)
 {
 	int ret = netif_set_real_num_tx_queues(net->dev, pairs);
 
-	if (!ret)
-		ret = netif_set_real_num_rx_queues(net->dev, pairs);
-	if (!ret)
-		set_xps(net, pairs);
-	return ret;
+	return ret ? ret : netif_set_real_num_rx_queues(net->dev, pairs);
 }
 
 /*
- * Device in RESET: rings and number of queues as in want; net->setup is then
- * that. On -errno rings and setup are as they were.
+ * Device in RESET: rings (NULL: those that there are) and number of queues as in
+ * want; net->setup is then that. On -errno rings and setup are as they were.
  */
-static int apply(struct pvk_net *net, const struct pvk_net_setup *want)
+static int apply(struct pvk_net *net, const struct pvk_net_setup *want, struct pvk_rings *rings)
 {
-	const struct pvk_net_setup was = net->setup;
-	bool other_rings = memcmp(was.entries, want->entries, sizeof(was.entries));
-	int ret = 0;
+	const u32 pairs = net->setup.pairs;
+	int ret = rings ? pvk_rings_swap(net->pdev, rings) : 0;
 
-	if (other_rings)
-		ret = pvk_queues_resize(net->pdev, want->entries);
 	if (ret)
 		return ret;
-	ret = set_pairs(net, want->pairs);
+	ret = want->pairs == pairs ? 0 : set_pairs(net, want->pairs);
 	if (ret) {
-		set_pairs(net, was.pairs);
-		if (other_rings && pvk_queues_resize(net->pdev, was.entries))
-			ret = -EIO;	/* bring_up() will see that they do not fit */
+		set_pairs(net, pairs);
+		if (rings)
+			pvk_rings_swap(net->pdev, rings);
 		return ret;
 	}
 	WRITE_ONCE(net->setup.pairs, want->pairs);
@@ -317,6 +300,9 @@ static int apply(struct pvk_net *net, const struct pvk_net_setup *want)
 	rcu_assign_pointer(net->xdp_prog, want->prog);
 	if (!netif_is_rxfh_configured(net->dev))
 		pvk_net_spread(net->rss.table, want->pairs);
+	/* Only then: with the same pairs it is the user's, who may have set it. */
+	if (want->pairs != pairs)
+		pvk_net_set_xps(net);
 	return 0;
 }
 
@@ -329,22 +315,16 @@ static void give_up(struct pvk_net *net, int err)
 		net->dev->name, -err, net->dev->name);
 }
 
-int pvk_net_reconfigure(struct pvk_net *net, const struct pvk_net_setup *want)
+/* In service. rings, mem: as want has it, in use or given back afterwards. */
+static int exchange(struct pvk_net *net, const struct pvk_net_setup *want,
+		    struct pvk_rings *rings, struct pvk_net_mem *mem)
 {
 	const struct pvk_net_setup was = net->setup;
-	struct pvk_net_mem *mem, *old = net->mem;
+	struct pvk_net_mem *old = net->mem;
 	int ret, err;
 
-	if (net->state != PVK_NET_RUNNING) {
-		if (net->mem)
-			return -EIO;	/* dead: it is to be set down first */
-		return apply(net, want);
-	}
-	mem = mem_alloc(net, want);
-	if (!mem)
-		return -ENOMEM;
 	bring_down(net);
-	ret = apply(net, want);
+	ret = apply(net, want, rings);
 	if (!ret) {
 		ret = bring_up(net, mem);
 		if (!ret) {
@@ -352,7 +332,7 @@ int pvk_net_reconfigure(struct pvk_net *net, const struct pvk_net_setup *want)
 			pvk_net_show_link(net);
 			return 0;
 		}
-		err = apply(net, &was);
+		err = apply(net, &was, rings);
 		if (err) {
 			/* Dead with what net->setup says, but for the program. */
 			net->setup.prog = was.prog;
@@ -369,6 +349,29 @@ int pvk_net_reconfigure(struct pvk_net *net, const struct pvk_net_setup *want)
 		give_up(net, err);
 	else
 		pvk_net_show_link(net);
+	return ret;
+}
+
+int pvk_net_reconfigure(struct pvk_net *net, const struct pvk_net_setup *want)
+{
+	struct pvk_rings *rings = NULL;
+	struct pvk_net_mem *mem;
+	int ret = -ENOMEM;
+
+	if (net->state != PVK_NET_RUNNING && net->mem)
+		return -EIO;	/* dead: it is to be set down first */
+	if (memcmp(net->setup.entries, want->entries, sizeof(want->entries)))
+		rings = pvk_rings_alloc(net->pdev, want->entries);
+	if (IS_ERR(rings))
+		return PTR_ERR(rings);
+	if (net->state != PVK_NET_RUNNING) {
+		ret = apply(net, want, rings);
+	} else {
+		mem = mem_alloc(net, want);
+		if (mem)
+			ret = exchange(net, want, rings, mem);
+	}
+	pvk_rings_free(rings);
 	return ret;
 }
 

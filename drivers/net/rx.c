@@ -241,9 +241,9 @@ static bool take_one(struct pvk_net_rx *rx, const struct pvk_cqe *e, struct bpf_
 	rx->mem->page[id] = NULL;
 	rx->in_flight--;
 	if (e->status < 0) {
+		/* In the midst of a frame, too: that goes on in the next buffer. */
 		pvk_net_count(rx, errors, 1);
 		recycle(rx, page);
-		abandon_frame(rx);
 		return true;
 	}
 	if (!rx->so_far)

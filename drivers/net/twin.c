@@ -9,6 +9,7 @@
  * NIC is never there twice. The way back is a scan of the function's bus.
  */
 #include <linux/delay.h>
+#include <linux/moduleparam.h>
 #include <linux/pci.h>
 #include <linux/rtnetlink.h>
 
@@ -44,11 +45,25 @@ static int look_at(struct device *child, void *data)
 	return 0;
 }
 
+/* What else is there is not taken away, whatever the host says. */
+static bool is_nic(struct pvk_device *pdev, const struct pci_dev *function)
+{
+	if (function->class >> 8 == PCI_CLASS_NETWORK_ETHERNET)
+		return true;
+	dev_err(&pdev->dev, "the host says that its emulated face is %s, which is no NIC: left alone\n",
+		pci_name(function));
+	return false;
+}
+
 /* 0; -EBUSY: an interface of the function is up and is to stay so. */
 static int quiet(struct pvk_device *pdev, struct pci_dev *function)
 {
-	struct search search = { .close = sysfs_streq(takeover, "always") };
+	struct search search = {};
 
+	/* Where it may be written, a parameter's text is replaced by another. */
+	kernel_param_lock(THIS_MODULE);
+	search.close = sysfs_streq(takeover, "always");
+	kernel_param_unlock(THIS_MODULE);
 	/* A driver that starts or stops driving it right now ends that first. */
 	device_lock(&function->dev);
 	rtnl_lock();
@@ -92,7 +107,7 @@ int pvk_net_twin_release(struct pvk_device *pdev)
 	if (pdev->info.twin == PVK_TWIN_PCI_NIC)
 		function = pci_get_domain_bus_and_slot(0, bdf >> 8, bdf & 0xff);
 	if (function) {
-		ret = quiet(pdev, function);
+		ret = is_nic(pdev, function) ? quiet(pdev, function) : -ENODEV;
 		if (!ret)
 			pci_stop_and_remove_bus_device_locked(function);
 		pci_dev_put(function);

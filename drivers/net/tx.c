@@ -10,6 +10,7 @@
  * limits wait for what is in flight.
  */
 #include <linux/if_vlan.h>
+#include <linux/ipv6.h>
 #include <linux/ip.h>
 #include <linux/nospec.h>
 #include <linux/tcp.h>
@@ -44,6 +45,7 @@ void pvk_net_tx_begin(struct pvk_net_tx *tx, struct pvk_net_mem *mem)
 	tx->wake = 0;		/* as pvk_queues_setup() leaves it */
 	tx->in_flight = 0;
 	tx->bytes = 0;
+	tx->xdp = 0;
 	memset(&tx->watch, 0, sizeof(tx->watch));
 	tx->first_free = 0;
 }
@@ -57,6 +59,7 @@ static u16 slot_get(struct pvk_net_tx *tx, enum pvk_net_kind kind, void *ptr, u3
 	tx->first_free = slot->next_free;
 	tx->in_flight++;
 	tx->bytes += bytes;
+	tx->xdp += kind == PVK_NET_XDP;
 	slot->kind = kind;
 	slot->ptr = ptr;
 	slot->bytes = bytes;
@@ -67,6 +70,7 @@ static u16 slot_get(struct pvk_net_tx *tx, enum pvk_net_kind kind, void *ptr, u3
 static void slot_put(struct pvk_net_tx *tx, u16 id)
 {
 	struct pvk_net_tx_slot *slot = &tx->mem->slot[id];
+	bool xdp = slot->kind == PVK_NET_XDP;
 
 	slot->kind = PVK_NET_FREE;
 	slot->ptr = NULL;
@@ -74,6 +78,8 @@ static void slot_put(struct pvk_net_tx *tx, u16 id)
 	tx->first_free = id;
 	tx->in_flight--;
 	tx->bytes -= slot->bytes;
+	tx->xdp -= xdp;
+	WARN_ON_ONCE(!tx->in_flight && (tx->bytes || tx->xdp));
 }
 
 /* ---- completions ---- */
@@ -120,6 +126,12 @@ static bool reap(struct pvk_net_tx *tx, int budget)
 	union pvk_cqe_words words;
 	struct reaped done = { 0 };
 
+	/* netpoll, that is printk() from anywhere: no place to give back XDP's pages. */
+	if (unlikely(tx->xdp && irqs_disabled())) {
+		if (tx->live)
+			napi_schedule(&tx->pair->napi);
+		return false;
+	}
 	while (tx->live && pvk_cq_get(&tx->q->cq, &words)) {
 		struct pvk_cqe *e = &words.cqe;
 		bool in_flight = false;
@@ -369,14 +381,28 @@ drop:
 	return NETDEV_TX_OK;
 }
 
+/* IPv6 with anything between its header and the transport's; not worth a look which. */
+static bool has_extensions(const struct sk_buff *skb)
+{
+	struct ipv6hdr copy;
+	const struct ipv6hdr *ip;
+
+	if (vlan_get_protocol(skb) != htons(ETH_P_IPV6))
+		return false;
+	ip = skb_header_pointer(skb, skb_network_offset(skb), sizeof(copy), &copy);
+	return ip && ip->nexthdr != IPPROTO_TCP && ip->nexthdr != IPPROTO_UDP;
+}
+
 /*
  * What of the features can be used for this frame. UDP_SEGMENT lets a user ask
- * for pieces that the host does not cut: the kernel does.
+ * for pieces that the host does not cut, and behind a routing header it need
+ * not (abi/net.h): the kernel does.
  */
 netdev_features_t pvk_net_features_check(struct sk_buff *skb, struct net_device *dev,
 					 netdev_features_t features)
 {
-	if (skb_is_gso(skb) && skb_shinfo(skb)->gso_size < PVK_NET_MIN_GSO)
+	if (skb_is_gso(skb) &&
+	    (skb_shinfo(skb)->gso_size < PVK_NET_MIN_GSO || has_extensions(skb)))
 		features &= ~NETIF_F_GSO_MASK;
 	return vlan_features_check(skb, features);
 }
@@ -392,6 +418,15 @@ void pvk_net_tx_xdp(struct pvk_net_tx *tx, struct xdp_frame *frame)
 }
 
 /* ---- out of service ---- */
+
+/* Only the memory of the frame is kept: nobody is to wait for what it refers to. */
+static void let_go(struct sk_buff *skb)
+{
+	skb_orphan(skb);
+	skb_dst_drop(skb);
+	nf_reset_ct(skb);
+	skb_ext_reset(skb);
+}
 
 /*
  * After the reset of the device, not live: frees what is in flight. From a host
@@ -416,7 +451,7 @@ void pvk_net_tx_drop_all(struct pvk_net_tx *tx)
 		else if (slot.kind == PVK_NET_SKB && !leaked)
 			dev_kfree_skb_any(slot.ptr);
 		else if (slot.kind == PVK_NET_SKB)
-			skb_orphan(slot.ptr);
+			let_go(slot.ptr);
 	}
 	pvk_net_count(tx, dropped, dropped);
 	netdev_tx_reset_queue(tx->nq);

@@ -5,7 +5,7 @@
  * Queues come in pairs: queue 2k receives, queue 2k+1 transmits; a pair is set
  * up whole or not at all, pair 0 always. Both queues of a pair may name the
  * same event channel. Frames are Ethernet frames without preamble and FCS,
- * 802.1Q tags included.
+ * 802.1Q and 802.1ad tags included.
  *
  * Transmit: one entry is one frame, or with a GSO type one large packet that
  * the host or whoever is behind it cuts; one completion each, value 0.
@@ -46,7 +46,10 @@ enum pvk_net_gso {
 	PVK_NET_GSO_UDP = 3,	/* PVK_NET_F_USO: UDP, cut into datagrams; with PVK_NET_CSUM */
 };
 
-/* device features */
+/*
+ * device features. Large IPv6 packets are cut behind hop-by-hop and destination
+ * options; one with a routing header may be answered by -PVK_EIO: the guest cuts it.
+ */
 #define PVK_NET_F_CSUM		(1ull << 0)	/* transmit: host fills in checksums */
 #define PVK_NET_F_TSO4		(1ull << 1)
 #define PVK_NET_F_TSO6		(1ull << 2)
@@ -118,7 +121,7 @@ PVK_ASSERT_OFFSET(struct pvk_net_rx_sqe, seg, 8);
  *   bit  35      PVK_NET_RX_PARTIAL: csum_start and csum_offset tell where the
  *                checksum, left partial by a sender on the same host, belongs:
  *                within this, the first, buffer
- *   bit  36      PVK_NET_RX_VALID: the host verified the innermost checksum
+ *   bit  36      PVK_NET_RX_VALID: the host verified the outermost checksum
  *   bit  37      PVK_NET_RX_ECN, with gso of TCP
  *   bits 39..38  0
  *   bits 55..40  csum_start

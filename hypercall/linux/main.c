@@ -36,7 +36,7 @@ MODULE_PARM_DESC(features, "mask of features to accept: 1 event, 2 bus, 4 batch,
 
 bool pvk_managed_irqs = true;
 module_param_named(managed_irqs, pvk_managed_irqs, bool, 0444);
-MODULE_PARM_DESC(managed_irqs, "the kernel spreads the queues' interrupts over the CPUs; 0: the user may move them (default: 1)");
+MODULE_PARM_DESC(managed_irqs, "interrupts of disks' queues go with their CPUs; 0: the user may move them, as those of NICs (default: 1)");
 
 static struct platform_device *own_device;
 

@@ -276,6 +276,9 @@ int pvk_face_give(struct pvk_device *pdev);
  *	are alike, two where they come in pairs (receive, transmit)
  * @entries: of each ring, by the queue's place in its group; powers of two,
  *	2 .. pdev->info.max_entries
+ * @managed: an interrupt goes with its CPUs: when the last one goes offline it
+ *	is shut down, for users whose queues then have nothing to do (blk-mq). Else
+ *	the kernel moves it to another CPU.
  * @handler: called with the group's first struct pvk_queue as data, in hard
  *	interrupt context; the core counts the event before. It runs only between
  *	pvk_queues_setup() and the end of pvk_dev_reset(). Unused when @nr is 0.
@@ -285,6 +288,7 @@ struct pvk_queues_plan {
 	u32 nr_polled;
 	u32 group;
 	u32 entries[PVK_MAX_GROUP];
+	bool managed;
 	irq_handler_t handler;
 };
 
@@ -301,14 +305,38 @@ struct pvk_queues_plan {
 int pvk_queues_alloc(struct pvk_device *pdev, const struct pvk_queues_plan *plan);
 
 /**
- * pvk_queues_resize() - rings of another size, same interrupts
+ * struct pvk_rings - memory for the rings of all queues of a device, not in use
  * @entries: by the queue's place in its group, as in struct pvk_queues_plan
+ * @nr: pdev->nr_queues
+ * @group: pdev->group
+ * @mem: of each queue
+ */
+struct pvk_rings {
+	u32 entries[PVK_MAX_GROUP];
+	u32 nr, group;
+	void *mem[];
+};
+
+/**
+ * pvk_rings_alloc() - rings of another size, for pvk_rings_swap()
+ *
+ * After pvk_queues_alloc(), in any state. The rings, for pvk_rings_free(), or an
+ * ERR_PTR(): -EINVAL (entries); -ENOMEM.
+ */
+struct pvk_rings *pvk_rings_alloc(struct pvk_device *pdev, const u32 *entries);
+
+/**
+ * pvk_rings_swap() - puts rings in the place of those that the queues have
+ * @rings: of this device; with 0 they are those that the queues had before
  *
  * Device in RESET, and what was in the completion rings is consumed. Other users
- * of the queues than the caller are kept away by it. 0; -EINVAL; -ENOMEM: the
- * rings are as they were; -EBUSY: a host that did not reset may still use them.
+ * of the queues than the caller are kept away by it. The same again is the way
+ * back. 0; -EBUSY: a host that did not reset may still use them.
  */
-int pvk_queues_resize(struct pvk_device *pdev, const u32 *entries);
+int pvk_rings_swap(struct pvk_device *pdev, struct pvk_rings *rings);
+
+/* pvk_rings_free() - what no queue uses; NULL is allowed */
+void pvk_rings_free(struct pvk_rings *rings);
 
 /**
  * pvk_queues_setup() - hands queues to the host

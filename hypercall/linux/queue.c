@@ -93,10 +93,10 @@ static void group_free_irq(struct pvk_queue *q)
 	}
 }
 
-static int group_alloc_irq(struct pvk_queue *q)
+static int group_alloc_irq(struct pvk_queue *q, bool managed)
 {
 	struct pvk_irq irq;
-	int ret = pvk_irq_alloc(&irq, q->mask, pvk_managed_irqs);
+	int ret = pvk_irq_alloc(&irq, q->mask, managed && pvk_managed_irqs);
 	u32 i;
 
 	if (ret)
@@ -169,7 +169,7 @@ static int queues_try(struct pvk_device *pdev, const struct pvk_queues_plan *pla
 		ret = queue_alloc_memory(&pdev->queues[i], plan->entries[i % plan->group]);
 	}
 	for (i = 0; !ret && i < nr; i++)
-		ret = group_alloc_irq(&pdev->queues[i * plan->group]);
+		ret = group_alloc_irq(&pdev->queues[i * plan->group], plan->managed);
 	return ret;
 }
 
@@ -225,49 +225,67 @@ int pvk_queues_alloc(struct pvk_device *pdev, const struct pvk_queues_plan *plan
 }
 EXPORT_SYMBOL_GPL(pvk_queues_alloc);
 
-int pvk_queues_resize(struct pvk_device *pdev, const u32 *entries)
+struct pvk_rings *pvk_rings_alloc(struct pvk_device *pdev, const u32 *entries)
 {
-	u32 nr = pdev->nr_queues, group = pdev->group;
-	void **mem;
-	int ret;
+	struct pvk_rings *rings;
+	int ret = check_all_entries(pdev, entries, pdev->group);
 	u32 i;
 
-	if (!pdev->queues)
-		return -EINVAL;
-	ret = check_all_entries(pdev, entries, group);
 	if (ret)
-		return ret;
+		return ERR_PTR(ret);
+	rings = kvzalloc(struct_size(rings, mem, pdev->nr_queues), GFP_KERNEL);
+	if (!rings)
+		return ERR_PTR(-ENOMEM);
+	rings->nr = pdev->nr_queues;
+	rings->group = pdev->group;
+	memcpy(rings->entries, entries, pdev->group * sizeof(*entries));
+	for (i = 0; i < rings->nr; i++) {
+		rings->mem[i] = rings_alloc(entries[i % pdev->group]);
+		if (!rings->mem[i]) {
+			pvk_rings_free(rings);
+			return ERR_PTR(-ENOMEM);
+		}
+	}
+	return rings;
+}
+EXPORT_SYMBOL_GPL(pvk_rings_alloc);
+
+int pvk_rings_swap(struct pvk_device *pdev, struct pvk_rings *rings)
+{
+	u32 was[PVK_MAX_GROUP];
+	u32 i;
+
 	if (pdev->leaked)
 		return -EBUSY;
-	mem = kvcalloc(nr, sizeof(*mem), GFP_KERNEL);
-	if (!mem)
-		return -ENOMEM;
-	for (i = 0; i < nr; i++) {
-		mem[i] = rings_alloc(entries[i % group]);
-		if (!mem[i])
-			goto err;
-	}
 	mutex_lock(&pdev->queues_lock);
-	for (i = 0; i < nr; i++) {
+	for (i = 0; i < pdev->group; i++)
+		was[i] = pdev->queues[i].entries;
+	for (i = 0; i < rings->nr; i++) {
 		struct pvk_queue *q = &pdev->queues[i];
 
-		free_pages_exact(q->mem, q->mem_size);
-		q->mem = mem[i];
-		q->entries = entries[i % group];
+		swap(q->mem, rings->mem[i]);
+		q->entries = rings->entries[i % pdev->group];
 		q->mem_size = queue_bytes(q->entries);
 		queue_rewind(q);
 	}
+	memcpy(rings->entries, was, pdev->group * sizeof(*was));
 	mutex_unlock(&pdev->queues_lock);
-	kvfree(mem);
 	return 0;
-
-err:
-	while (i--)
-		free_pages_exact(mem[i], queue_bytes(entries[i % group]));
-	kvfree(mem);
-	return -ENOMEM;
 }
-EXPORT_SYMBOL_GPL(pvk_queues_resize);
+EXPORT_SYMBOL_GPL(pvk_rings_swap);
+
+void pvk_rings_free(struct pvk_rings *rings)
+{
+	u32 i;
+
+	for (i = 0; rings && i < rings->nr; i++) {
+		if (rings->mem[i])
+			free_pages_exact(rings->mem[i],
+					 queue_bytes(rings->entries[i % rings->group]));
+	}
+	kvfree(rings);
+}
+EXPORT_SYMBOL_GPL(pvk_rings_free);
 
 int pvk_queues_setup(struct pvk_device *pdev, u32 nr)
 {

@@ -241,6 +241,27 @@ static void headers_hold_what_is_said(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pvk_net_check_headers(f, 1, 0), 0);
 }
 
+static void headers_are_found_behind_a_tag(struct kunit *test)
+{
+	u64 value = PVK_NET_RX_VALUE(100, 500, PVK_NET_GSO_TCP4, PVK_NET_RX_PARTIAL, 38, 16);
+	static const u16 tag[] = { ETH_P_8021Q, ETH_P_8021AD };
+	u8 f[100] = { 0 };
+	u32 i;
+
+	f[16] = 8;
+	f[18] = 0x45;
+	f[18 + 9] = IPPROTO_TCP;
+	f[38 + 12] = 5 << 4;
+	for (i = 0; i < ARRAY_SIZE(tag); i++) {
+		f[12] = tag[i] >> 8;
+		f[13] = tag[i] & 255;
+		KUNIT_EXPECT_EQ(test, pvk_net_check_headers(f, sizeof(f), value), 0);
+		KUNIT_EXPECT_EQ(test, pvk_net_check_headers(f, 57, value), -EINVAL);
+	}
+	f[13]++;
+	KUNIT_EXPECT_EQ(test, pvk_net_check_headers(f, sizeof(f), value), -EINVAL);
+}
+
 static void interrupts_wait_for_part_of_what_comes(struct kunit *test)
 {
 	/* receive: half of the last, fixed by the user, at most half of the buffers */
@@ -333,6 +354,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(checksums_lie_inside),
 	KUNIT_CASE(large_packets_were_accepted),
 	KUNIT_CASE(headers_hold_what_is_said),
+	KUNIT_CASE(headers_are_found_behind_a_tag),
 	KUNIT_CASE(interrupts_wait_for_part_of_what_comes),
 	KUNIT_CASE(a_wake_word_is_to_come_or_past),
 	KUNIT_CASE(a_queue_without_answers_is_stalled),

@@ -13,7 +13,7 @@ import sys
 import time
 
 sys.path.insert(0, __file__.rsplit("/", 1)[0] + "/lib")
-from net import Tap, traffic	# noqa: E402
+from net import Tap, settle, traffic	# noqa: E402
 from vm import Checks, Vm	# noqa: E402
 
 FRAMES = 50
@@ -51,6 +51,34 @@ def frames_back(tap):
         return back
 
 
+def pieces(tap, vm):
+    """Lengths of the IPv6 frames that the guest sends when it is told to, until it says that it did."""
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x86dd)) as s:
+        s.bind((tap.name, 0x86dd))
+        s.settimeout(5)
+        vm.send()
+        vm.wait_at("cut", 60)
+        lengths = []
+        while len(lengths) < 6:
+            try:
+                frame, _ = s.recvfrom(65536)
+            except TimeoutError:
+                break
+            if frame[14 + 6] == 43:
+                lengths.append(len(frame))
+        return lengths
+
+
+def drain(sock):
+    """What has come so far."""
+    got = []
+    while True:
+        try:
+            got.append(sock.recv(65536))
+        except BlockingIOError:
+            return got
+
+
 with Tap("pvt0") as tap, traffic() as server:
     with Vm(t, "net", f"netchange.sh {tap.address} 10.77.0.2 240", cpus=2,
             append="pvk.coldplug=0", options=["--nic", "tap=pvt0,mac=52:54:00:77:00:02"]) as vm:
@@ -61,10 +89,20 @@ with Tap("pvt0") as tap, traffic() as server:
         if vm.wait_at("plug", 60):
             vm.signal(signal.SIGUSR2)
             vm.send()
+        if vm.wait_at("large", 60):
+            t.equal("lengths of the pieces of a large packet that the kernel cuts",
+                    pieces(tap, vm), [14 + 40 + 8 + 20 + 1000] * 6)
+            vm.send()
+        console = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        console.bind((tap.address, 6666))
+        console.setblocking(False)
         for action in ("pass", "drop", "tx", "redirect"):
             if not vm.wait_at("xdp-" + action, 60):
                 break
+            drain(console)
             back = frames_back(tap)
+            said = settle(lambda a=action: f"netchange: {a}".encode() in b"".join(drain(console)))
+            t.check(f"messages beside '{action}'", said)
             if action in ("pass", "drop"):
                 t.equal(f"frames that come back from '{action}'", back, 0)
             else:

@@ -20,6 +20,12 @@ check "and statistics of each queue" sh -c "ethtool -S $i | grep -qE 'rx|tx'"
 
 traffic talk "$host" 5001 "$seconds" 11 >/tmp/long 2>&1 &
 load=$!
+# received PAIR: frames
+received()
+{
+	ethtool -S "$i" | awk -v name="p$1_rx_packets:" '$1 == name { print $2 }'
+}
+
 change()
 {
 	check "under traffic: $*" "$@"
@@ -33,6 +39,11 @@ change ethtool -L "$i" combined 2
 change ethtool -X "$i" equal 1
 change ethtool -X "$i" equal 2
 change ethtool -X "$i" default
+change ethtool -C "$i" adaptive-rx off rx-frames 64
+refuse "a number of frames beside adaptive-rx" ethtool -C "$i" adaptive-rx on rx-frames 65
+change ethtool -C "$i" adaptive-rx on
+refuse "the number of frames alone" ethtool -C "$i" tx-frames 5
+refuse "no frames at all" ethtool -C "$i" adaptive-tx off tx-frames 0
 change ethtool -K "$i" tso off
 change ethtool -K "$i" tx off
 change ethtool -K "$i" rx off
@@ -42,10 +53,24 @@ change ip link set "$i" promisc off
 change ip link set "$i" mtu 1400
 change ip link set "$i" mtu 1500
 change xdp "$i" pass
+echo 2 >"/sys/class/net/$i/queues/tx-0/xps_cpus"
+change ethtool -G "$i" rx 512
+check "what CPUs send by stays as it was set" grep -qx 0*2 "/sys/class/net/$i/queues/tx-0/xps_cpus"
 change ethtool -L "$i" combined 1
 change xdp "$i" drop
 change xdp "$i" off
 change ethtool -L "$i" combined 2
+# All that comes is pair 1's, and the CPU that serves it goes.
+cpu=/sys/devices/system/cpu/cpu1/online
+change ethtool -X "$i" weight 0 1
+change sh -c "echo 0 >$cpu"
+before=$(received 1)
+sleep 2
+n=$(($(received 1) - before))
+check "another CPU receives for it ($n frames)" [ $n -gt 20 ]
+refuse "fewer pairs than the table needs" ethtool -L "$i" combined 1
+change sh -c "echo 1 >$cpu"
+change ethtool -X "$i" default
 refuse "a ring size that is none" ethtool -G "$i" rx 100000
 refuse "more channels than there are" ethtool -L "$i" combined 64
 refuse "an MTU out of range" ip link set "$i" mtu 60000
@@ -74,15 +99,32 @@ xdp_frames()
 	ethtool -S "$i" | awk -v name="rx_xdp_$1:" '{ sub(/^p[0-9]+_/, "", $1) } $1 == name { n += $2 } END { print n + 0 }'
 }
 
+# A packet that the host need not be able to cut, into six pieces.
+before=$(ethtool -S "$i" | awk '/_tx_gso:/ { n += $2 } END { print n }')
+at large
+await
+check "a large packet with an IPv6 routing header is sent" large6 "$i" 6
+check "cut by the kernel" [ "$(ethtool -S "$i" | awk '/_tx_gso:/ { n += $2 } END { print n }')" = "$before" ]
+at cut
+await
+
 # XDP programs, judged by the host, which sends the frames, and by the driver's counters.
+# Beside them the kernel's messages go out by the same rings, from any context.
+check "there is a console by the network" modprobe netconsole \
+	"netconsole=6665@$address/$i,6666@$host/$(awk -v a="$host" '$1 == a { print $4 }' /proc/net/arp)"
+echo on >/proc/sys/kernel/printk_devkmsg
 for action in pass drop tx redirect; do
 	check "the program '$action' is attached" xdp "$i" $action
 	before=$(xdp_frames $action)
 	at "xdp-$action"
+	while :; do echo "<0>netchange: $action" >/dev/kmsg; usleep 2000; done &
+	load=$!
 	await
+	kill $load
 	n=$(($(xdp_frames $action) - before))
 	check "it answered '$action' to the frames that came ($n)" [ $n -ge 45 ]
 done
+rmmod netconsole
 check "and taken off" xdp "$i" off
 check "the host answers" ping -c 2 -W 10 "$host"
 
