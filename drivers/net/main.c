@@ -432,9 +432,7 @@ static int first_setup(struct pvk_net *net)
 
 	pvk_net_spread(net->rss.table, net->max_pairs);
 	rtnl_lock();
-	ret = netif_set_real_num_tx_queues(net->dev, net->max_pairs);
-	if (!ret)
-		ret = netif_set_real_num_rx_queues(net->dev, net->max_pairs);
+	ret = netif_set_real_num_queues(net->dev, net->max_pairs, net->max_pairs);
 	rtnl_unlock();
 	return ret;
 }

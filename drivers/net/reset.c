@@ -269,13 +269,6 @@ void pvk_net_set_xps(struct pvk_net *net)
 	free_cpumask_var(mask);
 }
 
-static int set_pairs(struct pvk_net *net, u32 pairs)
-{
-	int ret = netif_set_real_num_tx_queues(net->dev, pairs);
-
-	return ret ? ret : netif_set_real_num_rx_queues(net->dev, pairs);
-}
-
 /*
  * Device in RESET: rings (NULL: those that there are) and number of queues as in
  * want; net->setup is then that. On -errno rings and setup are as they were.
@@ -287,9 +280,8 @@ static int apply(struct pvk_net *net, const struct pvk_net_setup *want, struct p
 
 	if (ret)
 		return ret;
-	ret = want->pairs == pairs ? 0 : set_pairs(net, want->pairs);
+	ret = netif_set_real_num_queues(net->dev, want->pairs, want->pairs);
 	if (ret) {
-		set_pairs(net, pairs);
 		if (rings)
 			pvk_rings_swap(net->pdev, rings);
 		return ret;

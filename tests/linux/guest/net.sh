@@ -24,4 +24,5 @@ check "it goes down" ip link set "$i" down
 check "and up again" lease "$i"
 check "and the host answers" ping -c 2 -W 5 "$host"
 [ "$face" != pvkit ] || check "the driver unloads" rmmod pvk_net
+refuse "the kernel had nothing to complain of" complaints
 finish

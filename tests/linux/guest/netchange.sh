@@ -20,10 +20,11 @@ check "and statistics of each queue" sh -c "ethtool -S $i | grep -qE 'rx|tx'"
 
 traffic talk "$host" 5001 "$seconds" 11 >/tmp/long 2>&1 &
 load=$!
-# received PAIR: frames
-received()
+
+# counted REGEX: the driver's counters of that name, in sum
+counted()
 {
-	ethtool -S "$i" | awk -v name="p$1_rx_packets:" '$1 == name { print $2 }'
+	ethtool -S "$i" | awk -v name="^$1:\$" '$1 ~ name { n += $2 } END { print n + 0 }'
 }
 
 change()
@@ -60,17 +61,19 @@ change ethtool -L "$i" combined 1
 change xdp "$i" drop
 change xdp "$i" off
 change ethtool -L "$i" combined 2
+
 # All that comes is pair 1's, and the CPU that serves it goes.
 cpu=/sys/devices/system/cpu/cpu1/online
 change ethtool -X "$i" weight 0 1
 change sh -c "echo 0 >$cpu"
-before=$(received 1)
+before=$(counted p1_rx_packets)
 sleep 2
-n=$(($(received 1) - before))
+n=$(($(counted p1_rx_packets) - before))
 check "another CPU receives for it ($n frames)" [ $n -gt 20 ]
 refuse "fewer pairs than the table needs" ethtool -L "$i" combined 1
 change sh -c "echo 1 >$cpu"
 change ethtool -X "$i" default
+
 refuse "a ring size that is none" ethtool -G "$i" rx 100000
 refuse "more channels than there are" ethtool -L "$i" combined 64
 refuse "an MTU out of range" ip link set "$i" mtu 60000
@@ -93,20 +96,17 @@ while [ $n -lt 50 ] && ! grep -q 1 "/sys/class/net/$i/carrier"; do n=$((n + 1));
 check "and comes up" grep -q 1 "/sys/class/net/$i/carrier"
 check "and the host answers" ping -c 2 -W 10 "$host"
 
-# xdp_frames ACTION: frames that programs gave that answer, on all pairs
-xdp_frames()
-{
-	ethtool -S "$i" | awk -v name="rx_xdp_$1:" '{ sub(/^p[0-9]+_/, "", $1) } $1 == name { n += $2 } END { print n + 0 }'
-}
-
 # A packet that the host need not be able to cut, into six pieces.
-before=$(ethtool -S "$i" | awk '/_tx_gso:/ { n += $2 } END { print n }')
+before=$(counted 'p[0-9]_tx_gso')
 at large
 await
 check "a large packet with an IPv6 routing header is sent" large6 "$i" 6
-check "cut by the kernel" [ "$(ethtool -S "$i" | awk '/_tx_gso:/ { n += $2 } END { print n }')" = "$before" ]
+check "cut by the kernel" [ "$(counted 'p[0-9]_tx_gso')" = "$before" ]
 at cut
 await
+
+# Here, as the messages to come push all others out.
+refuse "the kernel had nothing to complain of" complaints
 
 # XDP programs, judged by the host, which sends the frames, and by the driver's counters.
 # Beside them the kernel's messages go out by the same rings, from any context.
@@ -115,13 +115,13 @@ check "there is a console by the network" modprobe netconsole \
 echo on >/proc/sys/kernel/printk_devkmsg
 for action in pass drop tx redirect; do
 	check "the program '$action' is attached" xdp "$i" $action
-	before=$(xdp_frames $action)
+	before=$(counted "p[0-9]_rx_xdp_$action")
 	at "xdp-$action"
 	while :; do echo "<0>netchange: $action" >/dev/kmsg; usleep 2000; done &
 	load=$!
 	await
 	kill $load
-	n=$(($(xdp_frames $action) - before))
+	n=$(($(counted "p[0-9]_rx_xdp_$action") - before))
 	check "it answered '$action' to the frames that came ($n)" [ $n -ge 45 ]
 done
 rmmod netconsole

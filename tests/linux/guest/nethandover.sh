@@ -48,4 +48,5 @@ wait $load
 check "no connection broke, no byte was wrong" sh -c 'cat /tmp/long; grep -q " messages " /tmp/long && ! grep -q "^traffic: " /tmp/long'
 set_value traffic "$(tail -n 1 /tmp/long)"
 refuse "no complaint about malformed answers" grep -qv '^0$' /sys/bus/platform/drivers/pvkit/PVKT0001:00/answers_malformed
+refuse "the kernel had nothing to complain of" complaints
 finish

@@ -25,4 +25,5 @@ served "$i" pvkit
 # not fetch: after the end of one direction this passt forgets the other's
 timeout 30 wget -q -O /tmp/page "http://$host:8000/"
 check "the host serves a page" grep -q "served by the host" /tmp/page
+refuse "the kernel had nothing to complain of" complaints
 finish

@@ -77,4 +77,5 @@ check "no connection broke, no byte was wrong" verified /tmp/sleep
 set_value slept "$(tail -n 1 /tmp/sleep)"
 check "nothing was malformed" sh -c "ethtool -S $i | grep -q 'malformed: 0'"
 check "the driver unloads" rmmod pvk_net
+refuse "the kernel had nothing to complain of" complaints
 finish
