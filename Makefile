@@ -30,7 +30,7 @@ UNIT	:= $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.
 FUZZ	:= $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 HDRS	:= $(wildcard hypercall/*.h hypercall/*/*.h hypercall/tools/*/*.h host-stub/*.h host-stub/*/*.h)
 
-.PHONY: all help setup stub tools modules port port-size unit fuzz static demo check check-long install \
+.PHONY: all help setup stub tools modules port port-size unit fuzz fuzz-coverage static demo check check-long install \
 	install-initramfs clean
 
 all: stub tools modules	## Build the host stub, its tools and the modules
@@ -89,30 +89,42 @@ port-size:	## Bytes of each part of the porting library
 
 # Tests and fuzzers share the objects of what they link, one set for each compiler.
 ASAN	:= -fsanitize=address,undefined -fno-sanitize-recover=undefined
+COVER	:= -fprofile-instr-generate -fcoverage-mapping
 objects	= $(patsubst %.c,$(BUILD)/$(1)/%.o,$(call link,$(2)))
 
 $(BUILD)/asan/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(ASAN) -MMD -MP -Itests/unit -I. -c -o $@ $<
 
-$(BUILD)/fuzzed/%.o: %.c
-	@mkdir -p $(@D)
-	$(CLANG) $(CFLAGS) $(ASAN) -fsanitize=fuzzer-no-link -MMD -MP -I. -c -o $@ $<
-
 .SECONDEXPANSION:
 $(UNIT): $(BUILD)/tests/%: $(BUILD)/asan/tests/unit/%.o $$(call objects,asan,tests/unit/$$*.c)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(ASAN) -o $@ $^ -lcmocka $(call libs,tests/unit/$*.c)
 
-$(FUZZ): $(BUILD)/fuzz/%: $(BUILD)/fuzzed/tests/fuzz/%.o $$(call objects,fuzzed,tests/fuzz/$$*.c)
-	@mkdir -p $(@D)
-	$(CLANG) $(CFLAGS) $(ASAN) -fsanitize=fuzzer -o $@ $^ $(call libs,tests/fuzz/$*.c)
+# All fuzzers, built in one way: $(1) is where their objects go, $(2) the programs, $(3) how.
+fuzzers_in = $(patsubst $(BUILD)/fuzz/%,$(BUILD)/$(1)/%,$(FUZZ))
+define fuzzers
+$(BUILD)/$(1)/%.o: %.c
+	@mkdir -p $$(@D)
+	$(CLANG) $(CFLAGS) $(3) -fsanitize=fuzzer-no-link -MMD -MP -I. -c -o $$@ $$<
 
--include $(shell find $(BUILD)/asan $(BUILD)/fuzzed -name '*.d' 2>/dev/null)
+$(call fuzzers_in,$(2)): $(BUILD)/$(2)/%: $(BUILD)/$(1)/tests/fuzz/%.o $$$$(call objects,$(1),tests/fuzz/$$$$*.c)
+	@mkdir -p $$(@D)
+	$(CLANG) $(CFLAGS) $(3) -fsanitize=fuzzer -o $$@ $$^ $$(call libs,tests/fuzz/$$*.c)
+endef
+
+$(eval $(call fuzzers,fuzzed,fuzz,$(ASAN)))
+$(eval $(call fuzzers,covered,cover,$(COVER)))
+
+-include $(shell find $(BUILD)/asan $(BUILD)/fuzzed $(BUILD)/covered -name '*.d' 2>/dev/null)
 
 unit: setup $(UNIT)	## Build the user-space tests (ASan and UBSan)
 
 fuzz: setup $(FUZZ)	## Build the fuzzers (libFuzzer)
+
+SECONDS	?= 8
+fuzz-coverage: setup $(call fuzzers_in,cover)	## Lines that the fuzzers reach (SECONDS=8 each beside the corpora)
+	@tests/fuzz/coverage --seconds $(SECONDS)
 
 static: setup	## SPDX, sparse, checkpatch, clang
 	@tests/static/run
