@@ -131,8 +131,15 @@ bool hs_vcpu_has(const struct hs_vcpu *vcpu, enum hs_cpu_feature feature);
 void hs_vcpu_resumed(struct hs_vcpu *vcpu);
 /* Once per process: the handler of the kick's signal. */
 void hs_vcpu_init_signal(void);
+/* Serves the exit that vcpu->run tells of (vcpu_exit.c). On the vCPU's thread. */
+void hs_vcpu_exit(struct hs_vcpu *vcpu);
 /* Name of a KVM_EXIT_* for the accounts, or NULL. */
 const char *hs_vcpu_exit_name(unsigned int reason);
+/* Counters have one writer, the vCPU's thread, and readers that want no torn value. */
+static inline void hs_vcpu_count(uint64_t *counter)
+{
+	__atomic_store_n(counter, *counter + 1, __ATOMIC_RELAXED);
+}
 
 /*
  * CPUID of a vCPU (cpuid.c): asks KVM, adapts, sets. *out, to be freed, is what

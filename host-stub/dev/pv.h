@@ -21,7 +21,7 @@
 
 struct hs_pv;
 
-/* Registers a call carries: filled by vcpu.c, status by the handler. */
+/* Registers a call carries: filled by vcpu_exit.c, status by the handler. */
 struct hs_call {
 	uint32_t number;
 	uint64_t arg[4];
