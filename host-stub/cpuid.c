@@ -277,7 +277,7 @@ static void enforce(struct hs_vm *vm, int vcpu_fd)
 	    ioctl(vm->kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_ENFORCE_PV_FEATURE_CPUID) <= 0)
 		return;
 	if (ioctl(vcpu_fd, KVM_ENABLE_CAP, &cap) < 0)
-		hs_note("KVM does not enforce --kvm-mask: %s", strerror(errno));
+		hs_note_from(HS_LOG_HOST, "KVM does not enforce --kvm-mask: %s", strerror(errno));
 }
 
 int hs_cpuid_set(struct hs_vm *vm, int vcpu_fd, unsigned int id, struct kvm_cpuid2 **out)

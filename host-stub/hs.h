@@ -24,11 +24,10 @@
 #include <stdint.h>
 
 #include "../hypercall/abi/pvk.h"
+#include "log.h"
 
 #define HS_TIME_AUTO	UINT64_MAX	/* main.c chooses by what an exit costs */
 #define HS_MAX_VCPUS	4
-#define HS_MAX_DISKS	4
-#define HS_MAX_NICS	4
 #define HS_MAX_NIC_QUEUES	HS_MAX_VCPUS	/* of a back end */
 #define HS_MAX_FORWARDS	16
 #define HS_MAX_MODULES	7
@@ -54,6 +53,7 @@ enum hs_faces {
 };
 
 struct hs_disk_config {
+	unsigned int number;
 	const char *path;
 	enum hs_faces faces;
 	bool read_only;
@@ -207,13 +207,6 @@ void hs_chip_add(struct hs_vm *vm, struct hs_chip *chip);
  * reason wins. Returns at once; the vCPUs leave guest mode soon after.
  */
 void hs_vm_stop(struct hs_vm *vm, enum hs_stop why);
-
-/* One line to stderr, "pvkit-vm: " in front, newline added. */
-void hs_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-void hs_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
-/* A guest did what it must not: counted, and said a bounded number of times. */
-void hs_guest_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* CLOCK_MONOTONIC in ns. */
 uint64_t hs_now(void);

@@ -420,6 +420,7 @@ static void close_all(struct host *host)
 	for (unsigned int i = 0; i < BOOTS_KEPT; i++)
 		free(host->boot[i]);
 	hs_console_close();
+	hs_log_end();
 	if (host->stats)
 		fclose(host->stats);
 	if (host->clock_fd >= 0)

@@ -190,6 +190,7 @@ static int parse_disk(struct hs_config *config, char *text)
 	}
 	disk = &config->disk[config->disks];
 	memset(disk, 0, sizeof(*disk));
+	disk->number = config->disks;
 	disk->logical_block = 512;
 	snprintf(disk->serial, sizeof(disk->serial), "pvkit-%u", config->disks);
 	while (*from && (*from != ',' || from[1] == ',')) {

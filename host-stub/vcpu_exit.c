@@ -69,7 +69,7 @@ static void exit_mmio(struct hs_vcpu *vcpu)
 static void exit_shutdown(struct hs_vcpu *vcpu)
 {
 	/* Where is not known: KVM on AMD has reset the registers by now. */
-	hs_guest_error("vCPU %u: triple fault", vcpu->id);
+	hs_guest_error(HS_LOG_VCPU, "vCPU %u: triple fault", vcpu->id);
 	hs_vm_stop(vcpu->vm, HS_STOP_CRASH);
 }
 
@@ -108,7 +108,7 @@ static void exit_system_event(struct hs_vcpu *vcpu)
 	} else if (type == KVM_SYSTEM_EVENT_RESET) {
 		hs_vm_stop(vcpu->vm, HS_STOP_REBOOT);
 	} else {
-		hs_guest_error("vCPU %u: crashed (KVM system event %u)", vcpu->id, type);
+		hs_guest_error(HS_LOG_VCPU, "vCPU %u: crashed (KVM system event %u)", vcpu->id, type);
 		hs_vm_stop(vcpu->vm, HS_STOP_CRASH);
 	}
 }

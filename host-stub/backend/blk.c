@@ -68,13 +68,10 @@ static int io_error(struct hs_blk_io *io, int error)
 	default:
 		status = -EIO;
 	}
-	if (blk->errors_said < HS_BLK_ERRORS_SAID) {
-		blk->errors_said++;
-		hs_note("disk %s: %s of %llu bytes at %llu: %s%s", blk->path, name[io->req->op],
-			(unsigned long long)io->req->length, (unsigned long long)io->req->offset,
-			error ? strerror(-error) : "the image ends there",
-			blk->errors_said == HS_BLK_ERRORS_SAID ? " (no more is said of this disk)" : "");
-	}
+	hs_note_from(hs_log_nth(HS_LOG_IMAGE, blk->number), "disk %s: %s of %llu bytes at %llu: %s",
+		     blk->path, name[io->req->op], (unsigned long long)io->req->length,
+		     (unsigned long long)io->req->offset,
+		     error ? strerror(-error) : "the image ends there");
 	return status;
 }
 
@@ -450,7 +447,9 @@ static void look_at_size(struct hs_work *work)
 	int ret = hs_blk_image_size(blk, &bytes);
 
 	if (ret < 0) {
-		hs_note("disk %s: size unknown: %s: it stays as it was", blk->path, strerror(-ret));
+		hs_note_from(hs_log_nth(HS_LOG_IMAGE, blk->number),
+			     "disk %s: size unknown: %s: it stays as it was", blk->path,
+			     strerror(-ret));
 		return;
 	}
 	bytes -= bytes % blk->info.logical_block;

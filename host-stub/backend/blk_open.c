@@ -227,6 +227,7 @@ int hs_blk_image_open(struct hs_blk *blk, const struct hs_disk_config *config)
 	blk->fd = -1;
 	blk->align_mem = 1;
 	blk->align_offset = 1;
+	blk->number = config->number;
 	blk->direct = config->direct;
 	info->read_only = config->read_only;
 	info->logical_block = config->logical_block ? config->logical_block : 512;

@@ -15,7 +15,6 @@
 #define HS_BLK_OPS		256u	/* operations in io_uring at a time */
 #define HS_BLK_BOUNCE		(256u << 10)	/* bytes of one bounced transfer */
 #define HS_BLK_RETRIES		64u	/* EAGAIN and EINTR in a row */
-#define HS_BLK_ERRORS_SAID	10u	/* I/O errors told to the user, per disk */
 
 /* What a running operation does; a request may need several, one after another. */
 enum hs_blk_step {
@@ -41,6 +40,7 @@ struct hs_blk {
 	/* from opening on, only read */
 	int fd;
 	char *path;
+	unsigned int number;
 	bool device;		/* a block device */
 	bool direct;
 	uint32_t align_mem;	/* of buffers with O_DIRECT; else 1 */
@@ -69,7 +69,6 @@ struct hs_blk {
 	struct hs_blk_io *free;
 	struct hs_blk_io *stalled;	/* no submission entry was free */
 	bool no_punch, no_zero_range;	/* the file system said so */
-	unsigned int errors_said;
 	void (*resized)(void *arg);
 	void *resized_arg;
 	struct hs_blk_io op[HS_BLK_OPS];

@@ -293,6 +293,7 @@ int hs_net_open(struct hs_net **out, const struct hs_nic_config *config, unsigne
 	if (!net)
 		return -ENOMEM;
 	net->kind = config->kind;
+	net->number = number;
 	net->listen_fd = -1;
 	net->link_work.fn = link_work;
 	atomic_store(&net->user_up, true);

@@ -139,6 +139,7 @@ struct hs_net {
 	enum hs_net_framing framing;
 	char *name;			/* for messages: "nic 0 (tap pvk0)" */
 	struct hs_net_info info;
+	unsigned int number;		/* of the NIC */
 	unsigned int queues;
 	struct hs_net_queue queue[HS_MAX_NIC_QUEUES];
 	atomic_bool peer_up, user_up;

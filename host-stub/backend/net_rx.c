@@ -147,11 +147,13 @@ static void read_failed(struct hs_net_queue *q, int res)
 	if (!gone || !hs_net_is_up(net))
 		return;
 	if (net->kind == HS_NIC_USER)
-		hs_note("%s: the process of the user-mode network is gone: the link is down",
+		hs_note_from(hs_log_nth(HS_LOG_PEER, net->number),
+			     "%s: the process of the user-mode network is gone: the link is down",
 			net->name);
 	else
-		hs_note("%s: the other end is gone (%s): the link is down", net->name,
-			res ? strerror(-res) : "closed");
+		hs_note_from(hs_log_nth(HS_LOG_PEER, net->number),
+			     "%s: the other end is gone (%s): the link is down", net->name,
+			     res ? strerror(-res) : "closed");
 	hs_net_peer(net, false);
 }
 

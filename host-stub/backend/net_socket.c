@@ -214,8 +214,9 @@ static void accepted(struct hs_worker_io *io, int res)
 	net->accept.busy = false;
 	if (res < 0) {
 		if (++net->accept_errors == HS_NET_ERRORS)
-			hs_note("%s: no connection can be accepted (%s): the link stays down",
-				net->name, strerror(-res));
+			hs_note_from(hs_log_nth(HS_LOG_PEER, net->number),
+				     "%s: no connection can be accepted (%s): the link stays down",
+				     net->name, strerror(-res));
 		return;
 	}
 	net->accept_errors = 0;
@@ -250,8 +251,8 @@ void hs_net_socket_leave(struct hs_net_queue *q, const char *why)
 		return;
 	net->leaving = true;
 	net->shut_done = false;
-	hs_note("%s: %s: the link is down%s", net->name, why,
-		net->listen_fd >= 0 ? " until somebody connects" : "");
+	hs_note_from(hs_log_nth(HS_LOG_PEER, net->number), "%s: %s: the link is down%s", net->name, why,
+		     net->listen_fd >= 0 ? " until somebody connects" : "");
 	hs_net_peer(net, false);
 }
 

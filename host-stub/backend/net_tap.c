@@ -271,7 +271,8 @@ void hs_net_tap_queues(struct hs_net *net, unsigned int queues)
 		if (ioctl(net->queue[i].fd, TUNSETQUEUE, &ifr) == 0)
 			net->detached[i] = detach;
 		else if (hs_net_link(net))
-			hs_note("%s: queue %u stays %s: %s", net->name, i,
-				detach ? "attached" : "detached", strerror(errno));
+			hs_note_from(hs_log_nth(HS_LOG_PEER, net->number),
+				     "%s: queue %u stays %s: %s", net->name, i,
+				     detach ? "attached" : "detached", strerror(errno));
 	}
 }

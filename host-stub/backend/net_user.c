@@ -130,7 +130,7 @@ static ssize_t send_packet(const void *frame, size_t bytes, void *opaque)
 static void guest_error(const char *text, void *opaque)
 {
 	(void)opaque;
-	hs_guest_error("user-mode network: %s", text);
+	hs_guest_error(HS_LOG_NIC, "user-mode network: %s", text);
 }
 
 static void *timer_new(SlirpTimerCb fn, void *arg, void *opaque)

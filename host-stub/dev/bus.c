@@ -44,8 +44,8 @@ void hs_pv_dev_broken(struct hs_pv_dev *dev, const char *what)
 
 	if (!atomic_compare_exchange_strong(&dev->state, &running, PVK_DEV_NEEDS_RESET))
 		return;
-	hs_guest_error("%s %u: %s: the device waits for its reset", dev->ops->name, dev->number,
-		       what);
+	hs_guest_error(hs_log_nth(dev->ops->type == PVK_DEV_NET ? HS_LOG_NIC : HS_LOG_DISK, dev->number),
+		       "%s %u: %s: the device waits for its reset", dev->ops->name, dev->number, what);
 	hs_pv_dev_changed(dev);
 }
 

@@ -29,7 +29,7 @@ static bool must_wake(uint32_t wake, uint32_t old, uint32_t new)
 static void violated(struct hs_pv_console *c, const char *what)
 {
 	c->broken = true;
-	hs_guest_error("console: %s counter out of bounds: it waits to be set up anew", what);
+	hs_guest_error(HS_LOG_CONSOLE, "console: %s counter out of bounds: it waits to be set up anew", what);
 }
 
 /* Moves output to the user, as far as there is room. Bytes moved. Lock held. */

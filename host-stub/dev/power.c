@@ -27,12 +27,25 @@ static void keep(struct hs_last_words *words, const struct pvk_power *power)
 	words->text[power->length] = 0;
 }
 
+/* The last words of the process are always said; those before each reboot are bounded. */
+static void say(const struct hs_last_words *words, bool goes_on, bool last)
+{
+	const char *more = goes_on ? " and goes on" : "", *colon = *words->text ? ": " : "";
+
+	if (last)
+		hs_note("guest %s%s%s%s (code %u)", did[words->op], more, colon, words->text,
+			words->code);
+	else
+		hs_note_from(HS_LOG_POWER, "guest %s%s%s%s (code %u)", did[words->op], more, colon,
+			     words->text, words->code);
+}
+
 int64_t hs_pv_power(struct hs_pv *pv, const uint64_t arg[4])
 {
 	struct hs_last_words *words = &pv->vm->last_words;
 	struct pvk_power power;
 	int ret = hs_pv_struct_in(pv, arg[0], arg[1], &power, sizeof(power));
-	bool goes_on, said;
+	bool goes_on, said, last;
 
 	if (ret < 0)
 		return ret;
@@ -41,12 +54,16 @@ int64_t hs_pv_power(struct hs_pv *pv, const uint64_t arg[4])
 	    power.flags & ~PVK_POWER_GOES_ON || (goes_on && power.op != PVK_POWER_PANIC) ||
 	    power.length > PVK_POWER_TEXT || power.reserved)
 		return -PVK_EINVAL;
+	/* What ends the VM is said once: another vCPU, or the rest of a batch, may ask again. */
+	if (pv->ended)
+		return 0;
+	pv->ended = !goes_on;
 	(void)hs_pv_console_drain(pv);
 	said = goes_on && words->op == PVK_POWER_PANIC;	/* a guest that panics on and on */
 	keep(words, &power);
+	last = !goes_on && power.op != PVK_POWER_REBOOT;
 	if (!said && (power.op == PVK_POWER_PANIC || power.length || power.code))
-		hs_note("guest %s%s%s%s (code %u)", did[power.op], goes_on ? " and goes on" : "",
-			power.length ? ": " : "", words->text, power.code);
+		say(words, goes_on, last);
 	if (power.op == PVK_POWER_OFF)
 		hs_vm_stop(pv->vm, HS_STOP_POWEROFF);
 	else if (power.op == PVK_POWER_REBOOT)

@@ -164,6 +164,7 @@ struct hs_pv {
 	uint64_t active;		/* features in force, of both sessions */
 	struct hs_pv_console console;
 	_Atomic uint32_t fixed_bound;	/* bit n: channel PVK_CHANNEL_PLATFORM + n is bound */
+	bool ended;			/* by PVK_CALL_POWER */
 	_Atomic uint32_t power_request;	/* enum pvk_power_op the guest has not asked for yet */
 	uint64_t cpu_starts, mem_reports, mem_bytes;	/* accounts */
 	_Atomic uint32_t notify;	/* channel of BUS_NOTIFY, or PVK_CHANNEL_NONE */

@@ -91,7 +91,8 @@ static void control_write(void *opaque, uint64_t offset, unsigned int size, uint
 		if (PM1_SLP_TYP(bits) == SLP_TYP_S5)
 			hs_vm_stop(pm->vm, HS_STOP_POWEROFF);
 		else
-			hs_guest_error("sleep type %u does not exist", PM1_SLP_TYP(bits));
+			hs_guest_error(HS_LOG_ACPI, "sleep type %u does not exist",
+				       PM1_SLP_TYP(bits));
 	}
 }
 

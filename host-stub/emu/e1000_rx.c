@@ -276,7 +276,8 @@ static bool deliver(struct hs_e1000 *nic, const struct frame *f)
 		uint32_t len = f->total - at < bytes ? f->total - at : bytes;
 
 		if (!fill(nic, f, base + (hs_gpa)*head * E1000_DESC, at, len)) {
-			hs_guest_error("e1000: receive ring outside RAM");
+			hs_guest_error(hs_log_nth(HS_LOG_NIC, nic->number),
+				       "e1000: receive ring outside RAM");
 			e1000_count(nic, S_MPC);
 			return true;
 		}

@@ -528,7 +528,8 @@ static uint32_t fetch(struct hs_e1000 *nic)
 			n = BATCH;
 		if (hs_mem_read(nic->vm->mem, base + (hs_gpa)nic->tx_fetch * E1000_DESC, batch,
 				n * sizeof(batch[0])) < 0) {
-			hs_guest_error("e1000: transmit ring outside RAM");
+			hs_guest_error(hs_log_nth(HS_LOG_NIC, nic->number),
+				       "e1000: transmit ring outside RAM");
 			return taken;
 		}
 		for (uint32_t i = 0; i < n; i++) {

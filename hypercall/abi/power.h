@@ -4,7 +4,8 @@
  *
  * PVK_CALL_POWER says what the guest is about to do, and why. OFF and REBOOT
  * end the VM: the call returns 0 and the caller halts; soon after, no CPU
- * runs any more. The text is for a human: the host prints it with everything
+ * runs any more. The first such call counts: later ones return 0 and change
+ * nothing. The text is for a human: the host prints it with everything
  * that is not a printable ASCII character replaced. The console's ring is
  * drained before (console.h).
  *

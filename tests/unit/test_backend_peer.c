@@ -230,6 +230,42 @@ static void server_takes_one_after_the_other(void **state)
 	other = -1;
 }
 
+static unsigned int said;
+
+static bool count_line(const char *line, size_t len)
+{
+	(void)line;
+	(void)len;
+	said++;
+	return true;
+}
+
+/* Who connects and closes on and on costs a few lines, and the next one is served. */
+static void storm_of_peers_is_said_a_few_times(void **state)
+{
+	struct hs_nic_config config = { .kind = HS_NIC_STREAM, .name = path_a, .listen = true };
+
+	(void)state;
+	assert_int_equal(hs_net_open(&net, &config, 1, 50000), 0);
+	hs_net_attach(net, &face.face);
+	said = 0;
+	hs_log_to(count_line);
+	for (unsigned int round = 0; round < 300; round++) {
+		unsigned int links = atomic_load(&face.links);
+
+		other = connect_to(path_a);
+		assert_true(other >= 0);
+		WAIT_FOR(atomic_load(&face.links) > links);
+		close(other);
+		WAIT_FOR(!face.up);
+	}
+	other = connect_to(path_a);
+	WAIT_FOR(face.up);
+	hs_log_to(NULL);
+	assert_true(said > 0);
+	assert_true(said <= HS_LOG_BURST);
+}
+
 static void stale_socket_is_replaced(void **state)
 {
 	struct hs_nic_config config = { .kind = HS_NIC_STREAM, .name = path_a, .listen = true };
@@ -303,6 +339,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(length_too_large, begin_stream, end),
 		cmocka_unit_test_setup_teardown(runt_in_a_stream, begin_stream, end),
 		cmocka_unit_test_setup_teardown(server_takes_one_after_the_other, begin_named,
+						end_named),
+		cmocka_unit_test_setup_teardown(storm_of_peers_is_said_a_few_times, begin_named,
 						end_named),
 		cmocka_unit_test_setup_teardown(stale_socket_is_replaced, begin_named, end_named),
 		cmocka_unit_test_setup_teardown(client_needs_a_server, begin_named, end_named),

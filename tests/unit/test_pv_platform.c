@@ -166,10 +166,65 @@ static void power_ends_the_vm_and_keeps_the_reason(void **state)
 	assert_int_equal(fake.stops[HS_STOP_POWEROFF], 1);
 	assert_int_equal(fake.vm.last_words.code, 7);
 	assert_string_equal(fake.vm.last_words.text, "done?[2J \"all\"?");
+	/* The first one counts. */
 	p = power_of(PVK_POWER_REBOOT, "");
 	assert_int_equal(pv_struct(PVK_CALL_POWER, &p, sizeof(p)), 0);
+	assert_int_equal(fake.stops[HS_STOP_REBOOT], 0);
+	assert_int_equal(fake.vm.last_words.code, 7);
+}
+
+static unsigned int said;
+
+static bool count_line(const char *line, size_t len)
+{
+	(void)line;
+	(void)len;
+	said++;
+	return true;
+}
+
+/* A batch goes on behind the call that ends the VM; so may other vCPUs. */
+static void many_power_calls_are_said_once(void **state)
+{
+	struct pvk_power p = power_of(PVK_POWER_REBOOT, "again"), *ram = fake_ram(PV_STRUCTS, sizeof(p));
+	struct pvk_batch_entry *e = fake_ram(PV_BATCH, 62 * sizeof(*e));
+
+	(void)state;
+	assert_int_equal(platform(PLATFORM), 0);
+	assert_int_equal(pv_negotiate(PV_ALL), 0);
+	*ram = p;
+	for (unsigned int i = 0; i < 62; i++)
+		e[i] = (struct pvk_batch_entry){ .call = PVK_CALL_POWER,
+						 .arg = { PV_STRUCTS, sizeof(p) } };
+	said = 0;
+	hs_log_to(count_line);
+	for (int64_t at = 0; at >= 0 && at < 62;)
+		at = pv_call(PVK_CALL_BATCH, PV_BATCH, 62, (uint64_t)at);
+	hs_log_to(NULL);
+	assert_int_equal(said, 1);
 	assert_int_equal(fake.stops[HS_STOP_REBOOT], 1);
-	assert_string_equal(fake.vm.last_words.text, "");
+}
+
+/* Reboots with a text, on and on, then the panic that ends the process. */
+static void reboots_do_not_silence_the_last_words(void **state)
+{
+	struct pvk_power p = power_of(PVK_POWER_REBOOT, "again");
+
+	hs_log_to(count_line);
+	said = 0;
+	for (unsigned int boot = 0; boot < 100; boot++) {
+		assert_int_equal(platform(PLATFORM), 0);
+		assert_int_equal(pv_struct(PVK_CALL_POWER, &p, sizeof(p)), 0);
+		assert_int_equal(power_off(state), 0);
+		assert_int_equal(power_on(state), 0);
+	}
+	assert_true(said <= HS_LOG_BURST);
+	said = 0;
+	p = power_of(PVK_POWER_PANIC, "now");
+	assert_int_equal(platform(PLATFORM), 0);
+	assert_int_equal(pv_struct(PVK_CALL_POWER, &p, sizeof(p)), 0);
+	assert_int_equal(said, 1);
+	hs_log_to(NULL);
 }
 
 static void panic_ends_the_vm_unless_the_guest_goes_on(void **state)
@@ -565,6 +620,8 @@ int main(void)
 		CASE(platform_calls_need_their_feature),
 		CASE(fixed_channels_are_no_others),
 		CASE(power_ends_the_vm_and_keeps_the_reason),
+		CASE(many_power_calls_are_said_once),
+		CASE(reboots_do_not_silence_the_last_words),
 		CASE(panic_ends_the_vm_unless_the_guest_goes_on),
 		CASE(nonsense_power_calls_are_refused),
 		CASE(shutdown_is_asked_of_those_who_listen),
