@@ -17,14 +17,17 @@
 #ifdef __KERNEL__
 #include <linux/compiler.h>
 #include <asm/barrier.h>
-/* pairs with the peer's release, which it does with whatever its CPU has */
-#define pvk_load_acquire(p)	smp_load_acquire(p)
+/*
+ * virt_: the peer is another CPU, which a kernel without SMP does not have.
+ * load_acquire pairs with the peer's release, which it does with whatever its CPU has
+ */
+#define pvk_load_acquire(p)	virt_load_acquire(p)
 /* pairs with the peer's acquire */
-#define pvk_store_release(p, v)	smp_store_release(p, v)
+#define pvk_store_release(p, v)	virt_store_release(p, v)
 #define pvk_load(p)		READ_ONCE(*(p))
 #define pvk_store(p, v)		WRITE_ONCE(*(p), v)
 /* pairs with the peer's between its own store and load (doorbell, suppression) */
-#define pvk_full_barrier()	smp_mb()
+#define pvk_full_barrier()	virt_mb()
 #else
 #define pvk_load_acquire(p)	__atomic_load_n(p, __ATOMIC_ACQUIRE)
 #define pvk_store_release(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
