@@ -6,7 +6,8 @@
  *
  * One per process (`fake`). A file that includes this links with
  * -Wl,--wrap=ioctl, so that mem.c finds a KVM that takes any memory slot; one
- * that does not link emu/ide.c defines FAKE_IDE first.
+ * that does not link emu/ide.c defines FAKE_IDE first; one that links irq.c and
+ * dev/doorbell.c defines FAKE_KVM, and fake_kvm(), which plays KVM for them.
  */
 #ifndef TESTS_FAKE_VM_H
 #define TESTS_FAKE_VM_H
@@ -31,6 +32,7 @@
 
 #define FAKE_DOORBELLS	64u
 
+#ifndef FAKE_KVM
 struct hs_irq {
 	int wire[HS_IRQ_WIRES];
 	_Atomic unsigned int edges[HS_IRQ_WIRES];	/* low to high */
@@ -42,11 +44,14 @@ struct hs_irq {
 		_Atomic unsigned int dropped;	/* while unbound */
 	} message[HS_IRQ_MESSAGES];
 };
+#endif
 
 static struct {
 	struct hs_vm vm;
 	struct hs_config config;
+#ifndef FAKE_KVM
 	struct hs_irq irq;
+#endif
 	struct hs_blk *blk[HS_MAX_DISKS];
 	char path[HS_MAX_DISKS][64];
 	int slots_refused;		/* KVM_SET_USER_MEMORY_REGION fails with this errno */
@@ -66,6 +71,10 @@ static struct {
 int __wrap_ioctl(int fd, unsigned long request, ...);
 int __real_ioctl(int fd, unsigned long request, ...);
 
+#ifdef FAKE_KVM
+static int fake_kvm(unsigned long request, void *arg);	/* the call's value, or -errno */
+#endif
+
 int __wrap_ioctl(int fd, unsigned long request, ...)
 {
 	va_list args;
@@ -74,6 +83,14 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	va_start(args, request);
 	arg = va_arg(args, void *);
 	va_end(args);
+#ifdef FAKE_KVM
+	if (_IOC_TYPE(request) == KVMIO && request != KVM_SET_USER_MEMORY_REGION) {
+		int ret = fake_kvm(request, arg);
+
+		errno = ret < 0 ? -ret : errno;
+		return ret < 0 ? -1 : ret;
+	}
+#endif
 	if (request != KVM_SET_USER_MEMORY_REGION)
 		return __real_ioctl(fd, request, arg);
 	if (fake.slots_refused) {
@@ -83,6 +100,7 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	return 0;
 }
 
+#ifndef FAKE_KVM
 /* ---- interrupts ---- */
 
 void hs_irq_wire(struct hs_irq *irq, unsigned int gsi, int level)
@@ -112,15 +130,15 @@ void hs_irq_message_raise(struct hs_irq *irq, unsigned int n)
 	else
 		atomic_fetch_add(&irq->message[n].dropped, 1);
 }
+#endif
 
 /* ---- doorbells ---- */
 
 int hs_doorbell_bind(struct hs_vm *vm, uint32_t value, int eventfd);
 void hs_doorbell_unbind(struct hs_vm *vm, uint32_t value, int eventfd);
 
-int hs_doorbell_bind(struct hs_vm *vm, uint32_t value, int eventfd)
+static inline int fake_doorbell_bind(uint32_t value, int eventfd)
 {
-	(void)vm;
 	if (fake.doorbell_refused)
 		return -fake.doorbell_refused;
 	for (unsigned int i = 0; i < FAKE_DOORBELLS; i++)
@@ -137,14 +155,27 @@ int hs_doorbell_bind(struct hs_vm *vm, uint32_t value, int eventfd)
 	return -ENOSPC;
 }
 
-void hs_doorbell_unbind(struct hs_vm *vm, uint32_t value, int eventfd)
+static inline void fake_doorbell_unbind(uint32_t value, int eventfd)
 {
-	(void)vm;
 	for (unsigned int i = 0; i < FAKE_DOORBELLS; i++)
 		if (fake.doorbell[i].bound && fake.doorbell[i].value == value &&
 		    fake.doorbell[i].fd == eventfd)
 			fake.doorbell[i].bound = false;
 }
+
+#ifndef FAKE_KVM
+int hs_doorbell_bind(struct hs_vm *vm, uint32_t value, int eventfd)
+{
+	(void)vm;
+	return fake_doorbell_bind(value, eventfd);
+}
+
+void hs_doorbell_unbind(struct hs_vm *vm, uint32_t value, int eventfd)
+{
+	(void)vm;
+	fake_doorbell_unbind(value, eventfd);
+}
+#endif
 
 /* What the guest's OUT to the doorbell port does. False: no queue has the value. */
 static inline bool fake_ring(uint32_t value)
@@ -236,9 +267,12 @@ static inline int fake_create(void)
 		fake.config.memory = HS_MEM_MIN;
 	if (!fake.config.vcpus)
 		fake.config.vcpus = 1;
-	memset(&fake.irq, 0, sizeof(fake.irq));
 	fake.vm = (struct hs_vm){ .config = &fake.config, .kvm_fd = -1, .vm_fd = -1,
-				  .irq = &fake.irq, .blk = fake.blk };
+				  .blk = fake.blk };
+#ifndef FAKE_KVM
+	memset(&fake.irq, 0, sizeof(fake.irq));
+	fake.vm.irq = &fake.irq;
+#endif
 	pthread_mutex_init(&fake.vm.lock, NULL);
 	ret = hs_mem_create(&fake.vm.mem, -1, &fake.config);
 	if (!ret)

@@ -1,0 +1,741 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Fuzzer of the network back end, from hs_net_send() to the descriptor and from
+ * there to the face, on streams, datagrams and TAPs. An input is a series of frames
+ * both ways, of what the kernel does with each operation (in part, late, not at
+ * all), of peers that lie, come and go, and of faces that change. Whatever they are:
+ * each frame sent has one answer, in bounded time; frames of a pattern arrive as
+ * they were, in order, none torn; a stream never loses its place; and the face is
+ * given nothing that it did not ask for.
+ */
+/* LINK: host-stub/backend/net.c host-stub/backend/net_rx.c host-stub/backend/net_tx.c host-stub/backend/net_build.c host-stub/backend/net_socket.c host-stub/backend/net_tap.c host-stub/backend/net_soft.c host-stub/log.c */
+/* LIBS: -lpthread -Wl,--wrap=hs_now -Wl,--wrap=write -Wl,--wrap=nanosleep -Wl,--wrap=open -Wl,--wrap=ioctl */
+#include <fcntl.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+
+#include "frames.h"
+#include "step_worker.h"
+
+#define SLOTS		80u	/* frames to send at a time: more than a batch */
+#define PIPE		300000u	/* bytes, and messages, that wait to be read */
+#define MESSAGES	64u
+#define MS		1000000u
+#define LENGTHS		1024u
+
+static struct hs_net *net;
+static enum hs_nic_kind kind;
+static struct input *rest;		/* of the input, for the kernel's choices */
+
+/* ---- the kernel: TAPs ---- */
+
+static struct {
+	uint8_t broken;			/* bits of enum: calls that fail */
+	bool multi_queue;
+} tap;
+
+enum { TAP_GET = 1, TAP_SET = 2, TAP_HEADER = 4, TAP_OFFLOAD = 8, TAP_QUEUE = 16, TAP_BUSY = 32,
+       TAP_PLAIN = 64, TAP_OPEN = 128 };
+
+int __wrap_open(const char *path, int flags, ...);
+int __real_open(const char *path, int flags, ...);
+int __wrap_ioctl(int fd, unsigned long request, ...);
+int __real_ioctl(int fd, unsigned long request, ...);
+int __wrap_nanosleep(const struct timespec *wait, struct timespec *left);
+
+int __wrap_open(const char *path, int flags, ...)
+{
+	if (strcmp(path, "/dev/net/tun"))
+		return __real_open(path, flags);
+	if (tap.broken & TAP_OPEN) {
+		errno = tap.broken & TAP_BUSY ? EACCES : ENOENT;
+		return -1;
+	}
+	return __real_open("/dev/null", O_RDWR | O_CLOEXEC);
+}
+
+static int tap_ioctl(unsigned long request, void *arg)
+{
+	struct ifreq *ifr = arg;
+	static const struct {
+		unsigned long request;
+		uint8_t broken;
+	} calls[] = {
+		{ TUNGETIFF, TAP_GET }, { TUNSETVNETHDRSZ, TAP_HEADER }, { TUNSETQUEUE, TAP_QUEUE },
+	};
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		if (calls[i].request == request && tap.broken & calls[i].broken)
+			return -EBADFD;
+	if (request == TUNGETIFF)
+		ifr->ifr_flags = (short)(IFF_TAP | IFF_NO_PI | (tap.broken & TAP_PLAIN ? 0 : IFF_VNET_HDR) |
+					 (tap.multi_queue ? IFF_MULTI_QUEUE : 0));
+	if (request == TUNSETIFF && tap.broken & TAP_SET)
+		return tap.broken & TAP_BUSY ? -EBUSY : tap.broken & TAP_PLAIN ? -ENODEV : -EPERM;
+	if (request == TUNSETIFF && tap.multi_queue != !!(ifr->ifr_flags & IFF_MULTI_QUEUE))
+		return -EINVAL;
+	/* before 6.2 there was no segmentation of UDP, and a broken one refuses all */
+	if (request == TUNSETOFFLOAD && tap.broken & TAP_OFFLOAD)
+		return (unsigned long)arg & 0x60 || tap.broken & TAP_BUSY ? -EINVAL : 0;
+	return 0;
+}
+
+int __wrap_ioctl(int fd, unsigned long request, ...)
+{
+	va_list args;
+	void *arg;
+	int ret;
+
+	va_start(args, request);
+	arg = va_arg(args, void *);
+	va_end(args);
+	if (_IOC_TYPE(request) != 'T')
+		return __real_ioctl(fd, request, arg);
+	ret = tap_ioctl(request, arg);
+	if (!ret)
+		return 0;
+	errno = -ret;
+	return -1;
+}
+
+/* ---- the other end: what it has sent, and what it gets ---- */
+
+static struct {
+	uint8_t bytes[PIPE];
+	uint32_t from, to;
+	uint32_t length[MESSAGES];	/* of messages, one behind the other */
+	unsigned int messages;
+	bool honest;			/* all of what it sent on this connection was right */
+	uint32_t next;			/* number of the next frame */
+} sender;
+
+static struct {
+	uint8_t frame[HS_NET_MAX_FRAME + 4];
+	uint32_t have;			/* of a stream: bytes of the present frame, with its prefix */
+	uint32_t last;			/* number of the last frame, + 1 */
+} receiver;
+
+static void got_frame(const uint8_t *frame, uint32_t length)
+{
+	uint32_t n;
+
+	MUST(length >= HS_NET_MIN_FRAME && length <= HS_NET_MAX_FRAME);
+	if (!frame_is_pattern(frame, length, &n))
+		return;
+	/* A TAP has several queues, and takes what is written at once. */
+	MUST(kind == HS_NIC_TAP || n >= receiver.last);
+	receiver.last = n + 1;
+}
+
+static void got_bytes(const uint8_t *at, uint32_t bytes)
+{
+	while (bytes) {
+		uint8_t *f = receiver.frame;
+		uint32_t want = 4, part;
+
+		if (receiver.have >= 4) {
+			want = (uint32_t)f[0] << 24 | (uint32_t)f[1] << 16 | (uint32_t)f[2] << 8 | f[3];
+			MUST(want >= HS_NET_MIN_FRAME && want <= HS_NET_MAX_FRAME);
+			want += 4;
+		}
+		part = bytes < want - receiver.have ? bytes : want - receiver.have;
+		memcpy(f + receiver.have, at, part);
+		receiver.have += part;
+		at += part;
+		bytes -= part;
+		if (receiver.have > 4 && receiver.have == want) {
+			got_frame(f + 4, want - 4);
+			receiver.have = 0;
+		}
+	}
+}
+
+/* ---- the kernel: operations ---- */
+
+static const int trouble[] = { -EAGAIN, -EINTR, -EPIPE, -ECONNRESET, -EIO, -ENOBUFS, -ECONNREFUSED,
+			       -EBADFD, -ENOTCONN, -ECANCELED };
+
+static int failure(uint8_t how)
+{
+	return trouble[how % (sizeof(trouble) / sizeof(trouble[0]))];
+}
+
+static bool is_stream(void)
+{
+	return kind == HS_NIC_STREAM;
+}
+
+/* how: 0 all there is; up to 0x7f so many bytes at most; above that a failure, or the end. */
+static int do_read(const struct io_uring_sqe *sqe, uint8_t how)
+{
+	uint8_t *to = (uint8_t *)(uintptr_t)sqe->addr;
+	uint32_t bytes = sender.to - sender.from;
+
+	if (how >= 0xf0)
+		return 0;
+	if (how >= 0x80)
+		return failure(how);
+	if (is_stream()) {
+		if (how && bytes > how)
+			bytes = how;
+		if (bytes > sqe->len)
+			bytes = sqe->len;
+		memcpy(to, sender.bytes + sender.from, bytes);
+		sender.from += bytes;
+		return bytes ? (int)bytes : STEP_LATER;
+	}
+	if (!sender.messages)
+		return STEP_LATER;
+	bytes = sender.length[0];
+	sender.messages--;
+	memmove(sender.length, sender.length + 1, sender.messages * sizeof(sender.length[0]));
+	memcpy(to, sender.bytes + sender.from, bytes < sqe->len ? bytes : sqe->len);
+	sender.from += bytes;
+	return (int)(bytes < sqe->len ? bytes : sqe->len);
+}
+
+/* The same for what goes out: all of it is read, as the kernel does. */
+static int do_send(const struct iovec *iov, size_t count, uint8_t how)
+{
+	static uint8_t copy[HS_NET_MAX_FRAME + 64];
+	uint32_t total = 0, at = 0;
+
+	if (how >= 0x80)
+		return failure(how);
+	for (size_t i = 0; i < count; i++)
+		total += (uint32_t)iov[i].iov_len;
+	if (is_stream()) {
+		uint32_t most = how ? total * how / 128 : total;
+
+		if (!most)
+			return -EAGAIN;
+		for (size_t i = 0; i < count && at < most; i++) {
+			uint32_t part = (uint32_t)iov[i].iov_len;
+
+			if (part > most - at)
+				part = most - at;
+			got_bytes(iov[i].iov_base, part);
+			at += part;
+		}
+		return (int)most;
+	}
+	MUST(total <= HS_NET_MAX_FRAME + 12);
+	for (size_t i = 0; i < count; i++) {
+		memcpy(copy + at, iov[i].iov_base, iov[i].iov_len);
+		at += (uint32_t)iov[i].iov_len;
+	}
+	if (kind == HS_NIC_TAP) {
+		MUST(total >= 12 + HS_NET_MIN_FRAME);
+		MUST(!(copy[0] & ~1) && !copy[10] && !copy[11] && (copy[0] || !copy[1]));
+		got_frame(copy + 12, total - 12);
+	} else {
+		got_frame(copy, total);
+	}
+	return (int)total;
+}
+
+static int do_accept(uint8_t how)
+{
+	int pair[2];
+
+	if (how >= 0x80)
+		return failure(how);
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)
+		return -EMFILE;
+	close(pair[1]);
+	/* another peer: nothing of the one before */
+	sender.from = 0;
+	sender.to = 0;
+	sender.honest = true;
+	receiver.have = 0;
+	return pair[0];
+}
+
+static int step_execute(const struct step_op *op, uint8_t how)
+{
+	const struct io_uring_sqe *sqe = &op->sqe;
+	const struct msghdr *msg = (const struct msghdr *)(uintptr_t)sqe->addr;
+	const struct __kernel_timespec *limit = (const void *)(uintptr_t)sqe->addr;
+
+	switch (sqe->opcode) {
+	case IORING_OP_READ:
+		return do_read(sqe, how);
+	case IORING_OP_SENDMSG:
+		return do_send(msg->msg_iov, msg->msg_iovlen, how);
+	case IORING_OP_WRITEV:
+		return do_send((const struct iovec *)(uintptr_t)sqe->addr, sqe->len, how);
+	case IORING_OP_ACCEPT:
+		return how ? do_accept(how) : STEP_LATER;
+	case IORING_OP_SHUTDOWN:
+	case IORING_OP_CONNECT:
+		return how >= 0x80 ? failure(how) : 0;
+	case IORING_OP_POLL_ADD:
+		MUST(sqe->poll32_events == POLLOUT);
+		return POLLOUT;
+	case IORING_OP_TIMEOUT:
+		return step.now - op->since >= (uint64_t)limit->tv_nsec ? -ETIME : STEP_LATER;
+	}
+	MUST(!"an operation that the ring would refuse");
+	return -EINVAL;
+}
+
+/* hs_net_close() waits for frames on their way: so time goes on, and the kernel works. */
+int __wrap_nanosleep(const struct timespec *wait, struct timespec *left)
+{
+	(void)left;
+	step.now += (uint64_t)wait->tv_nsec;
+	(void)step_all();
+	return 0;
+}
+
+/* ---- frames to send ---- */
+
+static struct slot {
+	struct hs_net_tx tx;		/* first */
+	struct iovec iov[HS_NET_IOV];
+	uint8_t *memory;
+	bool busy;
+	unsigned int queue;
+} slots[SLOTS];
+
+static unsigned int flying, again;
+static uint32_t next_number;
+static bool in_send;
+
+static void send_one(struct slot *s, unsigned int queue, struct input *in);
+
+static void tx_done(struct hs_net_tx *tx, int status)
+{
+	struct slot *s = (struct slot *)tx;
+
+	MUST(s->busy && !in_send && (!status || status == -EIO));
+	MUST(hs_worker_is_self(hs_net_worker(net, s->queue)));
+	s->busy = false;
+	flying--;
+	free(s->memory);
+	s->memory = NULL;
+	if (again) {		/* as a guest does that has more */
+		again--;
+		send_one(s, s->queue, rest);
+	}
+}
+
+static void send_one(struct slot *s, unsigned int queue, struct input *in)
+{
+	static uint8_t scratch[HS_NET_MAX_FRAME];
+	uint8_t what = (uint8_t)take(in, 1);
+	uint32_t length = frame_length(in), at = 0;
+	struct hs_net_meta meta = { 0 };
+	unsigned int parts = 1 + (what & 0x1f);
+
+	if (!(what & 0x20) || !frame_packet(in, scratch, length, &meta) ||
+	    hs_net_check(&meta, length) < 0) {
+		frame_pattern(scratch, next_number++, length);
+		meta = (struct hs_net_meta){ 0 };
+	}
+	*s = (struct slot){ .tx = { .meta = meta, .length = length, .done = tx_done },
+			    .busy = true, .queue = queue };
+	s->memory = malloc(length);
+	MUST(s->memory);
+	memcpy(s->memory, scratch, length);
+	for (unsigned int i = 0; i < parts && at < length; i++) {
+		uint32_t part = i + 1 == parts ? length - at : 1 + (length - at) / (parts - i + 1);
+
+		s->iov[s->tx.iovcnt++] = (struct iovec){ s->memory + at, part };
+		at += part;
+	}
+	s->iov[s->tx.iovcnt - 1].iov_len += length - at;
+	s->tx.iov = s->iov;
+	flying++;
+	hs_net_send(net, queue, &s->tx);
+}
+
+struct send_call {
+	struct input *in;
+	unsigned int queue, count;
+};
+
+static void send_some(void *arg)
+{
+	struct send_call *call = arg;
+
+	in_send = true;
+	for (unsigned int i = 0; i < SLOTS && call->count; i++) {
+		if (slots[i].busy)
+			continue;
+		send_one(&slots[i], call->queue, call->in);
+		call->count--;
+	}
+	in_send = false;
+}
+
+/* ---- faces ---- */
+
+static struct face {
+	struct hs_net_face face;	/* first */
+	unsigned int room, last;
+	bool attached;
+} faces[2];
+
+static bool face_receive(struct hs_net_face *face, unsigned int queue,
+			 const struct hs_net_meta *meta, const uint8_t *frame, uint32_t length)
+{
+	static const uint32_t gso[] = { 0, HS_NET_TSO4, HS_NET_TSO6, HS_NET_USO };
+	struct face *f = (struct face *)face;
+	uint32_t n, sum;
+
+	MUST(f->attached && queue < face->queues);
+	MUST(length >= HS_NET_MIN_FRAME && length <= HS_NET_MAX_FRAME);
+	MUST(meta->gso <= PVK_NET_GSO_UDP);
+	MUST(!(gso[meta->gso] & ~face->rx_offloads));
+	MUST(!meta->csum || face->rx_offloads & HS_NET_CSUM);
+	if (meta->csum)
+		MUST((uint32_t)meta->csum_start + meta->csum_offset + 2 <= length);
+	/* All of it is looked at, as a guest's would be. */
+	sum = hs_net_sum(frame, length, 0);
+	if (!f->room || sum == 0x1234)
+		return false;
+	f->room--;
+	if (sender.honest && frame_is_pattern(frame, length, &n)) {
+		MUST(kind == HS_NIC_TAP || (n >= f->last && n < sender.next));
+		f->last = n + 1;
+	}
+	return true;
+}
+
+static void face_received(struct hs_net_face *face, unsigned int queue)
+{
+	MUST(((struct face *)face)->attached && queue < face->queues);
+}
+
+static void face_link(struct hs_net_face *face, bool up)
+{
+	(void)up;
+	MUST(((struct face *)face)->attached);
+}
+
+static void attach(uint8_t what)
+{
+	static const uint32_t offloads[] = { 0, HS_NET_CSUM, HS_NET_CSUM | HS_NET_TSO4,
+					     HS_NET_CSUM | HS_NET_TSO4 | HS_NET_TSO6 | HS_NET_USO |
+					     HS_NET_ECN };
+	struct face *f = &faces[what & 1];
+	uint32_t last = faces[0].last > faces[1].last ? faces[0].last : faces[1].last;
+
+	if (what & 2) {
+		f->face.rx_offloads = offloads[what >> 2 & 3];
+		if (f->attached)
+			hs_net_rx_offloads(net, f->face.rx_offloads);
+		return;
+	}
+	hs_net_attach(net, NULL);
+	faces[0].attached = false;
+	faces[1].attached = false;
+	if (what & 0x80)
+		return;
+	*f = (struct face){ .face = { .receive = face_receive, .link = face_link,
+				      .received = what & 0x40 ? NULL : face_received,
+				      .queues = 1 + (what >> 4 & 3),
+				      .rx_offloads = offloads[what >> 2 & 3] },
+			    .room = 1000, .attached = true, .last = last };
+	hs_net_attach(net, &f->face);
+}
+
+static void say_ready(void *arg)
+{
+	unsigned int *queue = arg;
+
+	hs_net_ready(net, *queue);
+}
+
+/* ---- what the other end sends ---- */
+
+static uint8_t *room_for(uint32_t bytes)
+{
+	if (sender.from == sender.to) {
+		sender.from = 0;
+		sender.to = 0;
+	}
+	if (bytes > PIPE - sender.to || (!is_stream() && sender.messages == MESSAGES))
+		return NULL;
+	sender.to += bytes;
+	if (!is_stream())
+		sender.length[sender.messages++] = bytes;
+	return sender.bytes + sender.to - bytes;
+}
+
+/* A frame; on a TAP with a header, for one that is of the pattern an empty one. */
+static void peer_frame(struct input *in)
+{
+	static uint8_t scratch[HS_NET_MAX_FRAME + 256];
+	uint8_t what = (uint8_t)take(in, 1);
+	uint32_t length = frame_length(in), front = is_stream() ? 4 : kind == HS_NIC_TAP ? 12 : 0;
+	struct hs_net_meta meta = { 0 };
+	uint8_t *at = room_for(front + length);
+
+	if (!at)
+		return;
+	if (what & 1 && frame_packet(in, scratch, length, &meta)) {
+		memcpy(at + front, scratch, length);
+	} else {
+		frame_pattern(at + front, sender.next++, length);
+		meta = (struct hs_net_meta){ 0 };
+	}
+	if (is_stream()) {
+		for (unsigned int i = 0; i < 4; i++)
+			at[i] = (uint8_t)(length >> (24 - 8 * i));
+	} else if (kind == HS_NIC_TAP) {
+		static const uint8_t type[] = { 0, 1, 4, 5 };
+
+		memset(at, 0, 12);
+		at[0] = meta.csum ? 1 : what & 2;
+		at[1] = meta.gso <= 3 ? (uint8_t)(type[meta.gso] | (meta.ecn ? 0x80 : 0)) : 0;
+		memcpy(at + 2, &meta.hdr_len, 2);
+		memcpy(at + 4, &meta.gso_size, 2);
+		memcpy(at + 6, &meta.csum_start, 2);
+		memcpy(at + 8, &meta.csum_offset, 2);
+		if (what & 4) {
+			at[take(in, 1) % 12] ^= (uint8_t)take(in, 1);
+			sender.honest = false;	/* a sum is filled in, somewhere */
+		}
+	}
+}
+
+/* Bytes as they come: half a frame, a length that is none, a datagram that is too short. */
+static void peer_raw(struct input *in)
+{
+	uint32_t bytes = (uint32_t)take(in, 1);
+	uint8_t *at;
+
+	if (kind != HS_NIC_STREAM && bytes == 0xff)
+		bytes = HS_NET_MAX_FRAME + 12 + (uint32_t)take(in, 1);
+	at = room_for(bytes);
+	if (!at)
+		return;
+	memset(at, 0, bytes);
+	for (uint32_t i = 0; i < bytes && i < 16; i++)
+		at[i] = (uint8_t)take(in, 1);
+	sender.honest = false;
+}
+
+/* ---- opening ---- */
+
+static char directory[64], own_path[100], peer_path[100];
+
+static int listener(int type)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+
+	strcpy(to.sun_path, peer_path);
+	unlink(peer_path);
+	if (fd >= 0 && (bind(fd, (struct sockaddr *)&to, sizeof(to)) < 0 ||
+			(type == SOCK_STREAM && listen(fd, 4) < 0)))
+		abort();
+	return fd;
+}
+
+static int given(struct hs_nic_config *config, int type, unsigned int fds)
+{
+	int pair[2];
+
+	for (unsigned int i = 0; i < fds; i++) {
+		if (socketpair(AF_UNIX, type, 0, pair) < 0)
+			abort();
+		close(pair[1]);
+		config->fd[i] = pair[0];
+	}
+	config->fds = fds;
+	return 0;
+}
+
+/* Of every kind, by name and by descriptor; also such as must be refused. False: refused. */
+static bool open_net(struct input *in)
+{
+	static const int types[] = { SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET };
+	struct hs_nic_config config = { .mtu = 1500, .name = own_path };
+	uint8_t what = (uint8_t)take(in, 1), more = (uint8_t)take(in, 1);
+	int other = -1, left, ret;
+
+	kind = (enum hs_nic_kind)(what & 3);
+	config.kind = kind;
+	tap.broken = 0;
+	tap.multi_queue = false;
+	unlink(own_path);
+	if (kind == HS_NIC_TAP) {
+		tap.multi_queue = more & 1;
+		tap.broken = what & 0x80 ? (uint8_t)take(in, 1) : 0;
+		config.queues = 1 + (what >> 2 & 3);
+		config.name = what & 0x20 ? "tap0" : what & 0x40 ? "a-name-that-is-too-long" : "pvk0";
+		if (what & 0x10)
+			(void)given(&config, SOCK_DGRAM, config.queues);
+	} else if (what & 0x10) {
+		config.listen = what & 0x20;
+		config.peer = what & 0x40 ? NULL : peer_path;
+		if (more & 1)
+			other = listener(kind == HS_NIC_STREAM ? SOCK_STREAM : SOCK_DGRAM);
+		else
+			unlink(peer_path);
+		if (kind == HS_NIC_STREAM && !config.listen)
+			config.name = peer_path;
+		if (more & 2)		/* something is there already */
+			config.name = more & 4 ? directory : peer_path;
+		if (more & 8)
+			config.name = more & 4 ? "" : NULL;
+		if (more & 0x10) {	/* a socket file that nobody serves, and one of another */
+			left = listener(SOCK_STREAM);
+			close(left);
+			config.name = peer_path;
+		}
+	} else {
+		(void)given(&config, what & 0x80 ? types[more % 3] :
+			    kind == HS_NIC_STREAM ? SOCK_STREAM :
+			    kind == HS_NIC_USER ? SOCK_SEQPACKET : SOCK_DGRAM,
+			    (more & 0xc0) == 0xc0 ? 2 : 1);
+	}
+	ret = hs_net_open(&net, &config, 0, 0);
+	/* What was refused is closed, but for descriptors that it did not come to. */
+	for (unsigned int i = 0; ret < 0 && i < config.fds; i++)
+		close(config.fd[i]);
+	if (other >= 0)
+		close(other);
+	return ret == 0;
+}
+
+/* ---- the input ---- */
+
+static void kernel_works(struct input *in)
+{
+	struct hs_worker *w = step.worker[take(in, 1) % STEP_WORKERS];
+	uint8_t n = (uint8_t)take(in, 1), how = (uint8_t)take(in, 1);
+
+	if (!w)
+		w = hs_net_worker(net, 0);
+	for (unsigned int i = 0; i < 1u + (n >> 3); i++)
+		if (!step_complete(w, n & 7, how))
+			break;
+}
+
+static void account(void)
+{
+	static FILE *nowhere;
+	struct hs_net_info info;
+
+	if (!nowhere)
+		nowhere = fopen("/dev/null", "w");
+	MUST(nowhere);
+	hs_net_json(net, nowhere);
+	hs_net_info(net, &info);
+	MUST(info.queues >= 1 && info.queues <= HS_MAX_NIC_QUEUES);
+}
+
+static void one_thing(struct input *in)
+{
+	uint8_t what = (uint8_t)take(in, 1);
+	struct hs_net_info info;
+	struct send_call call;
+	unsigned int queue;
+
+	hs_net_info(net, &info);
+	queue = (what >> 4 & 3) % info.queues;
+	switch (what & 15) {
+	case 0:
+	case 1:
+		call = (struct send_call){ in, queue, 1 + (unsigned int)take(in, 1) % SLOTS };
+		again = what & 0x80 ? call.count : 0;
+		hs_worker_call(hs_net_worker(net, queue), send_some, &call);
+		break;
+	case 2:
+	case 3:
+		for (unsigned int i = 0; i < 1u + (what >> 6) * 8; i++)
+			peer_frame(in);
+		break;
+	case 4:
+		peer_raw(in);
+		break;
+	case 5:
+		attach((uint8_t)take(in, 1));
+		break;
+	case 6:
+		faces[what >> 4 & 1].room = (unsigned int)take(in, 1) * (what & 0x80 ? 100 : 1);
+		hs_worker_call(hs_net_worker(net, queue), say_ready, &queue);
+		break;
+	case 7:
+		hs_net_set_link(net, what & 0x10);
+		break;
+	case 8:
+		step.now += (what & 0x80 ? MS : 50 * MS) * take(in, 1);
+		break;
+	case 9:
+		step.refuse = (unsigned int)take(in, 1);
+		break;
+	case 10:
+		account();
+		break;
+	case 11:
+		for (unsigned int i = 0; i < 1u + (what >> 4); i++)
+			(void)step_all();
+		break;
+	case 12:
+		for (unsigned int i = 0; i < STEP_WORKERS; i++)
+			if (step.worker[i])
+				(void)step_round(step.worker[i]);
+		break;
+	default:
+		kernel_works(in);
+		for (unsigned int i = 0; i < STEP_WORKERS && what & 0x10; i++)
+			if (step.worker[i])
+				(void)step_round(step.worker[i]);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct input in = { data, size };
+
+	if (!*directory) {
+		snprintf(directory, sizeof(directory), "/dev/shm/pvkit-fuzz-%d", getpid());
+		snprintf(own_path, sizeof(own_path), "%s/own", directory);
+		snprintf(peer_path, sizeof(peer_path), "%s/peer", directory);
+		MUST(mkdir(directory, 0700) == 0);
+	}
+	rest = &in;
+	step.now = 1000 * MS;
+	step.refuse = 0;
+	memset(&faces, 0, sizeof(faces));
+	sender.from = 0;
+	sender.to = 0;
+	sender.messages = 0;
+	sender.next = 1;
+	sender.honest = true;
+	receiver.have = 0;
+	receiver.last = 0;
+	next_number = 0;
+	if (!open_net(&in))
+		return 0;
+	attach(0x04);
+	while (in.left)
+		one_thing(&in);
+	/* Whoever is there takes what comes, or time does. */
+	again = 0;
+	step.refuse = 0;
+	for (unsigned int i = 0; i < 200 && flying; i++) {
+		while (step_all())
+			;
+		step.now += 10 * MS;
+	}
+	MUST(!flying);
+	hs_net_attach(net, NULL);
+	hs_net_close(net);
+	net = NULL;
+	return 0;
+}
