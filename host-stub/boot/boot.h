@@ -13,7 +13,7 @@
  *   kernel.c     files, checked once and loaded at each power-on
  *   bzimage.c    the bzImage's header, the zero page
  *   elf.c        pieces, entry and notes of an ELF file
- *   payload.c    the kernel that is packed in a bzImage
+ *   payload.c, unpack.c  the kernel that is packed in a bzImage
  *   pvh.c, multiboot.c   what those kernels are told
  *   state.c      registers; page tables and GDT
  *   acpi.c, mptable.c    tables of the pc machine
