@@ -18,6 +18,7 @@
 
 #include "hs.h"
 #include "irq.h"
+#include "liar.h"
 
 #define WIRE_ROUTES	(16 + 24)	/* at most: 8259s and IOAPIC */
 
@@ -191,7 +192,7 @@ void hs_irq_message_raise(struct hs_irq *irq, unsigned int n)
 	uint64_t one = 1;
 	int fd;
 
-	if (n >= HS_IRQ_MESSAGES || !atomic_load(&irq->message[n].bound))
+	if (n >= HS_IRQ_MESSAGES || !atomic_load(&irq->message[n].bound) || hs_liar_event(irq, n))
 		return;
 	fd = atomic_load(&irq->message[n].fd);
 	/* EAGAIN: 2^64-2 raises are pending; the guest will hear of one. */

@@ -10,6 +10,7 @@
 
 #include "../boot/boot.h"
 #include "../emu/emu.h"
+#include "../liar.h"
 #include "pv_priv.h"
 
 /* ---- structures ---- */
@@ -44,6 +45,7 @@ void hs_pv_struct_out(struct hs_pv *pv, uint64_t gpa, uint64_t size, const void 
 	uint8_t copy[HS_PV_STRUCT] = { 0 };
 
 	memcpy(copy, from, known < size ? known : size);
+	hs_liar_struct(copy, size);
 	(void)hs_mem_write(pv->vm->mem, gpa, copy, size);
 }
 
@@ -193,7 +195,7 @@ static const struct call {
 	{ PVK_CALL_MEM_REPORT, PVK_FEAT_MEM, 0, hs_pv_mem_report },
 };
 
-static int64_t dispatch(struct hs_pv *pv, uint64_t number, const uint64_t arg[4], bool in_batch)
+static int64_t serve(struct hs_pv *pv, uint64_t number, const uint64_t arg[4], bool in_batch)
 {
 	const struct call *call = NULL;
 	uint64_t have;
@@ -214,6 +216,15 @@ static int64_t dispatch(struct hs_pv *pv, uint64_t number, const uint64_t arg[4]
 	if (call->flags & ANY ? !have : have != call->feature)
 		return -PVK_EPERM;
 	return call->handler(pv, arg);
+}
+
+static int64_t dispatch(struct hs_pv *pv, uint64_t number, const uint64_t arg[4], bool in_batch)
+{
+	int64_t status = 0;
+
+	if (hs_liar_refuses(pv, number, arg, &status))
+		return status;
+	return hs_liar_status(number, serve(pv, number, arg, in_batch));
 }
 
 static int64_t batch(struct hs_pv *pv, const uint64_t arg[4])
@@ -300,6 +311,7 @@ void hs_pv_cpuid(const struct hs_config *config, uint32_t index, uint32_t reg[4]
 	default:
 		break;
 	}
+	hs_liar_offer(index, reg);
 }
 
 /* ---- life ---- */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "../emu/console.h"
+#include "../liar.h"
 #include "pv_priv.h"
 
 static struct hs_pv_console *console_of(void *opaque)
@@ -56,6 +57,7 @@ static uint32_t take_output(struct hs_pv_console *c)
 			break;
 	}
 	__atomic_store_n(&c->ctl->out_tail, c->out_next, __ATOMIC_RELEASE);
+	hs_liar_console(c->ctl);
 	c->bytes_out += c->out_next - start;
 	return c->out_next - start;
 }

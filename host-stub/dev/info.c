@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "../boot/boot.h"
+#include "../liar.h"
 #include "../vm.h"
 #include "info.h"
 #include "pv_priv.h"
@@ -357,6 +358,7 @@ int hs_info_create(struct hs_vm *vm)
 	head.bytes = page->bytes;
 	head.sections = page->sections;
 	memcpy(page->data, &head, sizeof(head));
+	hs_liar_page(page->data, page->bytes);
 	if (!ret)
 		ret = hs_mem_write(vm->mem, HS_BOOT_INFO, page->data, sizeof(page->data));
 	if (ret < 0)

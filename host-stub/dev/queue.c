@@ -11,6 +11,7 @@
  * found nothing else to do, and before the worker sleeps (abi/ring.h). Beside
  * other work they wait longer, but not without end: most likely there will be more.
  */
+#include "../liar.h"
 #include "pv_priv.h"
 
 #define BUSY_GATHER	16u	/* times gather_ns, of a worker that always has something to do */
@@ -25,7 +26,7 @@ void hs_pv_queue_answer(struct hs_pv_queue *q, uint16_t id, uint8_t op, uint8_t 
 
 	if (status < 0)
 		hs_pv_add(&q->counters->errors, 1);
-	if (q->live)
+	if (q->live && !hs_liar_answer(q, &e))
 		pvk_cq_put(&q->cq, &e);
 }
 

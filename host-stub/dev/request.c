@@ -13,6 +13,7 @@
 
 #include "../../hypercall/abi/blk.h"
 #include "../../hypercall/abi/net.h"
+#include "../liar.h"
 #include "pv_priv.h"
 
 _Static_assert(PVK_BLK_INLINE_SEGS == HS_PV_INLINE_SEGS &&
@@ -60,7 +61,7 @@ unsigned int hs_pv_serve_requests(struct hs_pv_queue *q)
 		atomic_fetch_add(&q->in_flight, 1);
 		req->id = words.sqe.id;
 		req->op = words.sqe.op;
-		status = q->ops->submit(q, &words, req);
+		status = hs_liar_skips(q, req->id) ? -PVK_EIO : q->ops->submit(q, &words, req);
 		if (status < 0)
 			hs_pv_req_end(req, status);
 	}
