@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "blk_priv.h"
+#include "inflight.h"
 
 #define WAIT_BATCH	HS_BLK_OPS	/* requests begun per round */
 
@@ -187,6 +188,7 @@ static void issue(struct hs_blk_io *io)
 			end_io(io, io_error(io, -ENOMEM));
 			return;
 		}
+		memset(io->bounce, 0, HS_BLK_BOUNCE);
 	}
 	sqe = hs_worker_sqe(blk->worker, &io->io);
 	if (!sqe) {
@@ -383,6 +385,17 @@ static void request_gone(struct hs_blk *blk)
 	pthread_mutex_unlock(&blk->lock);
 }
 
+/* Gives a request back to its device model, which may have forgotten it. */
+static void give_back(struct hs_blk *blk, struct hs_blk_req *req)
+{
+	struct hs_request *request = req->request;
+
+	if (hs_inflight_enter(request))
+		req->done(req, (int)(int64_t)req->progress);
+	hs_inflight_leave(request);
+	request_gone(blk);
+}
+
 static bool hook_round(struct hs_hook *hook)
 {
 	struct hs_blk *blk = (struct hs_blk *)((char *)hook - offsetof(struct hs_blk, hook));
@@ -412,8 +425,7 @@ static bool hook_round(struct hs_hook *hook)
 	blk->end_last = &blk->end_first;
 	for (; req; req = next) {
 		next = req->next;
-		req->done(req, (int)(int64_t)req->progress);
-		request_gone(blk);
+		give_back(blk, req);
 		work = true;
 	}
 	return work;

@@ -4,7 +4,7 @@
  *
  * A struct hs_blk is an open raw image or block device and the worker thread
  * that does its I/O (worker.h), over liburing. Requests may be submitted from
- * any thread; they complete on the worker's thread, each exactly once, in any
+ * any thread; they come back on the worker's thread, each exactly once, in any
  * order. A flush covers the writes completed before it was submitted.
  *
  * Errors of the host (EIO, ENOSPC, short transfers) become the request's
@@ -19,6 +19,7 @@
 
 #include "../hs.h"
 
+struct hs_request;
 struct hs_worker;
 
 enum hs_blk_op {
@@ -44,19 +45,24 @@ struct hs_blk_info {
 };
 
 /*
- * Owned by the submitter from before submit until done() was called, iov and
- * what it points to included. offset and length (bytes) are checked against
+ * Owned by the submitter from before submit until it is back (done() was
+ * called, or its owner has one request less in flight), iov and what it points
+ * to included. offset and length (bytes) are checked against
  * the capacity by hs_blk_submit(): a violation completes with -ERANGE. length
  * must be the sum of the iov lengths.
  */
 struct hs_blk_req {
+	struct hs_request *request;	/* the device model's (inflight.h) */
 	enum hs_blk_op op;
 	uint32_t flags;
 	uint64_t offset;
 	uint64_t length;
 	struct iovec *iov;
 	unsigned int iovcnt;		/* <= 1024 */
-	/* status: 0 or -errno (-EIO, -ENOSPC, -EROFS, -ERANGE, -EOPNOTSUPP ...) */
+	/*
+	 * status: 0 or -errno (-EIO, -ENOSPC, -EROFS, -ERANGE, -EOPNOTSUPP ...).
+	 * With the lock of the request's owner; not when that has forgotten it.
+	 */
 	void (*done)(struct hs_blk_req *req, int status);
 	/* private to the back end */
 	uint64_t progress;

@@ -23,6 +23,7 @@
 #include <sys/uio.h>
 
 #include "../hs.h"
+#include "inflight.h"
 
 struct hs_net;
 struct hs_worker;
@@ -57,15 +58,29 @@ struct hs_net_meta {
  * checks nothing but what hs_net_check() does, which the sender calls before.
  */
 struct hs_net_tx {
+	struct hs_request *request;	/* the device model's (inflight.h) */
 	struct hs_net_meta meta;
 	uint32_t length;		/* sum of the iov's; HS_NET_MIN_FRAME .. HS_NET_MAX_FRAME */
 	unsigned int iovcnt;		/* 1 .. HS_NET_IOV */
 	struct iovec *iov;
-	/* On the queue's worker, never from within hs_net_send(). 0; -EIO: dropped */
+	/*
+	 * On the queue's worker, never from within hs_net_send(). 0; -EIO: dropped.
+	 * With the lock of the request's owner; not when that has forgotten it.
+	 */
 	void (*done)(struct hs_net_tx *tx, int status);
 	struct hs_net_tx *next;		/* private to the back end */
 	uint64_t since;			/* private to the back end */
 };
+
+/* Gives a frame back to its device model, which may have forgotten it. For back ends. */
+static inline void hs_net_tx_back(struct hs_net_tx *tx, int status)
+{
+	struct hs_request *request = tx->request;
+
+	if (hs_inflight_enter(request))
+		tx->done(tx, status);
+	hs_inflight_leave(request);
+}
 
 /*
  * One side of a NIC in the guest. Owned by the device model; attached by

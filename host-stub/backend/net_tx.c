@@ -33,7 +33,7 @@ void hs_net_tx_end(struct hs_net_queue *q, struct hs_net_tx *tx, int status)
 		hs_net_count(&q->stat.tx_frames, 1);
 		hs_net_count(&q->stat.tx_bytes, tx->length);
 	}
-	tx->done(tx, status);
+	hs_net_tx_back(tx, status);
 }
 
 /* The first unit that has not ended does. */

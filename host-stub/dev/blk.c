@@ -109,7 +109,7 @@ static void served(struct hs_blk_req *blk, int status)
 {
 	struct blk_req *req = (struct blk_req *)((char *)blk - offsetof(struct blk_req, blk));
 
-	hs_pv_req_end(&req->req, abi_status(status));
+	hs_pv_req_answer(&req->req, abi_status(status));
 }
 
 /* ---- requests ---- */
@@ -212,6 +212,7 @@ static int submit(struct hs_pv_queue *q, const union pvk_sqe_words *words, struc
 	req->blk.length = e.length;
 	req->blk.iov = req->iov;
 	req->blk.iovcnt = e.nsegs;
+	req->blk.request = &req->req.request;
 	req->blk.done = served;
 	count_request(bq->counters, &e);
 	hs_blk_submit(bq->blk->blk, &req->blk);

@@ -141,7 +141,7 @@ static void queue_destroy(struct hs_pv_queue *q)
 {
 	if (q->ops->destroy)
 		q->ops->destroy(q);
-	free(q->pool);
+	free(q->requests);
 	free(q);
 }
 
@@ -169,7 +169,7 @@ static unsigned int in_flight(struct hs_pv_dev *dev)
 
 	for (uint32_t i = 0; i < HS_PV_QUEUES; i++)
 		if (dev->queue[i])
-			n += atomic_load(&dev->queue[i]->in_flight);
+			n += hs_inflight_count(&dev->queue[i]->inflight);
 	return n;
 }
 
@@ -304,7 +304,7 @@ static int64_t reset_dev(struct hs_pv_dev *dev)
 	default:
 		break;
 	}
-	/* The back end writes to the guest's buffers until the last one is done. */
+	/* The back end writes to the guest's buffers until the last one is back. */
 	if (in_flight(dev))
 		return -PVK_EAGAIN;
 	if (state_of(dev) != PVK_DEV_RESET)

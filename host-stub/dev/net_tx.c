@@ -29,7 +29,7 @@ static void sent(struct hs_net_tx *tx, int status)
 {
 	struct tx_req *req = (struct tx_req *)((char *)tx - offsetof(struct tx_req, tx));
 
-	hs_pv_req_end(&req->req, status ? -PVK_EIO : PVK_OK);
+	hs_pv_req_answer(&req->req, status ? -PVK_EIO : PVK_OK);
 }
 
 /* What the entry asks for, as far as it can be told without the segments: 0 or the status. */
@@ -80,6 +80,7 @@ static int submit(struct hs_pv_queue *q, const union pvk_sqe_words *words, struc
 	req->tx.length = e.length;
 	req->tx.iov = req->iov;
 	req->tx.iovcnt = e.nsegs;
+	req->tx.request = &req->req.request;
 	req->tx.done = sent;
 	hs_pv_add(&tx->counters->frames, 1);
 	hs_pv_add(&tx->counters->bytes, e.length);

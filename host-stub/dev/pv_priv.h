@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "../../hypercall/ring.h"
+#include "../backend/inflight.h"
 #include "../backend/worker_io.h"
 #include "../io.h"
 #include "../irq.h"
@@ -51,8 +52,8 @@ struct hs_pv_counters {
 
 /* A request that the back end has, of a queue whose entries are requests (request.c). */
 struct hs_pv_req {
+	struct hs_request request;	/* first */
 	struct hs_pv_queue *queue;
-	struct hs_pv_req *next;	/* free */
 	uint16_t id;		/* of its entry */
 	uint8_t op;
 };
@@ -68,8 +69,8 @@ struct hs_pv_queue_ops {
 	unsigned int (*serve)(struct hs_pv_queue *q);
 	/*
 	 * With serve = hs_pv_serve_requests: checks a copy of an entry and gives
-	 * it to the back end, which ends it by hs_pv_req_end(): 0. Or the status,
-	 * < 0, of an entry that nobody was given.
+	 * it to the back end, whose done() answers by hs_pv_req_answer(): 0. Or the
+	 * status, < 0, of an entry that nobody was given.
 	 */
 	int (*submit)(struct hs_pv_queue *q, const union pvk_sqe_words *words,
 		      struct hs_pv_req *req);
@@ -96,11 +97,10 @@ struct hs_pv_queue {
 	uint32_t looked;		/* cq.next when the wake word was last looked at */
 	uint32_t told;			/* cq.next when the guest was last told */
 	uint64_t put_at;		/* hs_now() when an answer was last seen to be untold */
-	bool live;			/* answers go to the guest */
+	bool live;			/* started */
 	bool armed;			/* the guest was asked to ring */
-	void *pool;			/* fixed: `entries` requests */
-	struct hs_pv_req *free;
-	atomic_uint in_flight;		/* requests that are not free */
+	void *requests;			/* fixed: `entries` of them */
+	struct hs_inflight inflight;	/* theirs; no lock: the worker's */
 };
 
 /* What a type of device does. Calls come under pv->lock, from a vCPU's thread. */
@@ -246,7 +246,7 @@ void *hs_pv_dev_new(struct hs_pv *pv, const struct hs_pv_dev_ops *ops, size_t si
 /* queue.c, all but the last on the worker's thread */
 /* From here on entries are taken. 0 or -errno. */
 int hs_pv_queue_start(struct hs_pv_queue *q, struct hs_worker *worker);
-/* From here on none is, and answers are dropped. Nothing if it was not started. */
+/* Takes no more entries; those in flight stay unanswered. No-op if it was not started. */
 void hs_pv_queue_stop(struct hs_pv_queue *q);
 bool hs_pv_queue_running(const struct hs_pv_queue *q);	/* its device is */
 /*
@@ -262,7 +262,7 @@ void hs_pv_queue_tell(struct hs_pv_queue *q);
 /* request.c: all but the pool's on the worker's thread */
 int hs_pv_req_pool(struct hs_pv_queue *q);	/* makes it: 0 or -ENOMEM */
 unsigned int hs_pv_serve_requests(struct hs_pv_queue *q);
-void hs_pv_req_end(struct hs_pv_req *req, int status);	/* 0 or -PVK_E* */
+void hs_pv_req_answer(struct hs_pv_req *req, int status);	/* 0 or -PVK_E* */
 /*
  * The iovec of an entry with `nsegs` segments, 1 to `most` and no more than a
  * page of the list holds, which stand in it if they are HS_PV_INLINE_SEGS or

@@ -26,7 +26,7 @@ void hs_pv_queue_answer(struct hs_pv_queue *q, uint16_t id, uint8_t op, uint8_t 
 
 	if (status < 0)
 		hs_pv_add(&q->counters->errors, 1);
-	if (q->live && !hs_liar_answer(q, &e))
+	if (!hs_liar_answer(q, &e))
 		pvk_cq_put(&q->cq, &e);
 }
 
@@ -164,6 +164,7 @@ void hs_pv_queue_stop(struct hs_pv_queue *q)
 	if (!q->worker)
 		return;
 	q->live = false;
+	hs_inflight_forget(&q->inflight);
 	hs_worker_remove(q->worker, &q->source);
 	q->worker = NULL;
 }

@@ -4,9 +4,9 @@
  * flight, and the memory that an entry names. All of it on the worker, without
  * a lock and without allocation.
  *
- * Who is in flight: a request from when its entry was read to when that was
- * answered. As the guest may have `entries` of these, one more that is pending
- * while `entries` are in flight is a guest that cannot count: NEEDS_RESET.
+ * Who is in flight (inflight.h): a request from when its entry was read to when
+ * that was answered. As the guest may have `entries` of these, one more that is
+ * pending while `entries` are in flight is a guest that cannot count: NEEDS_RESET.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -23,29 +23,23 @@ _Static_assert(HS_PV_LIST_SEGS * sizeof(struct pvk_seg) == 4096, "a page");
 int hs_pv_req_pool(struct hs_pv_queue *q)
 {
 	/* Pages that no request ever uses stay untouched. */
-	q->pool = calloc(q->entries, q->ops->req_size);
-	if (!q->pool)
+	q->requests = calloc(q->entries, q->ops->req_size);
+	if (!q->requests)
 		return -ENOMEM;
+	hs_inflight_init(&q->inflight, NULL);
 	for (uint32_t i = q->entries; i-- > 0;) {
 		struct hs_pv_req *req =
-			(struct hs_pv_req *)((char *)q->pool + i * q->ops->req_size);
+			(struct hs_pv_req *)((char *)q->requests + i * q->ops->req_size);
 
 		req->queue = q;
-		req->next = q->free;
-		q->free = req;
+		hs_inflight_add(&q->inflight, &req->request);
 	}
 	return 0;
 }
 
-void hs_pv_req_end(struct hs_pv_req *req, int status)
+void hs_pv_req_answer(struct hs_pv_req *req, int status)
 {
-	struct hs_pv_queue *q = req->queue;
-
-	hs_pv_queue_answer(q, req->id, req->op, 0, status, 0);
-	req->next = q->free;
-	q->free = req;
-	/* Last: after the last one DEV_RESET may free the queue. */
-	atomic_fetch_sub(&q->in_flight, 1);
+	hs_pv_queue_answer(req->queue, req->id, req->op, 0, status, 0);
 }
 
 unsigned int hs_pv_serve_requests(struct hs_pv_queue *q)
@@ -53,17 +47,18 @@ unsigned int hs_pv_serve_requests(struct hs_pv_queue *q)
 	union pvk_sqe_words words;
 	unsigned int n;
 
-	for (n = 0; n < HS_PV_BUDGET && hs_pv_queue_get(q, q->free, &words); n++) {
-		struct hs_pv_req *req = q->free;	/* there is one, or get() had said no */
+	for (n = 0; n < HS_PV_BUDGET && hs_pv_queue_get(q, q->inflight.pool, &words); n++) {
+		/* There is one, or hs_pv_queue_get() had said no. */
+		struct hs_pv_req *req = (struct hs_pv_req *)hs_inflight_get(&q->inflight);
 		int status;
 
-		q->free = req->next;
-		atomic_fetch_add(&q->in_flight, 1);
 		req->id = words.sqe.id;
 		req->op = words.sqe.op;
 		status = hs_liar_skips(q, req->id) ? -PVK_EIO : q->ops->submit(q, &words, req);
-		if (status < 0)
-			hs_pv_req_end(req, status);
+		if (status < 0) {
+			hs_pv_req_answer(req, status);
+			hs_inflight_put(&req->request);
+		}
 	}
 	return n;
 }

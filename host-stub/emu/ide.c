@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * PIIX4 IDE controller (82371AB data sheet, 5) in legacy mode: two channels of
- * two drives, task files, bus master, and the hand-over of a drive to the
- * pvkit face. Commands are in ide_cmd.c.
+ * two drives, task files, bus master, and the unplug of a drive for its pvkit
+ * device. Commands are in ide_cmd.c.
  *
  * An absent drive reads as zeroes beside a present one; an empty channel reads
- * as a floating bus. A completion arrives on a worker's thread, takes vm->lock,
- * and is dropped when the channel was reset since (generation).
+ * as a floating bus. A completion arrives on a worker's thread with vm->lock.
+ *
+ * A reset (SRST) makes the channel forget its request (inflight.h) and lasts
+ * until that is back: BSY stays set, as ATA lets it for 31 s, and nothing that
+ * the guest writes is taken. So when a guest sees the end of a reset, no byte
+ * of before is on its way to its memory or to the disk.
  */
 #include "ide.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "../irq.h"
@@ -36,7 +41,6 @@ struct hs_ide {
 	struct ide_channel channel[2];
 	struct hs_pci_function pci;
 	struct hs_region bm_region;
-	pthread_cond_t idle;	/* a request came back; with vm->lock */
 };
 
 static const struct hs_reg command_regs[] = {
@@ -95,54 +99,20 @@ void ide_finish(struct ide_channel *c, uint8_t error)
 
 static void op_done(struct hs_blk_req *req, int status)
 {
-	struct ide_op *op = (struct ide_op *)req;
-	struct ide_channel *c = op->channel;
-	struct hs_ide *ide = c->ide;
-
-	pthread_mutex_lock(&ide->vm->lock);
-	c->in_flight--;
-	if (op->generation == c->generation)
-		ide_op_done(op, status);
-	op->next = c->spare;
-	c->spare = op;
-	pthread_cond_signal(&ide->idle);
-	pthread_mutex_unlock(&ide->vm->lock);
+	ide_op_done((struct ide_op *)req, status);
 }
 
 struct ide_op *ide_op_get(struct ide_channel *c)
 {
-	struct ide_op *op = c->spare;
-
-	if (op) {
-		c->spare = op->next;
-		return op;
-	}
-	if (c->in_flight >= IDE_MAX_IN_FLIGHT)
-		return NULL;
-	op = malloc(sizeof(*op));
-	if (op)
-		op->channel = c;
-	return op;
+	return hs_inflight_get(&c->inflight) ? &c->op : NULL;
 }
 
 void ide_op_submit(struct ide_op *op)
 {
-	struct ide_channel *c = op->channel;
-
-	op->generation = c->generation;
-	op->req.done = op_done;
-	c->in_flight++;
-	hs_blk_submit(ide_selected(c)->blk, &op->req);
+	hs_blk_submit(ide_selected(op->channel)->blk, &op->req);
 }
 
 /* ---- task file ---- */
-
-void ide_forget(struct ide_channel *c)
-{
-	c->generation++;
-	c->phase = IDE_IDLE;
-	c->left = 0;
-}
 
 void ide_signature(struct ide_channel *c)
 {
@@ -153,6 +123,31 @@ void ide_signature(struct ide_channel *c)
 	c->lba_mid[0] = c->lba_high[0] = 0;
 	c->phase = IDE_IDLE;
 	c->status = ATA_READY;
+}
+
+/* Of the command that was under way nothing is left but its request. */
+static void reset_begin(struct ide_channel *c)
+{
+	hs_inflight_forget(&c->inflight);
+	c->phase = IDE_RESET;
+	c->left = c->at = c->filled = 0;
+	c->bm_status &= (uint8_t)~BM_ST_ACTIVE;
+	c->interrupt = false;
+	c->status = ATA_BSY;
+}
+
+/* The reset is over when SRST is clear and the request is back. */
+static void reset_end(struct ide_channel *c)
+{
+	if (c->phase != IDE_RESET || c->control & CTL_SRST || hs_inflight_count(&c->inflight))
+		return;
+	c->device = 0;
+	ide_signature(c);
+}
+
+static void drained(struct hs_inflight *f)
+{
+	reset_end((struct ide_channel *)((char *)f - offsetof(struct ide_channel, inflight)));
 }
 
 static bool empty(const struct ide_channel *c)
@@ -231,7 +226,7 @@ static void command_write(void *opaque, uint64_t offset, unsigned int size, uint
 		return;
 	}
 	c->control &= (uint8_t)~CTL_HOB;	/* any write ends the look at the previous content */
-	if (c->status & (ATA_BSY | ATA_DRQ) && c->phase != IDE_IDLE)
+	if (c->phase != IDE_IDLE)
 		return;		/* the task file belongs to the drive now */
 	switch (offset) {
 	case ERROR_FEATURE:
@@ -276,20 +271,14 @@ static uint64_t control_read(void *opaque, uint64_t offset, unsigned int size)
 static void control_write(void *opaque, uint64_t offset, unsigned int size, uint64_t wide)
 {
 	struct ide_channel *c = opaque;
-	uint8_t value = (uint8_t)wide, rising = value & (uint8_t)~c->control;
+	uint8_t value = (uint8_t)wide;
 
 	(void)offset;
 	(void)size;
-	if (rising & CTL_SRST) {
-		ide_forget(c);
-		c->bm_status &= (uint8_t)~BM_ST_ACTIVE;
-		c->interrupt = false;
-		c->status = ATA_BSY;
-	} else if (c->control & CTL_SRST && !(value & CTL_SRST)) {
-		c->device = 0;
-		ide_signature(c);
-	}
+	if (value & (uint8_t)~c->control & CTL_SRST)
+		reset_begin(c);
 	c->control = value & (CTL_NIEN | CTL_SRST | CTL_HOB);
+	reset_end(c);
 	update_wire(c);
 }
 
@@ -329,7 +318,7 @@ static void bm_command(struct ide_channel *c, uint8_t value)
 		/* in the middle: the drive hangs until it is reset, as on the real one */
 		c->bm_status &= (uint8_t)~BM_ST_ACTIVE;
 		if (c->phase == IDE_BACKEND && c->is_dma)
-			c->generation++;
+			hs_inflight_forget(&c->inflight);
 	}
 }
 
@@ -354,7 +343,7 @@ static void bm_write(void *opaque, uint64_t offset, unsigned int size, uint64_t 
 	}
 }
 
-/* ---- hand-over ---- */
+/* ---- unplug, replug ---- */
 
 uint32_t hs_ide_location(unsigned int n)
 {
@@ -375,10 +364,11 @@ int hs_ide_detach(struct hs_vm *vm, unsigned int n)
 {
 	struct ide_channel *c = &vm->ide->channel[n / 2];
 
-	if (&c->drive[n % 2] == ide_selected(c) && (c->phase != IDE_IDLE || c->status & ATA_BSY))
+	if (&c->drive[n % 2] == ide_selected(c) && c->phase != IDE_IDLE)
 		return -EBUSY;
-	if (c->in_flight)
-		return -EBUSY;	/* also one that a reset orphaned */
+	/* Of either drive: nobody looks whose the request is, or the reset. */
+	if (c->phase == IDE_RESET || hs_inflight_count(&c->inflight))
+		return -EBUSY;
 	c->drive[n % 2].present = false;
 	return 0;
 }
@@ -390,7 +380,8 @@ void hs_ide_attach(struct hs_vm *vm, unsigned int n)
 
 	drive_reset(&c->drive[n % 2]);
 	c->drive[n % 2].present = true;
-	if (first)
+	/* Whoever has set SRST, even of an empty channel, has to clear it first. */
+	if (first && c->phase != IDE_RESET)
 		ide_signature(c);
 }
 
@@ -403,7 +394,7 @@ static void ide_reset(struct hs_chip *chip)
 	for (unsigned int i = 0; i < 2; i++) {
 		struct ide_channel *c = &ide->channel[i];
 
-		ide_forget(c);
+		reset_begin(c);
 		for (unsigned int d = 0; d < 2; d++) {
 			drive_reset(&c->drive[d]);
 			c->drive[d].present = c->drive[d].blk;
@@ -411,17 +402,17 @@ static void ide_reset(struct hs_chip *chip)
 		c->device = c->control = 0;
 		c->bm_command = c->bm_status = 0;
 		c->bm_table = 0;
-		c->interrupt = false;
-		ide_signature(c);
+		reset_end(c);
 		update_wire(c);
 	}
 }
 
-static void remove_regions(struct hs_ide *ide, unsigned int channels)
+static void remove_channels(struct hs_ide *ide, unsigned int channels)
 {
 	while (channels--) {
 		hs_io_remove(ide->vm->io, &ide->channel[channels].control_region);
 		hs_io_remove(ide->vm->io, &ide->channel[channels].command_region);
+		hs_inflight_destroy(&ide->channel[channels].inflight);
 	}
 }
 
@@ -431,21 +422,12 @@ static void ide_destroy(struct hs_chip *chip)
 	struct hs_vm *vm = ide->vm;
 
 	pthread_mutex_lock(&vm->lock);
-	while (ide->channel[0].in_flight || ide->channel[1].in_flight)
-		pthread_cond_wait(&ide->idle, &vm->lock);
+	for (unsigned int i = 0; i < 2; i++)
+		hs_inflight_wait(&ide->channel[i].inflight);
 	pthread_mutex_unlock(&vm->lock);
 	if (ide->pci.mapped[4])
 		hs_io_remove(vm->io, &ide->bm_region);
-	remove_regions(ide, 2);
-	for (unsigned int i = 0; i < 2; i++) {
-		struct ide_op *op;
-
-		while ((op = ide->channel[i].spare)) {
-			ide->channel[i].spare = op->next;
-			free(op);
-		}
-	}
-	pthread_cond_destroy(&ide->idle);
+	remove_channels(ide, 2);
 	vm->ide = NULL;
 	free(ide);
 }
@@ -457,6 +439,12 @@ static int add_channel(struct hs_ide *ide, unsigned int n)
 
 	c->ide = ide;
 	c->number = n;
+	hs_inflight_init(&c->inflight, &ide->vm->lock);
+	c->inflight.drained = drained;
+	c->op.channel = c;
+	c->op.req.request = &c->op.request;
+	c->op.req.done = op_done;
+	hs_inflight_add(&c->inflight, &c->op.request);
 	c->command_region = (struct hs_region){
 		.device = n ? "ide1" : "ide0", .space = HS_PIO,
 		.base = n ? HS_PORT_IDE1 : HS_PORT_IDE0, .len = 8,
@@ -471,10 +459,15 @@ static int add_channel(struct hs_ide *ide, unsigned int n)
 	};
 	ret = hs_io_add(ide->vm->io, &c->command_region);
 	if (ret)
-		return ret;
+		goto destroy;
 	ret = hs_io_add(ide->vm->io, &c->control_region);
 	if (ret)
-		hs_io_remove(ide->vm->io, &c->command_region);
+		goto remove;
+	return 0;
+remove:
+	hs_io_remove(ide->vm->io, &c->command_region);
+destroy:
+	hs_inflight_destroy(&c->inflight);
 	return ret;
 }
 
@@ -528,7 +521,7 @@ int hs_ide_create(struct hs_vm *vm)
 	for (; added < 2; added++) {
 		ret = add_channel(ide, added);
 		if (ret)
-			goto regions;
+			goto channels;
 	}
 	ide->bm_region = (struct hs_region){
 		.device = "bmdma", .space = HS_PIO, .len = 16,
@@ -538,15 +531,14 @@ int hs_ide_create(struct hs_vm *vm)
 	init_pci(ide);
 	ret = hs_pci_add(vm, &ide->pci);
 	if (ret)
-		goto regions;
-	pthread_cond_init(&ide->idle, NULL);
+		goto channels;
 	vm->ide = ide;
 	ide_reset(&ide->chip);
 	hs_chip_add(vm, &ide->chip);
 	return 0;
 
-regions:
-	remove_regions(ide, added);
+channels:
+	remove_channels(ide, added);
 free:
 	free(ide);
 	return ret;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * PIIX4 IDE, seen from inside: ide.c has the registers, the bus master and the
- * hand-over; ide_cmd.c the drives' commands. vm->lock protects all of it.
+ * PIIX4 IDE, seen from inside: ide.c has the registers, the bus master, unplug
+ * and replug; ide_cmd.c the drives' commands. vm->lock protects all of it.
  */
 #ifndef HS_EMU_IDE_H
 #define HS_EMU_IDE_H
 
 #include "../backend/blk.h"
+#include "../backend/inflight.h"
 #include "../hs.h"
 #include "../io.h"
 
@@ -25,19 +26,17 @@
 #define ATA_SECTOR		512u
 #define IDE_MAX_MULTIPLE	16u
 #define IDE_MAX_IOV		1024u
-#define IDE_MAX_IN_FLIGHT	8u	/* with those that a reset orphaned */
 
 struct ide_channel;
 
 /*
- * A back-end request of a command. When the channel was reset meanwhile
- * (generation), its completion changes nothing; its buffers are guest RAM or its own.
+ * The back-end request of a command. A channel has one: commands come one after
+ * another, and a reset lasts until it is back. Its buffers are guest RAM or its own.
  */
 struct ide_op {
 	struct hs_blk_req req;		/* first: done() gets it back */
+	struct hs_request request;
 	struct ide_channel *channel;
-	uint64_t generation;
-	struct ide_op *next;		/* while spare */
 	struct iovec iov[IDE_MAX_IOV];
 	uint8_t bounce[IDE_MAX_MULTIPLE * ATA_SECTOR];	/* PIO */
 };
@@ -60,6 +59,7 @@ enum ide_phase {
 	IDE_BACKEND,		/* a request is with the back end */
 	IDE_PIO_IN,		/* the guest reads the buffer */
 	IDE_PIO_OUT,		/* the guest writes the buffer */
+	IDE_RESET,		/* SRST is set, or what it found is still in flight */
 };
 
 struct ide_channel {
@@ -78,13 +78,12 @@ struct ide_channel {
 	uint32_t left;		/* sectors not yet transferred */
 	uint32_t block;		/* sectors per DRQ block */
 	uint8_t buffer[IDE_MAX_MULTIPLE * ATA_SECTOR];
-	uint32_t at, filled;	/* bytes, in the buffer */
+	uint32_t at, filled;	/* bytes, in the buffer; PIO_IN: what a request brought */
 	/* bus master (82371AB data sheet, 5.2) */
 	uint8_t bm_command, bm_status;
 	uint32_t bm_table;
-	uint64_t generation;
-	struct ide_op *spare;
-	unsigned int in_flight;
+	struct hs_inflight inflight;
+	struct ide_op op;
 };
 
 static inline struct ide_drive *ide_selected(struct ide_channel *c)
@@ -97,10 +96,7 @@ struct hs_vm *ide_vm(struct ide_channel *c);
 void ide_interrupt(struct ide_channel *c);	/* raises INTRQ */
 void ide_finish(struct ide_channel *c, uint8_t error);	/* ends the command, with INTRQ */
 void ide_signature(struct ide_channel *c);	/* registers as after a reset */
-/* Orphans what is in flight: its completion will change nothing. */
-void ide_forget(struct ide_channel *c);
-/* NULL when too many are in flight or no memory. */
-struct ide_op *ide_op_get(struct ide_channel *c);
+struct ide_op *ide_op_get(struct ide_channel *c);	/* NULL: it is in flight */
 void ide_op_submit(struct ide_op *op);
 
 /* ide_cmd.c */
@@ -108,6 +104,6 @@ void ide_command(struct ide_channel *c, uint8_t command);
 void ide_dma_start(struct ide_channel *c);	/* phase IDE_DMA_WAIT, bus master started */
 void ide_pio_in_done(struct ide_channel *c);	/* the guest read the whole buffer */
 void ide_pio_out_done(struct ide_channel *c);	/* the guest filled the buffer */
-void ide_op_done(struct ide_op *op, int status);	/* of the present generation */
+void ide_op_done(struct ide_op *op, int status);	/* of the command under way */
 
 #endif /* HS_EMU_IDE_H */

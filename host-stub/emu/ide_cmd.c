@@ -119,14 +119,14 @@ static uint32_t sector_count(const struct ide_channel *c, bool ext)
 	return c->count[0] ? c->count[0] : 256;
 }
 
-/* 0, or the error register: the extent is put into the channel. */
-static uint8_t extent(struct ide_channel *c, bool ext)
+/* 0, or the error register: the task file's extent is not inside the drive. */
+static uint8_t extent(struct ide_channel *c, bool ext, uint64_t *lba, uint32_t *count)
 {
 	const struct ide_drive *d = ide_selected(c);
 
-	c->lba = address(c, ext);
-	c->left = sector_count(c, ext);
-	return c->lba >= d->sectors || c->left > d->sectors - c->lba ? ATA_IDNF : 0;
+	*lba = address(c, ext);
+	*count = sector_count(c, ext);
+	return *lba >= d->sectors || *count > d->sectors - *lba ? ATA_IDNF : 0;
 }
 
 /* ---- DMA ---- */
@@ -197,8 +197,7 @@ void ide_dma_start(struct ide_channel *c)
 		return;
 	}
 	if (gather(c, op, (uint64_t)c->left * ATA_SECTOR)) {
-		op->next = c->spare;
-		c->spare = op;
+		hs_inflight_put(&op->request);
 		c->bm_status |= BM_ERROR;
 		ide_finish(c, ATA_ABRT);
 		return;
@@ -208,29 +207,36 @@ void ide_dma_start(struct ide_channel *c)
 
 /* ---- PIO ---- */
 
-static void pio_block(struct ide_channel *c)
+/* Sectors of the next block. */
+static uint32_t pio_block(const struct ide_channel *c)
 {
-	uint32_t n = c->left < c->block ? c->left : c->block;
+	return c->left < c->block ? c->left : c->block;
+}
 
+/* The buffer has `bytes`, that the guest reads or will have written. */
+static void pio_buffer(struct ide_channel *c, enum ide_phase phase, uint32_t bytes)
+{
 	c->at = 0;
-	c->filled = n * ATA_SECTOR;
+	c->filled = bytes;
+	c->phase = phase;
+	c->status = ATA_READY | ATA_DRQ;
 }
 
 static void submit_pio(struct ide_channel *c)
 {
 	struct ide_op *op = ide_op_get(c);
+	uint32_t n = pio_block(c);
 
 	if (!op) {
 		ide_finish(c, ATA_ABRT);
 		return;
 	}
-	pio_block(c);
 	if (c->is_write)
-		memcpy(op->bounce, c->buffer, c->filled);
-	op->iov[0] = (struct iovec){ .iov_base = op->bounce, .iov_len = c->filled };
+		memcpy(op->bounce, c->buffer, n * ATA_SECTOR);
+	op->iov[0] = (struct iovec){ .iov_base = op->bounce, .iov_len = n * ATA_SECTOR };
 	op->req.iov = op->iov;
 	op->req.iovcnt = 1;
-	submit(c, op, c->is_write ? HS_BLK_WRITE : HS_BLK_READ, c->filled / ATA_SECTOR);
+	submit(c, op, c->is_write ? HS_BLK_WRITE : HS_BLK_READ, n);
 }
 
 void ide_pio_in_done(struct ide_channel *c)
@@ -252,23 +258,23 @@ void ide_op_done(struct ide_op *op, int status)
 {
 	struct ide_channel *c = op->channel;
 
-	if (op->req.op == HS_BLK_FLUSH || status || c->is_dma) {
+	uint32_t bytes = (uint32_t)op->req.length;
+
+	if (status || op->req.op == HS_BLK_FLUSH || op->iov[0].iov_base != op->bounce) {
 		ide_finish(c, status ? ATA_UNC : 0);
 		return;
 	}
-	c->lba += c->filled / ATA_SECTOR;
-	c->left -= c->filled / ATA_SECTOR;
-	if (!c->is_write) {
-		memcpy(c->buffer, op->bounce, c->filled);
-		c->phase = IDE_PIO_IN;
+	c->lba += bytes / ATA_SECTOR;
+	c->left -= bytes / ATA_SECTOR;
+	if (op->req.op == HS_BLK_READ) {
+		memcpy(c->buffer, op->bounce, bytes);
+		pio_buffer(c, IDE_PIO_IN, bytes);
 	} else if (c->left) {
-		pio_block(c);
-		c->phase = IDE_PIO_OUT;
+		pio_buffer(c, IDE_PIO_OUT, pio_block(c) * ATA_SECTOR);
 	} else {
 		ide_finish(c, 0);
 		return;
 	}
-	c->status = ATA_READY | ATA_DRQ;
 	ide_interrupt(c);
 }
 
@@ -283,17 +289,22 @@ void ide_op_done(struct ide_op *op, int status)
 static void cmd_transfer(struct ide_channel *c, uint8_t flags)
 {
 	struct ide_drive *d = ide_selected(c);
-	uint8_t error = extent(c, flags & EXT);
+	uint32_t count;
+	uint64_t lba;
+	uint8_t error = extent(c, flags & EXT, &lba, &count);
 
-	c->is_write = flags & WRITE;
-	c->is_dma = flags & DMA;
-	c->fua = flags & FUA || (c->is_write && !d->write_cache);
-	if ((c->is_write && d->info.read_only) || ((flags & MULTI) && !d->multiple))
+	if ((flags & WRITE && d->info.read_only) || (flags & MULTI && !d->multiple))
 		error = ATA_ABRT;
 	if (error) {
 		ide_finish(c, error);
 		return;
 	}
+	/* From here on it is the command under way; one that fails leaves the channel alone. */
+	c->lba = lba;
+	c->left = count;
+	c->is_write = flags & WRITE;
+	c->is_dma = flags & DMA;
+	c->fua = flags & FUA || (c->is_write && !d->write_cache);
 	if (c->is_dma) {
 		c->phase = IDE_DMA_WAIT;
 		c->status = ATA_READY | ATA_DRQ;
@@ -302,13 +313,10 @@ static void cmd_transfer(struct ide_channel *c, uint8_t flags)
 		return;
 	}
 	c->block = flags & MULTI ? d->multiple : 1;
-	if (c->is_write) {
-		pio_block(c);
-		c->phase = IDE_PIO_OUT;
-		c->status = ATA_READY | ATA_DRQ;	/* no interrupt for the first block */
-	} else {
+	if (c->is_write)	/* no interrupt for the first block */
+		pio_buffer(c, IDE_PIO_OUT, pio_block(c) * ATA_SECTOR);
+	else
 		submit_pio(c);
-	}
 }
 
 static void cmd_flush(struct ide_channel *c, uint8_t flags)
@@ -321,7 +329,7 @@ static void cmd_flush(struct ide_channel *c, uint8_t flags)
 		return;
 	}
 	c->lba = 0;
-	c->fua = false;
+	c->is_dma = c->fua = false;
 	op->req.iov = NULL;
 	op->req.iovcnt = 0;
 	submit(c, op, HS_BLK_FLUSH, 0);
@@ -331,17 +339,17 @@ static void cmd_identify(struct ide_channel *c, uint8_t flags)
 {
 	(void)flags;
 	identify(ide_selected(c), c->buffer);
-	c->at = 0;
-	c->filled = ATA_SECTOR;
 	c->left = 0;
-	c->phase = IDE_PIO_IN;
-	c->status = ATA_READY | ATA_DRQ;
+	pio_buffer(c, IDE_PIO_IN, ATA_SECTOR);
 	ide_interrupt(c);
 }
 
 static void cmd_verify(struct ide_channel *c, uint8_t flags)
 {
-	ide_finish(c, extent(c, flags & EXT));
+	uint32_t count;
+	uint64_t lba;
+
+	ide_finish(c, extent(c, flags & EXT, &lba, &count));
 }
 
 static void cmd_set_multiple(struct ide_channel *c, uint8_t flags)

@@ -95,7 +95,7 @@ static inline bool fake_net_send_some(struct fake_net_queue *q)
 		}
 		atomic_fetch_sub(&q->held, 1);
 		atomic_fetch_add(&q->sent, 1);
-		tx->done(tx, mode == FAKE_NET_FAIL ? -EIO : 0);
+		hs_net_tx_back(tx, mode == FAKE_NET_FAIL ? -EIO : 0);
 	}
 	return n;
 }

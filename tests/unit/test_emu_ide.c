@@ -2,7 +2,8 @@
 /*
  * The emulated IDE (emu/ide.c, emu/ide_cmd.c) by its registers, as a driver
  * uses it and as none should. Disk 0 is larger than 28 bits can address, disk 1
- * is small and read-only, the second channel is empty.
+ * is small and read-only, the second channel is empty. Resets, and what is in
+ * flight meanwhile: test_emu_ide_reset.c.
  */
 /* LINK: host-stub/emu/ide.c host-stub/emu/ide_cmd.c host-stub/emu/pci.c host-stub/backend/blk.c host-stub/backend/blk_open.c host-stub/backend/worker.c host-stub/mem.c host-stub/io.c host-stub/log.c */
 /* LIBS: -luring -lpthread -Wl,--wrap=ioctl -Wl,--wrap=hs_blk_submit */
@@ -502,87 +503,7 @@ static void bus_master_may_start_before_the_command(void **state)
 	assert_int_equal(ide_wait(), ST_DRDY | 0x10);
 }
 
-/* ---- in flight ---- */
-
-static void task_file_belongs_to_the_drive(void **state)
-{
-	(void)state;
-	atomic_store(&hold.on, true);
-	ide_start28(0, 0x20, 0x123456, 1);
-	assert_int_equal(ide_alt() & ST_BSY, ST_BSY);
-	for (unsigned int reg = R_ERROR; reg <= R_STATUS; reg++)
-		ide_out(reg, 0xff);
-	assert_int_equal(ide_in(R_LOW), 0x56);
-	assert_int_equal(ide_in(R_DEVICE), 0xe0);
-	assert_int_equal(hold.held, 1);
-	hold_release();
-	assert_int_equal(ide_wait() & ST_DRQ, ST_DRQ);
-}
-
-static void reset_orphans_what_is_in_flight(void **state)
-{
-	(void)state;
-	atomic_store(&hold.on, true);
-	for (unsigned int i = 0; i < 12; i++) {
-		ide_start28(0, 0x20, i, 1);
-		if (i < 8) {
-			assert_int_equal(ide_alt() & ST_BSY, ST_BSY);
-		} else {	/* so many can be orphaned, no more */
-			assert_int_equal(ide_alt() & (ST_BSY | ST_ERR), ST_ERR);
-			assert_int_equal(ide_in(R_ERROR), ER_ABRT);
-		}
-		ide_control(CTL_SRST);
-		ide_control(0);
-		assert_signature();
-	}
-	assert_int_equal(hold.held, 8);
-	assert_int_equal(ide_detach(0), -EBUSY);
-	fake.irq.edges[HS_IRQ_IDE0] = 0;
-	hold_release();
-	assert_true(FAKE_UNTIL(ide_detach(0) == 0));
-	ide_attach(0);
-	assert_signature();
-	assert_int_equal(fake.irq.edges[HS_IRQ_IDE0], 0);
-}
-
-static void stopped_bus_master_hangs_until_reset(void **state)
-{
-	(void)state;
-	ide_prd(0, BUFFER, 512, true);
-	atomic_store(&hold.on, true);
-	bm_prepare(true);
-	ide_start28(0, 0xc8, 0, 1);
-	bm_out(0, 1, BM_START | BM_READ);
-	bm_out(0, 1, BM_READ);
-	hold_release();
-	ide_control(CTL_SRST);
-	ide_control(0);
-	assert_signature();
-	assert_int_equal(dma(false, 0xc8, 0, 1, true), ST_DRDY | 0x10);
-}
-
-/* ---- hand-over ---- */
-
-static void busy_drive_stays(void **state)
-{
-	(void)state;
-	ide_start28(0, 0x30, 0, 1);		/* waits for data */
-	assert_int_equal(ide_detach(0), -EBUSY);
-	ide_control(CTL_SRST);
-	assert_int_equal(ide_detach(0), -EBUSY);
-	ide_control(0);
-	bm_prepare(true);
-	ide_start28(0, 0xc8, 0, 1);		/* waits for the bus master */
-	assert_int_equal(ide_detach(0), -EBUSY);
-	ide_control(CTL_SRST);
-	ide_control(0);
-	atomic_store(&hold.on, true);
-	ide_start28(0, 0xe7, 0, 0);		/* with the back end */
-	assert_int_equal(ide_detach(0), -EBUSY);
-	hold_release();
-	(void)ide_wait();
-	assert_true(FAKE_UNTIL(ide_detach(0) == 0));
-}
+/* ---- unplug, replug ---- */
 
 static void drive_goes_and_comes_back(void **state)
 {
@@ -640,10 +561,6 @@ int main(void)
 		CASE(good_prd_tables),
 		CASE(directions_that_contradict),
 		CASE(bus_master_may_start_before_the_command),
-		CASE(task_file_belongs_to_the_drive),
-		CASE(reset_orphans_what_is_in_flight),
-		CASE(stopped_bus_master_hangs_until_reset),
-		CASE(busy_drive_stays),
 		CASE(drive_goes_and_comes_back),
 	};
 

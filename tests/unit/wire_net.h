@@ -47,7 +47,7 @@ static void wire_finish(struct hs_work *work)
 		if (!wire.first)
 			wire.last = &wire.first;
 		atomic_fetch_add(&wire.done, 1);
-		tx->done(tx, atomic_load(&wire.status));
+		hs_net_tx_back(tx, atomic_load(&wire.status));
 	}
 }
 
