@@ -16,7 +16,7 @@
  *   payload.c, unpack.c  the kernel that is packed in a bzImage
  *   pvh.c, multiboot.c   what those kernels are told
  *   state.c      registers; page tables and GDT
- *   acpi.c, mptable.c    tables of the pc machine
+ *   acpi.c, mptable.c, bios.c    tables and the BIOS data area of the pc machine
  */
 #ifndef HS_BOOT_H
 #define HS_BOOT_H
@@ -40,17 +40,17 @@
 #define HS_BOOT_CMDLINE		0x20000u
 #define HS_BOOT_CMDLINE_MAX	0x10000u
 #define HS_BOOT_EBDA		0x9fc00u	/* RAM ends here for the guest, by tradition */
+#define HS_BOOT_EBDA_KIB	1u
+#define HS_BOOT_MP		(HS_BOOT_EBDA + 16)	/* behind the byte that tells its size */
 #define HS_BOOT_RSDP		0xe0000u	/* ACPI: 0xe0000 .. 0xfffff */
 #define HS_BOOT_ACPI		0xe0040u
 #define HS_BOOT_INFO		0xec000u	/* information page, abi/info.h; ACPI ends here */
 #define HS_BOOT_INFO_BYTES	0x4000u
 #define HS_BOOT_LOW_END		0x100000u
 
-#define HS_BOOT_CODE_SELECTOR	0x10u		/* __BOOT_CS, __BOOT_DS of the protocol */
-#define HS_BOOT_DATA_SELECTOR	0x18u
-
-#define HS_BOOT_PIECES		16u
+#define HS_BOOT_PIECES		128u
 #define HS_BOOT_MODULES		8u
+#define HS_BOOT_NAME		256u
 
 /* A part of the kernel's file that goes into RAM. RAM is zero before. */
 struct hs_piece {
@@ -75,7 +75,9 @@ struct hs_kernel {
 	unsigned int pieces;
 	hs_gpa start, end;		/* RAM that it needs before it reads a memory map */
 	hs_gpa entry;
-	uint32_t cmdline_most;		/* longest command line */
+	bool addresses;			/* Multiboot: by the header's own, entry included */
+	char name[HS_BOOT_NAME];	/* Multiboot: the command line's first word; else "" */
+	uint32_t cmdline_most;		/* longest command line, the name not counted */
 	uint64_t initrd_top;		/* the initrd must end there, or below */
 	struct hs_module module[HS_BOOT_MODULES];	/* Linux: at most one, the initrd */
 	unsigned int modules;
@@ -105,7 +107,13 @@ int hs_elf_check(struct hs_kernel *k, const char *path);	/* settles k->way, too 
  */
 int hs_payload_open(struct hs_kernel *k, const char *path);
 
-/* Multiboot: finds the header and takes what it asks for. false: none. */
+/*
+ * May a part of a kernel lie there? NULL, or what is in the way, in words that hold until the
+ * next call: RAM's end below the hole, or what the guest is told in low memory.
+ */
+const char *hs_boot_place(hs_gpa gpa, uint64_t bytes);
+
+/* Multiboot: finds the header and takes what it asks for. false: none, or a problem. */
 bool hs_multiboot_find(struct hs_kernel *k, const char **problem);
 
 /* What the kernel is told, into RAM. 0 or -errno. */
@@ -126,7 +134,7 @@ struct hs_range {
 unsigned int hs_boot_ranges(const struct hs_vm *vm, struct hs_range *range);
 
 /* Page tables and GDT into RAM (boot/state.c); registers of a vCPU. */
-int hs_boot_tables(struct hs_mem *mem);
+int hs_boot_tables(struct hs_mem *mem, const struct hs_kernel *k);
 struct hs_vcpu;
 int hs_boot_vcpu(const struct hs_vcpu *vcpu, const struct hs_kernel *k);
 
@@ -138,8 +146,11 @@ struct hs_cpu_state;
 int hs_boot_restart(int vcpu_fd, const struct hs_cpu_state *state, bool nx,
 		    const struct kvm_lapic_state *lapic);
 
-/* Intel MP tables, in the EBDA's place (boot/mptable.c). 0 or -errno. */
+/* Intel MP tables, in the EBDA (boot/mptable.c). 0 or -errno. */
 int hs_mp_table(struct hs_vm *vm);
+
+/* BIOS data area and EBDA (boot/bios.c). 0 or -errno. */
+int hs_bios_data(struct hs_mem *mem);
 
 /* RSDP, XSDT, FADT, FACS, MADT, DSDT, and SSDT when pvkit is offered (boot/acpi.c). */
 int hs_acpi_tables(struct hs_vm *vm);

@@ -103,11 +103,14 @@ int hs_bzimage_check(struct hs_kernel *k, const char *path)
 	init_size = get32(s + OFF_INIT_SIZE);
 	k->start = get64(s + OFF_PREFERRED);
 	k->end = k->start + init_size;
-	if (k->bytes < setup_bytes + payload_bytes) {
+	/* Units of 16 bytes, rounded up: a file may end within the last one. RAM is zero there. */
+	if (k->bytes + 15 < setup_bytes + payload_bytes) {
 		hs_error("kernel '%s': truncated: %" PRIu64 " of %" PRIu64 " bytes are there: copy it again",
 			 path, k->bytes, setup_bytes + payload_bytes);
 		return HS_EXIT_KERNEL;
 	}
+	if (payload_bytes && k->bytes < setup_bytes + payload_bytes)
+		payload_bytes = k->bytes - setup_bytes;
 	if (!payload_bytes || payload_bytes > init_size || k->start < HS_BOOT_LOW_END ||
 	    k->start >= HS_MEM_HOLE_START || k->start & (PAGE - 1) || k->end > HS_MEM_HOLE_START) {
 		hs_error("kernel '%s': damaged header (load address 0x%" PRIx64 ", %" PRIu64 " bytes)",

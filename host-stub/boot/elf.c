@@ -13,14 +13,15 @@
 #include "../vm.h"
 #include "boot.h"
 
-#define MOST_HEADERS	64u
+#define MOST_HEADERS	256u
+#define LINUX_CMDLINE	2047u		/* its COMMAND_LINE_SIZE, 2048, with the end */
 #define NOTE_MOST	65536u		/* bytes of notes that are looked at */
 #define PVH_NOTE	18u		/* XEN_ELFNOTE_PHYS32_ENTRY */
 
 /* A program header, of either class */
 struct segment {
 	uint32_t type;
-	uint64_t offset, paddr, filesz, memsz, align;
+	uint64_t offset, vaddr, paddr, filesz, memsz, align;
 };
 
 static bool read_at(const struct hs_kernel *k, uint64_t offset, void *to, uint64_t bytes)
@@ -60,9 +61,10 @@ static const char *read_headers(struct hs_kernel *k, struct segment *segment, un
 		*count = head32.e_phnum;
 		k->entry = head32.e_entry;
 	}
-	if (!*count || *count > MOST_HEADERS ||
-	    size != (*wide ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr)))
-		return "no program headers, or too many";
+	if (*count > MOST_HEADERS)
+		return "too many segments: more than 256 program headers";
+	if (!*count || size != (*wide ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr)))
+		return "no program headers, or of a wrong size";
 	for (unsigned int i = 0; i < *count; i++) {
 		Elf64_Phdr p64;
 		Elf32_Phdr p32;
@@ -70,10 +72,10 @@ static const char *read_headers(struct hs_kernel *k, struct segment *segment, un
 		if (!read_at(k, table + i * size, *wide ? (void *)&p64 : (void *)&p32, size))
 			return "truncated";
 		if (*wide)
-			segment[i] = (struct segment){ p64.p_type, p64.p_offset, p64.p_paddr,
+			segment[i] = (struct segment){ p64.p_type, p64.p_offset, p64.p_vaddr, p64.p_paddr,
 						       p64.p_filesz, p64.p_memsz, p64.p_align };
 		else
-			segment[i] = (struct segment){ p32.p_type, p32.p_offset, p32.p_paddr,
+			segment[i] = (struct segment){ p32.p_type, p32.p_offset, p32.p_vaddr, p32.p_paddr,
 						       p32.p_filesz, p32.p_memsz, p32.p_align };
 	}
 	return NULL;
@@ -83,6 +85,8 @@ static const char *read_headers(struct hs_kernel *k, struct segment *segment, un
 static const char *take_pieces(struct hs_kernel *k, const struct segment *segment,
 			       unsigned int count)
 {
+	const char *problem;
+
 	k->start = UINT64_MAX;
 	k->end = 0;
 	for (unsigned int i = 0; i < count; i++) {
@@ -92,9 +96,9 @@ static const char *take_pieces(struct hs_kernel *k, const struct segment *segmen
 			continue;
 		if (s->filesz > s->memsz || s->offset > k->bytes || s->filesz > k->bytes - s->offset)
 			return "truncated";
-		if (s->paddr < HS_BOOT_LOW_END || s->paddr >= HS_MEM_HOLE_START ||
-		    s->memsz > HS_MEM_HOLE_START - s->paddr)
-			return "a segment's physical address is below 1 MiB or above 3 GiB";
+		problem = hs_boot_place(s->paddr, s->memsz);
+		if (problem)
+			return problem;
 		if (s->paddr < k->start)
 			k->start = s->paddr;
 		if (s->paddr + s->memsz > k->end)
@@ -102,12 +106,32 @@ static const char *take_pieces(struct hs_kernel *k, const struct segment *segmen
 		if (!s->filesz)
 			continue;
 		if (k->pieces == HS_BOOT_PIECES)
-			return "too many segments";
+			return "too many segments: more than 128 to load";
 		k->piece[k->pieces++] = (struct hs_piece){ s->paddr, s->offset, s->filesz };
 	}
 	if (!k->pieces)
 		return "nothing to load";
 	return NULL;
+}
+
+/*
+ * Where that is in RAM: a segment's virtual address, as loaders take it, or a physical one, as
+ * Linux has it (whose segments are virtual). false: in no segment.
+ */
+static bool find_entry(struct hs_kernel *k, const struct segment *segment, unsigned int count,
+		       bool virtual)
+{
+	for (unsigned int i = 0; i < count; i++) {
+		const struct segment *s = &segment[i];
+		uint64_t offset = k->entry - (virtual ? s->vaddr : s->paddr);
+
+		/* Below the start, the difference wraps and is too large. */
+		if (s->type != PT_LOAD || offset >= s->filesz)
+			continue;
+		k->entry = s->paddr + offset;
+		return true;
+	}
+	return false;
 }
 
 /* What the notes of a file say. */
@@ -174,6 +198,7 @@ static const char *settle_way(struct hs_kernel *k, const struct segment *segment
 {
 	const char *problem = NULL;
 	struct said said = look_at_notes(k, segment, count);
+	bool virtual = true;	/* may it be? */
 
 	if (k->way == HS_BOOT_AUTO)
 		k->way = best_way(k, &said, wide, &problem);
@@ -184,17 +209,24 @@ static const char *settle_way(struct hs_kernel *k, const struct segment *segment
 		if (!said.pvh)
 			return "has no PVH note";
 		k->entry = said.entry;
+		virtual = false;
 		break;
 	case HS_BOOT_MULTIBOOT:
 		if (!hs_multiboot_find(k, &problem))
 			return problem ? problem : "has no Multiboot header";
+		if (k->addresses)
+			return NULL;
 		break;
 	default:
 		if (!wide)
 			return "a 32-bit ELF file without PVH note or Multiboot header";
 	}
-	return k->entry < k->start || k->entry >= k->end ? "its entry lies outside of what is loaded" :
-	       NULL;
+	/* A bzImage's header told; a vmlinux has none. */
+	if ((k->way == HS_BOOT_LINUX64 || said.linux_note) && k->cmdline_most == HS_BOOT_CMDLINE_MAX - 1)
+		k->cmdline_most = LINUX_CMDLINE;
+	if ((virtual && find_entry(k, segment, count, true)) || find_entry(k, segment, count, false))
+		return NULL;
+	return "its entry lies outside of what is loaded";
 }
 
 int hs_elf_check(struct hs_kernel *k, const char *path)

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -108,21 +109,41 @@ static int open_module(struct hs_kernel *k, const char *what, const char *path, 
 	return HS_EXIT_INITRD;
 }
 
+static bool fits(const struct hs_module *m, uint64_t floor, uint64_t top)
+{
+	return top >= floor && m->bytes <= top - floor;
+}
+
+/* An initrd or module that does not fit: more RAM helps only where RAM is what ends too early. */
+static int no_room(const struct hs_kernel *k, const struct hs_module *m, uint64_t floor, uint64_t low)
+{
+	uint64_t most = k->initrd_top < HS_MEM_HOLE_START ? k->initrd_top : HS_MEM_HOLE_START;
+	const char *limit = "the end of its RAM: give more with --memory";
+
+	if (low >= most || !fits(m, floor, most)) {
+		limit = k->initrd_top < HS_MEM_HOLE_START ?
+			"the highest address that this kernel takes one at" :
+			"the end of RAM below 4 GiB, which more would not move";
+		low = most;
+	}
+	hs_error("%s '%s': %" PRIu64 " MiB do not fit between the kernel's end at %" PRIu64 " MiB and %" PRIu64
+		 " MiB, %s", k->way == HS_BOOT_MULTIBOOT ? "module" : "initrd", m->path,
+		 MIB(m->bytes), floor >> 20, low >> 20, limit);
+	return HS_EXIT_INITRD;
+}
+
 /* Linux: as high as its limit and RAM allow; Multiboot: one after the other behind the kernel. */
 static int place_modules(struct hs_kernel *k, uint64_t low)
 {
-	uint64_t floor = (k->end + PAGE - 1) & ~(PAGE - 1);
+	uint64_t end = k->end > HS_BOOT_LOW_END ? k->end : HS_BOOT_LOW_END;
+	uint64_t floor = (end + PAGE - 1) & ~(PAGE - 1);
 	uint64_t top = low < k->initrd_top ? low : k->initrd_top;
 
 	for (unsigned int i = 0; i < k->modules; i++) {
 		struct hs_module *m = &k->module[i];
 
-		if (m->bytes > 0xffffffffu || top < floor || m->bytes > top - floor) {
-			hs_error("initrd '%s': %" PRIu64 " MiB do not fit between the kernel's end at %" PRIu64
-				 " MiB and %" PRIu64 " MiB: give more with --memory", m->path,
-				 MIB(m->bytes), floor >> 20, top >> 20);
-			return HS_EXIT_INITRD;
-		}
+		if (!fits(m, floor, top))
+			return no_room(k, m, floor, low);
 		if (k->way == HS_BOOT_MULTIBOOT) {
 			m->gpa = floor;
 			floor = (floor + m->bytes + PAGE - 1) & ~(PAGE - 1);
@@ -148,6 +169,54 @@ static int open_modules(struct hs_kernel *k, const struct hs_config *config)
 	return ret;
 }
 
+/* Low memory that is taken, by whom; what lies between is a kernel's to load to. */
+static const struct {
+	uint32_t start, end;
+	const char *what;
+} taken[] = {
+	{ 0, 0x500, "the interrupt vectors and BIOS data are" },
+	{ HS_BOOT_GDT, HS_BOOT_PD + 4 * PAGE, "what the kernel is told at boot is" },
+	{ HS_BOOT_CMDLINE, HS_BOOT_CMDLINE + HS_BOOT_CMDLINE_MAX, "the command line is" },
+	{ HS_BOOT_EBDA, HS_BOOT_RSDP, "the EBDA and video memory are" },
+	{ HS_BOOT_RSDP, HS_BOOT_INFO + HS_BOOT_INFO_BYTES, "tables are" },
+};
+
+const char *hs_boot_place(hs_gpa gpa, uint64_t bytes)
+{
+	static char problem[128];
+
+	if (gpa >= HS_MEM_HOLE_START || bytes > HS_MEM_HOLE_START - gpa) {
+		snprintf(problem, sizeof(problem),
+			 "what it loads to 0x%" PRIx64 " ends above %llu MiB, where RAM below 4 GiB ends",
+			 gpa, HS_MEM_HOLE_START >> 20);
+		return problem;
+	}
+	for (unsigned int i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
+		if (gpa >= taken[i].end || gpa + bytes <= taken[i].start)
+			continue;
+		snprintf(problem, sizeof(problem), "what it loads to 0x%" PRIx64
+			 " lies where %s (0x%x to 0x%x)", gpa, taken[i].what, taken[i].start,
+			 taken[i].end);
+		return problem;
+	}
+	return NULL;
+}
+
+/*
+ * Multiboot kernels take the first word for their name: the file's, as loaders have it, without
+ * its folder, which is no guest's business. A blank would end the word.
+ */
+static void take_name(struct hs_kernel *k, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	snprintf(k->name, sizeof(k->name), "%s", slash ? slash + 1 : path);
+	for (char *c = k->name; *c; c++)
+		if ((unsigned char)*c <= ' ')
+			*c = '_';
+	k->cmdline_most -= (uint32_t)strlen(k->name) + 1;
+}
+
 int hs_kernel_open(struct hs_kernel *k, const struct hs_config *config)
 {
 	uint64_t low = config->memory < HS_MEM_HOLE_START ? config->memory : HS_MEM_HOLE_START;
@@ -162,6 +231,8 @@ int hs_kernel_open(struct hs_kernel *k, const struct hs_config *config)
 	ret = check_kernel(k, config);
 	if (ret)
 		goto close_files;
+	if (k->way == HS_BOOT_MULTIBOOT)
+		take_name(k, config->kernel);
 	if (strlen(config->cmdline) > k->cmdline_most ||
 	    strlen(config->cmdline) >= HS_BOOT_CMDLINE_MAX) {
 		hs_error("--append: %zu characters, the kernel takes %u", strlen(config->cmdline),
@@ -240,6 +311,19 @@ unsigned int hs_boot_ranges(const struct hs_vm *vm, struct hs_range *range)
 	return n;
 }
 
+/* The command line: a name, for those that want one, and the user's text. */
+static int put_cmdline(struct hs_mem *mem, const struct hs_kernel *k, const char *text)
+{
+	size_t name = strlen(k->name);
+	hs_gpa at = HS_BOOT_CMDLINE;
+	int ret = hs_mem_write(mem, at, k->name, name);
+
+	at += name;
+	if (!ret && name && *text)
+		ret = hs_mem_write(mem, at++, " ", 1);
+	return ret ? ret : hs_mem_write(mem, at, text, strlen(text) + 1);
+}
+
 /* What the kernel is told, by the way it is entered. */
 static int tell(struct hs_vm *vm, const struct hs_kernel *k)
 {
@@ -265,12 +349,13 @@ int hs_boot_load(struct hs_vm *vm, const struct hs_kernel *k)
 		ret = load_file(vm->mem, k->module[i].gpa, k->module[i].fd, 0, k->module[i].bytes,
 				k->module[i].path);
 	if (!ret)
-		ret = hs_mem_write(vm->mem, HS_BOOT_CMDLINE, config->cmdline,
-				   strlen(config->cmdline) + 1);
+		ret = put_cmdline(vm->mem, k, config->cmdline);
 	if (!ret)
 		ret = tell(vm, k);
 	if (!ret)
-		ret = hs_boot_tables(vm->mem);
+		ret = hs_boot_tables(vm->mem, k);
+	if (!ret && config->machine == HS_MACHINE_PC)
+		ret = hs_bios_data(vm->mem);
 	if (!ret && config->machine == HS_MACHINE_PC)
 		ret = hs_acpi_tables(vm);
 	if (!ret && config->mp_table)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Intel MP tables (MultiProcessor Specification 1.4, chapter 4), for kernels
- * that know no ACPI: the floating pointer in the place of the EBDA, the
+ * that know no ACPI: the floating pointer in the EBDA's first KiB, the
  * configuration table behind it. They say what the MADT and the _PRT say.
  */
 #include <errno.h>
@@ -10,8 +10,8 @@
 #include "../emu/emu.h"
 #include "boot.h"
 
-#define TABLE_MOST	1008u		/* up to the end of conventional memory */
-#define IOAPIC_ID	HS_MAX_VCPUS
+#define TABLE_MOST	992u		/* up to the end of the EBDA */
+#define IOAPIC_ID	0u		/* that of KVM's chip, and the MADT's */
 #define IOAPIC_ADDRESS	0xfec00000u
 #define LAPIC_ADDRESS	0xfee00000u
 #define APIC_VERSION	0x14
@@ -70,6 +70,12 @@ struct table {
 	uint16_t length, entries;
 };
 
+_Static_assert(HS_BOOT_MP + sizeof(struct pointer) + TABLE_MOST <=
+	       HS_BOOT_EBDA + HS_BOOT_EBDA_KIB * 1024, "they end with the EBDA");
+_Static_assert(sizeof(struct head) + HS_MAX_VCPUS * sizeof(struct cpu) + 2 * sizeof(struct bus) +
+	       sizeof(struct ioapic) + (15 + HS_MAX_NICS + 2) * sizeof(struct interrupt) <= TABLE_MOST,
+	       "all entries fit");
+
 static void add(struct table *t, const void *entry, size_t bytes)
 {
 	memcpy(t->bytes + t->length, entry, bytes);
@@ -116,7 +122,7 @@ int hs_mp_table(struct hs_vm *vm)
 	static const struct bus buses[] = { { BUS, BUS_PCI, "PCI   " }, { BUS, BUS_ISA, "ISA   " } };
 	struct ioapic ioapic = { IOAPIC, IOAPIC_ID, 0x11, ENABLED, IOAPIC_ADDRESS };
 	struct pointer pointer = {
-		.signature = "_MP_", .table = HS_BOOT_EBDA + sizeof(pointer), .paragraphs = 1,
+		.signature = "_MP_", .table = HS_BOOT_MP + sizeof(pointer), .paragraphs = 1,
 		.revision = 4,
 	};
 	struct head head = {
@@ -142,8 +148,8 @@ int hs_mp_table(struct hs_vm *vm)
 	head.checksum = checksum(t.bytes, t.length);
 	memcpy(t.bytes, &head, sizeof(head));
 	pointer.checksum = checksum(&pointer, sizeof(pointer));
-	ret = hs_mem_write(vm->mem, HS_BOOT_EBDA, &pointer, sizeof(pointer));
+	ret = hs_mem_write(vm->mem, HS_BOOT_MP, &pointer, sizeof(pointer));
 	if (!ret)
-		ret = hs_mem_write(vm->mem, HS_BOOT_EBDA + sizeof(pointer), t.bytes, t.length);
+		ret = hs_mem_write(vm->mem, HS_BOOT_MP + sizeof(pointer), t.bytes, t.length);
 	return ret;
 }

@@ -12,11 +12,12 @@
 
 #define SEARCH		8192u		/* bytes in which the header must lie */
 #define MAGIC		0x1badb002u
+#define SEARCH2		32768u		/* Multiboot 2 (2.0, section 3.1) */
+#define MAGIC2		0xe85250d6u
 
 #define WANTS_PAGES	(1u << 0)	/* modules on page boundaries: they always are */
 #define WANTS_MEMORY	(1u << 1)	/* always told */
-#define WANTS_VIDEO	(1u << 2)
-#define WANTS_UNKNOWN	0xfff8u		/* bits 3 to 15: a loader must know them */
+#define WANTS_UNKNOWN	0xfff8u		/* bits 3 to 15: a loader must know them; 2, a video mode, is a wish */
 #define HAS_ADDRESSES	(1u << 16)
 
 #define TELLS_MEMORY	(1u << 0)
@@ -62,8 +63,9 @@ static const char *take_addresses(struct hs_kernel *k, const struct header *h, u
 {
 	uint64_t before = (uint64_t)h->header_addr - h->load_addr, offset = header_at - before;
 	uint64_t bytes = k->bytes - offset;
+	const char *problem;
 
-	if (h->load_addr > h->header_addr || before > header_at || h->load_addr < HS_BOOT_LOW_END)
+	if (h->load_addr > h->header_addr || before > header_at)
 		return "its Multiboot header's addresses make no sense";
 	if (h->load_end_addr)
 		bytes = (uint64_t)h->load_end_addr - h->load_addr;
@@ -75,27 +77,40 @@ static const char *take_addresses(struct hs_kernel *k, const struct header *h, u
 	k->piece[0] = (struct hs_piece){ h->load_addr, offset, bytes };
 	k->start = h->load_addr;
 	k->end = h->bss_end_addr > h->load_addr + bytes ? h->bss_end_addr : h->load_addr + bytes;
+	problem = hs_boot_place(k->start, k->end - k->start);
 	k->entry = h->entry_addr;
-	return NULL;
+	k->addresses = true;
+	return problem;
+}
+
+/* A header of Multiboot 2, which is entered differently. */
+static bool is_multiboot2(const uint8_t *start, size_t bytes)
+{
+	uint32_t h[4];		/* magic, architecture, length, checksum */
+
+	for (size_t at = 0; at + sizeof(h) <= bytes; at += 8) {
+		memcpy(h, start + at, sizeof(h));
+		if (h[0] == MAGIC2 && !(h[0] + h[1] + h[2] + h[3]))
+			return true;
+	}
+	return false;
 }
 
 bool hs_multiboot_find(struct hs_kernel *k, const char **problem)
 {
-	static uint8_t start[SEARCH];
+	static uint8_t start[SEARCH2];
 	ssize_t n = pread(k->fd, start, sizeof(start), 0);
 	struct header h;
 
 	*problem = NULL;
-	for (ssize_t at = 0; at + 12 <= n; at += 4) {
+	for (ssize_t at = 0; at + 12 <= n && at + 12 <= (ssize_t)SEARCH; at += 4) {
 		size_t left = (size_t)(n - at);
 
 		memset(&h, 0, sizeof(h));
 		memcpy(&h, start + at, left < sizeof(h) ? left : sizeof(h));
 		if (h.magic != MAGIC || h.magic + h.flags + h.checksum)
 			continue;
-		if (h.flags & WANTS_VIDEO)
-			*problem = "its Multiboot header wants a graphics mode, which there is none of";
-		else if (h.flags & WANTS_UNKNOWN)
+		if (h.flags & WANTS_UNKNOWN)
 			*problem = "its Multiboot header wants what is not known";
 		else if (h.flags & HAS_ADDRESSES)
 			*problem = take_addresses(k, &h, (uint64_t)at);
@@ -103,6 +118,8 @@ bool hs_multiboot_find(struct hs_kernel *k, const char **problem)
 			*problem = "its Multiboot header has no addresses, and it is no ELF file";
 		return !*problem;
 	}
+	if (n > 0 && is_multiboot2(start, (size_t)n))
+		*problem = "it has a Multiboot 2 header alone, which is not supported";
 	return false;
 }
 

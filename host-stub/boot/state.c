@@ -5,6 +5,9 @@
  * Protocol"), or 32-bit mode, flat, without paging (PVH; Multiboot 0.6.96,
  * section 3.2); for every CPU what firmware leaves behind in its local APIC and
  * MSRs; and the state of a CPU that is started by call.
+ *
+ * The selectors are Linux's __BOOT_CS and __BOOT_DS in 64-bit mode, else those that loaders
+ * have: kernels that bring no GDT of their own rely on them.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -50,17 +53,33 @@
 
 #define MULTIBOOT_MAGIC		0x2badb002u
 
-int hs_boot_tables(struct hs_mem *mem)
+#define GDT_ENTRIES		4u
+#define CODE64			0x00af9b000000ffffull
+#define CODE32			0x00cf9b000000ffffull
+#define DATA			0x00cf93000000ffffull	/* 4 GiB */
+
+/* What a kernel starts with: its mode and its descriptors. */
+struct mode {
+	bool wide;
+	uint16_t code, data;		/* selectors */
+	uint64_t gdt[GDT_ENTRIES];
+};
+
+static const struct mode *mode_of(const struct hs_kernel *k)
 {
-	static const uint64_t gdt[4] = {
-		[HS_BOOT_CODE_SELECTOR / 8] = 0x00af9b000000ffffull,	/* 64-bit code */
-		[HS_BOOT_DATA_SELECTOR / 8] = 0x00cf93000000ffffull,	/* data, 4 GiB */
-	};
+	static const struct mode mode64 = { true, 0x10, 0x18, { 0, 0, CODE64, DATA } };
+	static const struct mode mode32 = { false, 0x08, 0x10, { 0, CODE32, DATA } };
+
+	return k->way == HS_BOOT_PVH || k->way == HS_BOOT_MULTIBOOT ? &mode32 : &mode64;
+}
+
+int hs_boot_tables(struct hs_mem *mem, const struct hs_kernel *k)
+{
 	uint64_t entry = HS_BOOT_PDPT | PTE_PRESENT | PTE_WRITE;
 	uint64_t page[512];
 	int ret;
 
-	ret = hs_mem_write(mem, HS_BOOT_GDT, gdt, sizeof(gdt));
+	ret = hs_mem_write(mem, HS_BOOT_GDT, mode_of(k)->gdt, sizeof(mode_of(k)->gdt));
 	if (!ret)
 		ret = hs_mem_write(mem, HS_BOOT_PML4, &entry, sizeof(entry));
 	for (uint64_t gib = 0; gib < 4 && !ret; gib++) {
@@ -180,11 +199,11 @@ int hs_boot_restart(int vcpu_fd, const struct hs_cpu_state *s, bool nx,
 }
 
 /* 64-bit mode with our page tables, or 32-bit mode without paging. */
-static void set_mode(struct kvm_sregs *sregs, bool wide)
+static void set_mode(struct kvm_sregs *sregs, const struct mode *mode)
 {
-	sregs->cs = code64(HS_BOOT_CODE_SELECTOR);
+	sregs->cs = code64(mode->code);
 	sregs->cr0 = CR0_PE | CR0_ET;
-	if (wide) {
+	if (mode->wide) {
 		sregs->cr0 |= CR0_PG;
 		sregs->cr3 = HS_BOOT_PML4;
 		sregs->cr4 = CR4_PAE;
@@ -198,16 +217,16 @@ static void set_mode(struct kvm_sregs *sregs, bool wide)
 
 int hs_boot_vcpu(const struct hs_vcpu *vcpu, const struct hs_kernel *k)
 {
-	bool wide = k->way != HS_BOOT_PVH && k->way != HS_BOOT_MULTIBOOT;
+	const struct mode *mode = mode_of(k);
 	struct kvm_regs regs = {
 		.rax = k->way == HS_BOOT_MULTIBOOT ? MULTIBOOT_MAGIC : 0,
-		.rbx = wide ? 0 : HS_BOOT_ZERO_PAGE,
+		.rbx = mode->wide ? 0 : HS_BOOT_ZERO_PAGE,
 		.rip = k->entry,
-		.rsi = wide ? HS_BOOT_ZERO_PAGE : 0,
+		.rsi = mode->wide ? HS_BOOT_ZERO_PAGE : 0,
 		.rsp = HS_BOOT_STACK,
 		.rflags = RFLAGS_FIXED,
 	};
-	struct kvm_segment data = flat_data(HS_BOOT_DATA_SELECTOR);
+	struct kvm_segment data = flat_data(mode->data);
 	struct kvm_sregs sregs;
 	int ret;
 
@@ -216,14 +235,14 @@ int hs_boot_vcpu(const struct hs_vcpu *vcpu, const struct hs_kernel *k)
 		return ret;	/* the others wait for the boot CPU's start-up IPI */
 	if (ioctl(vcpu->fd, KVM_GET_SREGS, &sregs) < 0)
 		return -errno;
-	set_mode(&sregs, wide);
+	set_mode(&sregs, mode);
 	sregs.ds = data;
 	sregs.es = data;
 	sregs.fs = data;
 	sregs.gs = data;
 	sregs.ss = data;
 	sregs.gdt.base = HS_BOOT_GDT;
-	sregs.gdt.limit = 4 * 8 - 1;
+	sregs.gdt.limit = sizeof(mode->gdt) - 1;
 	sregs.idt.base = 0;
 	sregs.idt.limit = 0;
 	if (ioctl(vcpu->fd, KVM_SET_SREGS, &sregs) < 0)

@@ -38,7 +38,14 @@ int hs_payload_open(struct hs_kernel *k, const char *path)
 	return 3;
 }
 
-int hs_boot_tables(struct hs_mem *mem)
+int hs_boot_tables(struct hs_mem *mem, const struct hs_kernel *k)
+{
+	(void)mem;
+	(void)k;
+	return 0;
+}
+
+int hs_bios_data(struct hs_mem *mem)
 {
 	(void)mem;
 	return 0;
@@ -77,12 +84,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (hs_kernel_open(&k, &config))
 		return 0;
-	if (k.way == HS_BOOT_AUTO || k.start < HS_BOOT_LOW_END || k.end > config.memory || !k.pieces)
+	if (k.way == HS_BOOT_AUTO || k.end > config.memory || !k.pieces)
 		abort();
 	if (k.entry < k.start || k.entry >= k.end)
 		abort();
 	for (unsigned int i = 0; i < k.pieces; i++)
 		if (k.piece[i].gpa < k.start || k.piece[i].gpa + k.piece[i].bytes > k.end ||
+		    hs_boot_place(k.piece[i].gpa, k.piece[i].bytes) ||
 		    k.piece[i].offset + k.piece[i].bytes > size - 1)
 			abort();
 	if (hs_mem_create(&vm.mem, -1, &config) || hs_boot_load(&vm, &k))
