@@ -19,8 +19,10 @@ JOBS	= $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
 # Sources that a unit test or fuzzer says it links, and its libraries
 # (comment lines `LINK:` and `LIBS:` in the file). PV stands for the host's side
-# of the contract and what is below it, without KVM.
-link	= $(patsubst PV,$(PV),$(shell sed -n 's|.*LINK:\(.*\)\*/.*|\1|p' $(1)))
+# of the contract and what is below it, without KVM; PV_STEP for the same without the
+# worker, which tests/fuzz/step_worker.h takes the place of.
+link	= $(patsubst PV_STEP,$(filter-out %/worker.c,$(PV)),$(patsubst PV,$(PV),$(shell \
+	  sed -n 's|.*LINK:\(.*\)\*/.*|\1|p' $(1))))
 libs	= $(shell sed -n 's|.*LIBS:\(.*\)\*/.*|\1|p' $(1))
 
 PV	:= $(filter-out %/doorbell.c %/info.c,$(wildcard host-stub/dev/*.c)) \

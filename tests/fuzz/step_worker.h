@@ -35,6 +35,7 @@ struct hs_worker {
 	struct hs_source *source[HS_WORKER_SOURCES];
 	struct step_op op[STEP_OPS];	/* in the order of issue */
 	unsigned int ops, issued;	/* issued: in the kernel; the rest with the round's end */
+	bool armed;			/* its sources are */
 };
 
 static struct {
@@ -246,9 +247,18 @@ static bool step_round(struct hs_worker *w)
 	step_posted(w);
 	if (w->hook)
 		work |= w->hook->round(w->hook);
-	for (unsigned int i = 0; i < HS_WORKER_SOURCES; i++)
-		if (w->source[i])
-			work |= w->source[i]->poll(w->source[i]);
+	for (unsigned int i = 0; i < HS_WORKER_SOURCES; i++) {
+		struct hs_source *source = w->source[i];
+
+		if (source && w->armed)
+			source->disarm(source);
+		if (source)
+			work |= source->poll(source);
+		/* It sleeps when there is nothing to do, unless that is no longer so. */
+		if (source && !work)
+			work |= source->arm(source);
+	}
+	w->armed = !work;
 	w->issued = w->ops;
 	step.self = NULL;
 	return work;

@@ -27,7 +27,7 @@ enum { R_DATA, R_ERROR, R_COUNT, R_LOW, R_MID, R_HIGH, R_DEVICE, R_STATUS };
 #define BM_IRQ		0x04u
 #define PRD_EOT		0x80000000u
 
-#define IDE_PRD		0x200000ull	/* where the tables are made */
+#define IDE_PRD		0x380000ull	/* where the tables are made: apart from PV_RINGS */
 
 static inline uint8_t ide_in(unsigned int reg)
 {
