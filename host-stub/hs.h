@@ -136,6 +136,7 @@ struct hs_config {
 	uint64_t poll_ns;	/* longest a worker polls before it sleeps, or HS_TIME_AUTO */
 	uint64_t gather_ns;	/* longest answers are gathered before the guest is told */
 	const char *console;	/* "stdio", "none" or a file path */
+	uint64_t console_limit;	/* bytes of that file; 0: none */
 	const char *stats;	/* where to write the accounts as JSON, or NULL */
 	unsigned int seconds;	/* time limit of the run, 0: none */
 	bool no_reboot;		/* a reboot request ends the VM */

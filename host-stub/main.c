@@ -30,9 +30,11 @@
 #include "emu/console.h"
 #include "emu/emu.h"
 #include "options.h"
+#include "output.h"
 #include "sandbox.h"
 #include "stats.h"
 #include "vm.h"
+#include "writer.h"
 
 #define BOOTS_KEPT	16u	/* power-ons whose accounts are kept: the last ones */
 
@@ -42,17 +44,26 @@
 #define GATHER_EXITS	8u
 #define GATHER_MOST	500000u		/* ns */
 
+/*
+ * What the end waits for readers: so long in all while nothing is read, and so long
+ * if they do read; only the former when the user asked for the end.
+ */
+#define END_IDLE_NS	400000000u
+#define END_NS		10000000000u
+#define MESSAGES	65536u		/* bytes of messages that may wait */
+
 struct host {
 	struct hs_host hs;
 	int signal_fd;
 	int timer_fd;		/* -1: no limit */
 	int clock_fd;		/* readable when the host's clock was set */
-	FILE *stats;		/* NULL: not wanted */
+	int stats_fd;		/* -1: not wanted */
 	char *boot[BOOTS_KEPT];	/* accounts of power-ons, JSON */
 	unsigned int boots;
 	bool asked;		/* the guest was asked to switch off */
 	bool unplugged;		/* the NICs' links are down by SIGUSR2 */
 	int signal;		/* that ended it */
+	bool timeout;		/* so did the time limit */
 	uint32_t code;		/* with which the guest switched off, or wrote to the debug port */
 };
 
@@ -140,11 +151,9 @@ static int open_own(struct host *host)
 		return HS_EXIT_HOST;
 	}
 	if (config->stats) {
-		host->stats = fopen(config->stats, "we");
-		if (!host->stats) {
-			hs_error("--stats '%s': %s", config->stats, strerror(errno));
+		host->stats_fd = hs_output_open("--stats", config->stats, O_WRONLY);
+		if (host->stats_fd < 0)
 			return HS_EXIT_HOST;
-		}
 	}
 	return 0;
 }
@@ -260,8 +269,10 @@ static void wait_for_stop(struct host *host, struct hs_vm *vm)
 		}
 		if (fds[1].revents)
 			on_signal(host, vm);
-		if (fds[2].revents)
+		if (fds[2].revents) {
+			host->timeout = true;
 			hs_vm_stop(vm, HS_STOP_TIMEOUT);
+		}
 		/* ECANCELED: it was set */
 		if (fds[3].revents && read(host->clock_fd, &expired, sizeof(expired)) < 0 &&
 		    errno == ECANCELED)
@@ -277,7 +288,7 @@ static void keep_accounts(struct host *host, struct hs_vm *vm)
 	FILE *f;
 
 	host->boots++;
-	if (!host->stats)
+	if (host->stats_fd < 0)
 		return;
 	free(*slot);
 	*slot = NULL;
@@ -350,18 +361,90 @@ static void thread_ns_on_worker(void *arg)
 	*ns = thread_ns();
 }
 
+/* ---- the end: output that somebody may not read ---- */
+
+/* Somebody asks for the end, again if a signal brought it about. */
+static bool asked_to_end(void *opaque)
+{
+	struct host *host = opaque;
+	struct signalfd_siginfo info;
+
+	while (read(host->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		if (info.ssi_signo == SIGTERM || info.ssi_signo == SIGINT)
+			return true;
+	return false;
+}
+
+/* One budget for the accounts, the console and the messages. */
+static struct hs_patience patience_of(struct host *host)
+{
+	return (struct hs_patience){
+		.idle_ns = END_IDLE_NS,
+		.until = hs_now() + (host->signal || host->timeout ? END_IDLE_NS : END_NS),
+		.asked = asked_to_end, .opaque = host,
+	};
+}
+
+static struct hs_writer *messages;
+
+static bool put_message(const char *line, size_t len)
+{
+	return hs_writer_put_all(messages, line, len);
+}
+
+/* From here on no thread waits for who reads standard error. */
+static int open_messages(void)
+{
+	struct hs_writer_config config = {
+		.name = "messages", .fd = STDERR_FILENO, .bytes = MESSAGES,
+	};
+	int ret = hs_writer_open(&messages, &config);
+
+	if (ret < 0)
+		hs_error("messages: cannot start their thread: %s", strerror(-ret));
+	else
+		hs_log_to(put_message);
+	return ret;
+}
+
+static void close_messages(struct hs_patience *patience)
+{
+	hs_log_end();
+	if (!messages)
+		return;
+	hs_log_to(NULL);
+	(void)hs_writer_close(messages, patience);
+}
+
+static void print_accounts(struct host *host, FILE *f);
+
 /* The file of --stats, in the form that docs/STUB.md describes. 0 or -errno, said. */
-static int write_accounts(struct host *host)
+static int write_accounts(struct host *host, struct hs_patience *patience)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f;
+	int ret;
+
+	if (host->stats_fd < 0)
+		return 0;
+	f = open_memstream(&text, &len);
+	if (!f)
+		return -ENOMEM;
+	print_accounts(host, f);
+	ret = fclose(f) ? -ENOMEM : hs_output_put("--stats", host->hs.config->stats, host->stats_fd,
+						  text, len, patience);
+	free(text);
+	return ret;
+}
+
+static void print_accounts(struct host *host, FILE *f)
 {
 	const struct hs_config *config = host->hs.config;
 	unsigned int kept = host->boots < BOOTS_KEPT ? host->boots : BOOTS_KEPT;
 	uint64_t user, system, ns;
-	FILE *f = host->stats;
 	bool first = true;
-	int ret = 0;
 
-	if (!f)
-		return 0;
 	hs_stats_cpu(&user, &system);
 	fprintf(f, "{\n\t\"format\": 1,\n\t\"program\": \"pvkit-vm %s\",\n", HS_VERSION);
 	fprintf(f, "\t\"config\": {\"memory\": %llu, \"vcpus\": %u, \"disks\": %u, \"nics\": %u, \"offer\": %llu, "
@@ -402,14 +485,9 @@ static int write_accounts(struct host *host)
 		first = false;
 	}
 	fprintf(f, "]\n}\n");
-	if (fflush(f) || ferror(f)) {
-		ret = -EIO;
-		hs_error("--stats '%s': cannot write: %s", config->stats, strerror(errno));
-	}
-	return ret;
 }
 
-static void close_all(struct host *host)
+static void close_all(struct host *host, struct hs_patience *patience)
 {
 	for (unsigned int i = host->hs.config->nics; i-- > 0;)
 		if (host->hs.net[i])
@@ -419,10 +497,10 @@ static void close_all(struct host *host)
 			hs_blk_close(host->hs.blk[i]);
 	for (unsigned int i = 0; i < BOOTS_KEPT; i++)
 		free(host->boot[i]);
-	hs_console_close();
-	hs_log_end();
-	if (host->stats)
-		fclose(host->stats);
+	hs_console_end(patience);
+	close_messages(patience);
+	if (host->stats_fd >= 0)
+		close(host->stats_fd);
 	if (host->clock_fd >= 0)
 		close(host->clock_fd);
 	if (host->timer_fd >= 0)
@@ -437,7 +515,7 @@ static void close_all(struct host *host)
 }
 
 /* Power-ons until one ends for good. The exit status. */
-static int run(struct host *host)
+static int run(struct host *host, struct hs_patience *patience)
 {
 	const struct hs_config *config = host->hs.config;
 	enum hs_stop why = HS_STOP_NONE;
@@ -447,7 +525,8 @@ static int run(struct host *host)
 			return host->boots ? HS_EXIT_ERROR : HS_EXIT_HOST;
 		host->asked = false;
 	} while (!config->no_reboot && (why == HS_STOP_REBOOT || why == HS_STOP_CRASH));
-	if (write_accounts(host) < 0)
+	*patience = patience_of(host);
+	if (write_accounts(host, patience) < 0)
 		return HS_EXIT_HOST;
 	return exit_status(host, why);
 }
@@ -458,9 +537,13 @@ int main(int argc, char **argv)
 	struct host host = {
 		.hs = { .config = &config, .kvm_fd = -1, .stop_fd = -1,
 			.kernel = { .fd = -1 } },
-		.signal_fd = -1, .timer_fd = -1, .clock_fd = -1,
+		.signal_fd = -1, .timer_fd = -1, .clock_fd = -1, .stats_fd = -1,
 	};
+	struct hs_patience patience;
 	int status;
+
+	/* A file that may not grow is an error of write(2), not the end. */
+	signal(SIGXFSZ, SIG_IGN);
 
 	/*
 	 * One heap for all threads: to shrink the heap of a thread, the C
@@ -485,11 +568,13 @@ int main(int argc, char **argv)
 		status = open_nics(&host);
 	if (!status && config.sandbox && hs_sandbox_drop(&host.hs) < 0)
 		status = HS_EXIT_HOST;
-	/* After the drop, so that its thread begins without rights. */
-	if (!status && hs_console_open(config.console) < 0)
+	/* After the drop, so that their threads begin without rights. */
+	hs_console_limit(config.console_limit);
+	if (!status && (open_messages() < 0 || hs_console_open(config.console) < 0))
 		status = HS_EXIT_HOST;
+	patience = patience_of(&host);
 	if (!status)
-		status = run(&host);
-	close_all(&host);
+		status = run(&host, &patience);
+	close_all(&host, &patience);
 	return status;
 }

@@ -15,6 +15,9 @@
 #include "options.h"
 #include "vm.h"
 
+#define CONSOLE_LIMIT		(16ull << 20)
+#define CONSOLE_LIMIT_MIN	4096u
+
 static void help(void)
 {
 	puts("usage: pvkit-vm --kernel FILE [options]\n"
@@ -52,6 +55,7 @@ static void help(void)
 	     "  --poll-us N         longest that a back end's worker polls before it sleeps (default: 40 exits' time)\n"
 	     "  --gather-us N       longest that answers are gathered for one interrupt (default: 8 exits' time)\n"
 	     "  --console WHERE     stdio (default; Ctrl-A x ends), none, or a file\n"
+	     "  --console-limit SIZE of that file; what was in it before is in FILE.1 (default 16M; 0: no limit)\n"
 	     "  --stats FILE        write the accounts there at the end (JSON)\n"
 	     "  --time-limit SEC    end with status 124 after that\n"
 	     "  --mp-table          Intel MP tables, for kernels without ACPI\n"
@@ -327,7 +331,7 @@ static int check(struct hs_config *config)
 
 enum { OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_MEMORY, OPT_CPUS, OPT_DISK, OPT_NIC, OPT_OFFER, OPT_INFO, OPT_BOOT,
        OPT_MODULE, OPT_MACHINE, OPT_PAGES, OPT_PREFAULT, OPT_MP_TABLE, OPT_DEBUG_EXIT,
-       OPT_KVM_MASK, OPT_CPUID, OPT_POLL, OPT_GATHER, OPT_CONSOLE, OPT_STATS, OPT_TIME, OPT_NO_REBOOT, OPT_NO_SANDBOX,
+       OPT_KVM_MASK, OPT_CPUID, OPT_POLL, OPT_GATHER, OPT_CONSOLE, OPT_CONSOLE_LIMIT, OPT_STATS, OPT_TIME, OPT_NO_REBOOT, OPT_NO_SANDBOX,
        OPT_FORCE, OPT_HELP, OPT_VERSION };
 
 static const struct option options[] = {
@@ -352,6 +356,7 @@ static const struct option options[] = {
 	{ "poll-us", required_argument, NULL, OPT_POLL },
 	{ "gather-us", required_argument, NULL, OPT_GATHER },
 	{ "console", required_argument, NULL, OPT_CONSOLE },
+	{ "console-limit", required_argument, NULL, OPT_CONSOLE_LIMIT },
 	{ "stats", required_argument, NULL, OPT_STATS },
 	{ "time-limit", required_argument, NULL, OPT_TIME },
 	{ "no-reboot", no_argument, NULL, OPT_NO_REBOOT },
@@ -373,6 +378,13 @@ static int parse_value(struct hs_config *config, int opt, char *arg)
 		if (parse_size(arg, &config->memory))
 			return 0;
 		hs_error("--memory: '%s' is no size: a number with K, M or G", arg);
+		return -EINVAL;
+	case OPT_CONSOLE_LIMIT:
+		if (parse_size(arg, &n) && (!n || n >= CONSOLE_LIMIT_MIN)) {
+			config->console_limit = n;
+			return 0;
+		}
+		hs_error("--console-limit: '%s': a size from 4K on, or 0 for none", arg);
 		return -EINVAL;
 	case OPT_CPUS:
 		if (parse_number(arg, 10, HS_MAX_VCPUS, &n) && n) {
@@ -451,6 +463,7 @@ int hs_options(struct hs_config *config, int argc, char **argv)
 	config->poll_ns = HS_TIME_AUTO;
 	config->gather_ns = HS_TIME_AUTO;
 	config->console = "stdio";
+	config->console_limit = CONSOLE_LIMIT;
 	config->sandbox = true;
 
 	opterr = 0;

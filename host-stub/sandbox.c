@@ -35,6 +35,7 @@ static const struct {
 	{ SCMP_SYS(read), "console input, eventfds, signalfd, timerfd" },
 	{ SCMP_SYS(write), "console output, eventfds, messages, accounts" },
 	{ SCMP_SYS(writev), "console output" },
+	{ SCMP_SYS(ftruncate), "a console's file that is full begins anew" },
 	{ SCMP_SYS(pread64), "kernel and initrd at a reboot; KVM's statistics" },
 	{ SCMP_SYS(lseek), "accounts (stdio)" },
 	{ SCMP_SYS(fstat), "stdio; size of an image (SIGHUP)" },

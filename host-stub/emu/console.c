@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The user's end of the console (console.h): one thread that polls input,
- * output and an eventfd, and the rings of a guest with pvkit while there is
- * traffic. Others only append to the output buffer; con.lock protects it,
- * con.end_lock the guest's ends, and neither is held across a blocking call.
+ * The user's end of the console (console.h): a thread that polls input and an
+ * eventfd, and the rings of a guest with pvkit while there is traffic; and one
+ * that writes (writer.h), to which others only append. So a reader that does not read costs
+ * output, or has a guest's ring wait, and stops nothing else. con.end_lock
+ * protects the guest's ends, and is not held across a blocking call.
  *
  * On a terminal, input is raw and Ctrl-A is the escape: Ctrl-A x ends the VM,
  * Ctrl-A b sends a break, Ctrl-A Ctrl-A sends Ctrl-A.
@@ -15,33 +16,39 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../hs.h"
+#include "../output.h"
+#include "../writer.h"
 
 #define OUT_SIZE	(1u << 20)
 #define ESCAPE		0x01	/* Ctrl-A */
-#define FLUSH_MS	2000
+#define IDLE_NS		400000000ull	/* at exit(): for a reader that does not read */
+#define FLUSH_NS	2000000000ull
+#define STEP_NS		5000000		/* between kicks of the thread at its end */
 #define POLL_MS		5	/* between looks at a ring in use */
 #define LINGER_MS	40	/* without output, before it has to ring */
 
 static struct {
 	bool open;
-	int in, out, wake;
+	int in, wake;
+	uint64_t limit;			/* of a file, in bytes; 0: none */
+	struct hs_bounded_file file;
+	struct hs_writer *out;		/* NULL: nobody sees it */
 	bool tty;
 	struct termios saved;
 	pthread_t thread;
 	pthread_t main;			/* who opened it */
-	pthread_mutex_t lock;
 	pthread_mutex_t end_lock;	/* held while functions of the ends run */
-	bool ending;
-	uint8_t *buffer;
-	size_t first, filled;
-	uint64_t dropped;
+	atomic_bool ending;
+	atomic_ullong dropped;
 	struct {
 		const struct hs_console_user *user;	/* NULL: not attached */
 		void *opaque;
@@ -52,8 +59,8 @@ static struct {
 	bool escaped, waits_for_room, polls_for_room;
 	uint64_t lively;		/* hs_now() when output was last seen in a ring */
 } con = {
-	.in = -1, .out = -1, .wake = -1,
-	.lock = PTHREAD_MUTEX_INITIALIZER, .end_lock = PTHREAD_MUTEX_INITIALIZER,
+	.in = -1, .wake = -1, .file = { .fd = -1, .older_fd = -1 },
+	.end_lock = PTHREAD_MUTEX_INITIALIZER,
 };
 
 void hs_console_wake(void)
@@ -93,65 +100,19 @@ int hs_console_eventfd(void)
 
 size_t hs_console_put(const uint8_t *data, size_t len)
 {
-	size_t done = 0;
-	bool first;
-
-	if (con.out < 0)
-		return len;
-	pthread_mutex_lock(&con.lock);
-	first = !con.filled;
-	while (done < len && con.filled < OUT_SIZE) {
-		size_t at = (con.first + con.filled) % OUT_SIZE;
-		size_t end = at < con.first ? con.first : OUT_SIZE;
-		size_t n = len - done < end - at ? len - done : end - at;
-
-		memcpy(con.buffer + at, data + done, n);
-		con.filled += n;
-		done += n;
-	}
-	pthread_mutex_unlock(&con.lock);
-	if (first && done)
-		hs_console_wake();
-	return done;
+	return con.out ? hs_writer_put(con.out, data, len) : len;
 }
 
 void hs_console_write(uint8_t byte)
 {
-	if (hs_console_put(&byte, 1))
-		return;
-	pthread_mutex_lock(&con.lock);
-	con.dropped++;
-	pthread_mutex_unlock(&con.lock);
+	if (!hs_console_put(&byte, 1))
+		atomic_fetch_add(&con.dropped, 1);
 }
 
 void hs_console_room(void)
 {
 	if (__atomic_load_n(&con.waits_for_room, __ATOMIC_ACQUIRE))
 		hs_console_wake();
-}
-
-/* Writes once what lies in one piece; false when the output is broken. */
-static bool flush_some(void)
-{
-	size_t len, first;
-	ssize_t n;
-
-	pthread_mutex_lock(&con.lock);
-	first = con.first;
-	len = con.filled < OUT_SIZE - first ? con.filled : OUT_SIZE - first;
-	pthread_mutex_unlock(&con.lock);
-	if (!len)
-		return true;
-	n = write(con.out, con.buffer + first, len);
-	if (n < 0 && errno != EINTR && errno != EAGAIN)
-		return false;
-	if (n > 0) {
-		pthread_mutex_lock(&con.lock);
-		con.first = (con.first + (size_t)n) % OUT_SIZE;
-		con.filled -= (size_t)n;
-		pthread_mutex_unlock(&con.lock);
-	}
-	return true;
 }
 
 /* Bytes that the guest took. */
@@ -240,38 +201,26 @@ static void *console_thread(void *arg)
 {
 	bool input = con.in >= 0;
 	uint64_t wakes;
+	sigset_t kick;
 	int wait;
 
 	(void)arg;
-	for (;;) {
-		struct pollfd fds[3] = {
+	sigemptyset(&kick);
+	sigaddset(&kick, SIGUSR1);
+	pthread_sigmask(SIG_UNBLOCK, &kick, NULL);
+	while (!atomic_load(&con.ending)) {
+		struct pollfd fds[2] = {
 			{ .fd = con.wake, .events = POLLIN },
 			{ .fd = input && !con.typed_len ? con.in : -1, .events = POLLIN },
-			{ .fd = -1, .events = POLLOUT },
 		};
-		bool ending;
 
 		wait = fetch();
 		if (con.typed_len && con.polls_for_room)
 			wait = POLL_MS;
-		pthread_mutex_lock(&con.lock);
-		ending = con.ending;
-		if (con.filled)
-			fds[2].fd = con.out;
-		pthread_mutex_unlock(&con.lock);
-		if (ending && fds[2].fd < 0)
-			return NULL;
-		if (poll(fds, 3, ending ? FLUSH_MS : wait) <= 0 && errno != EINTR && ending)
+		if (poll(fds, 2, wait) < 0 && errno != EINTR)
 			return NULL;
 		if (fds[0].revents && read(con.wake, &wakes, sizeof(wakes)) < 0 && errno != EAGAIN)
 			return NULL;
-		if (fds[2].revents && !flush_some()) {
-			pthread_mutex_lock(&con.lock);
-			con.filled = 0;
-			pthread_mutex_unlock(&con.lock);
-			if (ending)
-				return NULL;
-		}
 		if (fds[1].revents) {
 			ssize_t n = read(con.in, con.typed, sizeof(con.typed));
 
@@ -282,61 +231,109 @@ static void *console_thread(void *arg)
 		}
 		deliver();
 	}
+	return NULL;
+}
+
+void hs_console_limit(uint64_t bytes)
+{
+	con.limit = bytes;
+}
+
+/* The user's descriptors, and how to write. 0 or -errno, said. */
+static int open_user(const char *how, struct hs_writer_config *config)
+{
+	int ret;
+
+	config->fd = -1;
+	if (!strcmp(how, "none"))
+		return 0;
+	if (!strcmp(how, "stdio")) {
+		con.in = STDIN_FILENO;
+		config->fd = STDOUT_FILENO;
+		return raw_terminal();
+	}
+	ret = hs_bounded_open(&con.file, "--console", how, con.limit);
+	if (ret < 0)
+		return ret;
+	config->fd = con.file.fd;
+	config->write = hs_bounded_write;
+	config->opaque = &con.file;
+	return 0;
 }
 
 int hs_console_open(const char *how)
 {
+	struct hs_writer_config config = {
+		.name = "console-out", .bytes = OUT_SIZE, .room = hs_console_wake,
+	};
 	int ret;
 
 	if (con.open)
 		return 0;
-	if (!strcmp(how, "stdio")) {
-		con.in = STDIN_FILENO;
-		con.out = STDOUT_FILENO;
-		ret = raw_terminal();
-		if (ret)
-			return ret;
-	} else if (strcmp(how, "none")) {
-		con.out = open(how, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-		if (con.out < 0) {
-			ret = -errno;
-			hs_error("console: cannot write %s: %s; name a writable file, stdio or none",
-				 how, strerror(-ret));
-			return ret;
-		}
-	}
+	ret = open_user(how, &config);
+	if (ret)
+		return ret;
 	con.main = pthread_self();
-	con.buffer = malloc(OUT_SIZE);
 	con.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (!con.buffer || con.wake < 0) {
-		hs_error("console: no memory or file descriptor left for it");
-		return -ENOMEM;
+	if (con.wake < 0) {
+		ret = -errno;
+		hs_error("console: no file descriptor left for it");
+		return ret;
 	}
-	ret = -pthread_create(&con.thread, NULL, console_thread, NULL);
+	if (config.fd >= 0)
+		ret = hs_writer_open(&con.out, &config);
+	if (!ret)
+		ret = -pthread_create(&con.thread, NULL, console_thread, NULL);
 	if (ret) {
-		hs_error("console: cannot start its thread: %s", strerror(-ret));
+		hs_error("console: cannot start its threads: %s", strerror(-ret));
 		return ret;
 	}
 	con.open = true;
 	return atexit(hs_console_close) ? -ENOMEM : 0;
 }
 
-void hs_console_close(void)
+/* Another process may have taken the input that poll() saw: then read() waits. */
+static void end_thread(void)
 {
+	struct timespec until;
+
+	do {
+		pthread_kill(con.thread, SIGUSR1);
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_nsec += STEP_NS;
+		if (until.tv_nsec >= 1000000000) {
+			until.tv_nsec -= 1000000000;
+			until.tv_sec++;
+		}
+	} while (pthread_clockjoin_np(con.thread, NULL, CLOCK_MONOTONIC, &until) == ETIMEDOUT);
+}
+
+void hs_console_end(struct hs_patience *patience)
+{
+	unsigned long long lost = 0;
+
 	if (!con.open)
 		return;
-	pthread_mutex_lock(&con.lock);
-	con.ending = true;
-	pthread_mutex_unlock(&con.lock);
-	hs_console_wake();
-	pthread_join(con.thread, NULL);
-	restore_terminal();
 	con.open = false;
-	if (con.dropped)
-		hs_note("console: %llu bytes were dropped, as nobody read them",
-			(unsigned long long)con.dropped);
-	free(con.buffer);
+	atomic_store(&con.ending, true);
+	hs_console_wake();
+	end_thread();
+	if (con.out)
+		lost = hs_writer_close(con.out, patience);
+	con.out = NULL;
+	restore_terminal();
+	lost += atomic_load(&con.dropped);
+	if (lost)
+		hs_note("console: %llu bytes were dropped, as nobody took them", lost);
+	hs_bounded_close(&con.file);
 	close(con.wake);
+}
+
+void hs_console_close(void)
+{
+	struct hs_patience patience = { .idle_ns = IDLE_NS, .until = hs_now() + FLUSH_NS };
+
+	hs_console_end(&patience);
 }
 
 void hs_console_attach(enum hs_console_end end, const struct hs_console_user *user, void *opaque)

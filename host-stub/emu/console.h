@@ -11,17 +11,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct hs_patience;
+
+/* Before it is opened: bytes of a file, which then has an older one beside it; 0: no limit. */
+void hs_console_limit(uint64_t bytes);
+
 /*
- * Opens "stdio", "none" or a file (created, truncated) and starts the thread
- * that does the console's I/O. Only the first call does anything. 0 or -errno,
+ * Opens "stdio", "none" or a file (output.h) and starts the threads
+ * that do the console's I/O. Only the first call does anything. 0 or -errno,
  * with the line printed.
  */
 int hs_console_open(const char *how);
 
 /*
- * Flushes for at most 2 s, ends the thread, restores the terminal. Runs at exit();
- * no chip writes any more by then.
+ * Writes what waits, as far as the patience goes (writer.h), ends the threads, restores the
+ * terminal. No chip writes any more by then. close() has 2 s, and runs at exit().
  */
+void hs_console_end(struct hs_patience *patience);
 void hs_console_close(void);
 
 /* The guest's ends. What the user types goes to the last of those that are attached. */

@@ -13,6 +13,8 @@
  *   ports                           reads ports that nobody has on the lean machine
  *   pause                           waits until the host rewrites the clock
  *   touch                           reads a byte of each 4 KiB of RAM above 4 MiB
+ *   brief                           says nothing of what it was given
+ *   flood=N                         N KiB of output; 0: on and on
  *
  * It speaks by the console's ring where that is offered, else by a PC's UART.
  */
@@ -494,6 +496,16 @@ static void touch(uint32_t mib)
 		(void)at32(at);
 }
 
+static void flood(uint32_t kib)
+{
+	static char line[1025];
+
+	for (uint32_t i = 0; i < sizeof(line) - 1; i++)
+		line[i] = (char)(i % 64 == 63 ? '\n' : 'f');
+	for (uint32_t n = 0; !kib || n < kib; n++)
+		say(line);
+}
+
 static void join(void)
 {
 	struct pvk_negotiate n __attribute__((aligned(8))) = {
@@ -514,14 +526,8 @@ static void join(void)
 	}
 }
 
-void probe_main(uint32_t way, uint64_t info)
+static void say_all(uint32_t way, uint64_t info)
 {
-	enum pvk_detect_result found = pvk_detect(cpuid, NULL, &offer);
-	uint32_t value;
-
-	if (found == PVK_DETECT_OK)
-		join();
-	cmdline = cmdline_of(way, info);
 	say_value("way", way);
 	say("cmdline ");
 	say(cmdline);
@@ -531,6 +537,20 @@ void probe_main(uint32_t way, uint64_t info)
 	say_value("features", accepted);
 	if (accepted & PVK_FEAT_INFO)
 		say_info();
+}
+
+void probe_main(uint32_t way, uint64_t info)
+{
+	enum pvk_detect_result found = pvk_detect(cpuid, NULL, &offer);
+	uint32_t value;
+
+	if (found == PVK_DETECT_OK)
+		join();
+	cmdline = cmdline_of(way, info);
+	if (!word("brief", &value))
+		say_all(way, info);
+	if (word("flood", &value))
+		flood(value);
 	if (word("ports", &value))
 		read_ports();
 	if (word("smp", &value))
