@@ -32,7 +32,7 @@ UNIT	:= $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.
 FUZZ	:= $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 HDRS	:= $(wildcard hypercall/*.h hypercall/*/*.h hypercall/tools/*/*.h host-stub/*.h host-stub/*/*.h)
 
-.PHONY: all help setup stub tools modules port port-size unit fuzz fuzz-coverage static demo check check-long install \
+.PHONY: all help setup stub tools modules port port-size unit fuzz fuzz-coverage fuzz-long static demo check check-long install \
 	install-initramfs clean
 
 all: stub tools modules	## Build the host stub, its tools and the modules
@@ -127,6 +127,10 @@ fuzz: setup $(FUZZ)	## Build the fuzzers (libFuzzer)
 SECONDS	?= 8
 fuzz-coverage: setup $(call fuzzers_in,cover)	## Lines that the fuzzers reach (SECONDS=8 each beside the corpora)
 	@tests/fuzz/coverage --seconds $(SECONDS)
+
+MINUTES	?= 10
+fuzz-long: fuzz	## All fuzzers, MINUTES=10 each; what fails is kept in build/fuzz/found
+	@tests/fuzz/long $(MINUTES)
 
 static: setup	## SPDX, sparse, checkpatch, clang
 	@tests/static/run

@@ -80,7 +80,11 @@ static inline bool frame_packet(struct input *in, uint8_t *at, uint32_t length,
 		for (uint32_t x = ip + 40; x < transport; x += 8)
 			at[x] = x + 8 < transport ? 60 : udp ? 17 : 6;
 	}
-	if (!udp)
+	at[ip + (six ? 4 : 2)] = (uint8_t)((length - (six ? ip + 40 : ip)) >> 8);
+	at[ip + (six ? 5 : 3)] = (uint8_t)(length - (six ? ip + 40 : ip));
+	if (udp)
+		at[transport + 6] = 1;	/* there is a sum */
+	else
 		at[transport + 12] = (uint8_t)((end - transport) / 4 << 4);
 	*meta = (struct hs_net_meta){ .csum = true, .csum_start = (uint16_t)transport,
 				      .csum_offset = udp ? 6 : 16 };

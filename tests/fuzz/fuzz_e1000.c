@@ -11,6 +11,7 @@
 #define FAKE_IDE
 #include "fuzz.h"
 #include "tests/unit/e1000_guest.h"
+#include "frames.h"
 
 #define NIC	HS_PCI_NIC(0)
 
@@ -106,6 +107,95 @@ static void transmit(struct input *in)
 	nic_out(N_TDT, tail % DESCS);
 }
 
+/* A packet, and the context and descriptors that a driver makes for it. */
+static void packet(struct input *in)
+{
+	uint8_t what = (uint8_t)take(in, 1);
+	uint32_t length = 60 + (uint32_t)take(in, 2) % (what & 0x80 ? 65000 : 6000), parts = 1 + (what & 3);
+	uint32_t flags = DATA | (what & 4 ? TSE : 0) | (what & 8 ? VLE : 0) | IFCS | RS, at = 0;
+	struct hs_net_meta meta;
+	bool six;
+
+	if (!frame_packet(in, frame, length, &meta))
+		return;
+	memcpy(fake_ram(TX_BUFFER, length), frame, length);
+	six = frame[12] == 0x86 || frame[16] == 0x86;
+	tx_context(&tail, (uint8_t)(frame[12] & 0x80 && frame[13] != 0xdd ? 18 : 14),
+		   (uint8_t)(frame[12] & 0x80 && frame[13] != 0xdd ? 28 : 24),
+		   (uint16_t)(meta.csum_start - 1), (uint8_t)meta.csum_start,
+		   (uint8_t)(meta.csum_start + meta.csum_offset), 0,
+		   (what & 4 ? TSE | (length - meta.hdr_len) : 0) | (six ? 0 : 1u << 25) |
+			   (meta.csum_offset == 16 ? 1u << 24 : 0),
+		   (uint8_t)meta.hdr_len, meta.gso_size);
+	for (uint32_t i = 0; i < parts; i++) {
+		uint32_t part = i + 1 == parts ? length - at : (length - at) / 2;
+
+		tx_put(&tail, TX_BUFFER + at, flags | part | (i + 1 == parts ? EOP : 0),
+		       (what & 0x10 ? 0x300u : 0) | (what & 0x20 ? 0x200u : 0) | 0x70000u);
+		at += part;
+	}
+	nic_out(N_TDT, tail % DESCS);
+	if (what & 0x40)
+		wire_settle();
+}
+
+/* EEPROM and PHY as drivers have them: bit by bit, and by their register. */
+static void serial(struct input *in)
+{
+	uint8_t what = (uint8_t)take(in, 1);
+	uint32_t bits = (uint32_t)take(in, 4);
+
+	if (what & 1) {
+		nic_out(N_MDIC, (bits & 0x1fffff) | 1u << 21 | (what & 2 ? 1u : 2u) << 26);
+		(void)nic_in(N_MDIC);
+		return;
+	}
+	/* start bit and opcode: read, write, erase, enable; 6 bits of address; 16 of data */
+	bits = 1u << 24 | (bits & 0xffffff);
+	nic_out(N_EECD, 0x40);
+	nic_out(N_EECD, 0x42);
+	for (unsigned int i = 0; i < 25u + (what >> 4); i++) {
+		uint32_t di = (bits >> (i < 25 ? 24 - i : 0) & 1) << 2;
+
+		nic_out(N_EECD, 0x42 | di);
+		nic_out(N_EECD, 0x43 | di);
+		(void)nic_in(N_EECD);
+	}
+	nic_out(N_EECD, what & 8 ? 0 : 0x40);
+}
+
+/* Causes faster than the throttle lets them through. */
+static void interrupts(struct input *in)
+{
+	nic_out(N_ITR, (uint32_t)take(in, 1));
+	nic_out(N_IMS, 0x1f6dc);
+	for (unsigned int i = 0; i < 3; i++) {
+		nic_out(N_ICS, (uint32_t)take(in, 1) | 4);
+		(void)nic_in(N_ICR);
+	}
+}
+
+/* A packet from outside, its sums right or not, tagged or not, for a chip that checks. */
+static void receive_packet(struct input *in)
+{
+	uint8_t what = (uint8_t)take(in, 1);
+	uint32_t length = 60 + (uint32_t)take(in, 2) % 9000;
+	struct hs_net_meta meta;
+
+	if (!frame_packet(in, frame, length, &meta))
+		return;
+	memcpy(frame, wire.info.mac, 6);
+	nic_out(N_RXCSUM, (uint32_t)(what & 3) << 8);
+	if (what & 4)
+		(void)hs_net_fill_csum(&meta, frame, length);
+	if (what & 8) {		/* filters of tags, and their taking out */
+		nic_out(N_CTRL, nic_in(N_CTRL) | 1u << 30);
+		nic_out(N_RCTL, nic_in(N_RCTL) | 1u << 18 | (what & 0x10 ? 1u << 19 : 0));
+		nic_out(N_VFTA, what & 0x20 ? 0x80 : 0);
+	}
+	(void)wire_receive(frame, length, 1, what & 0x40);
+}
+
 static void receive(struct input *in)
 {
 	uint32_t length = (uint32_t)take(in, 2);
@@ -172,11 +262,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		switch (what & 7) {
 		case 0:
-		case 1:
 			transmit(&in);
 			break;
+		case 1:
+			if (what & 0x80)
+				serial(&in);
+			else if (what & 0x40)
+				interrupts(&in);
+			else
+				packet(&in);
+			break;
 		case 2:
-			receive(&in);
+			if (what & 0x80)
+				receive_packet(&in);
+			else
+				receive(&in);
 			break;
 		case 3:
 			*rxd_at(what >> 3) = (struct rxd){ .address = place(&in) };

@@ -446,7 +446,7 @@ static void attach(uint8_t what)
 				      .received = what & 0x40 ? NULL : face_received,
 				      .queues = 1 + (what >> 4 & 3),
 				      .rx_offloads = offloads[what >> 2 & 3] },
-			    .room = 1000, .attached = true, .last = last };
+			    .room = what & 0x10 ? 3 : 1000, .attached = true, .last = last };
 	hs_net_attach(net, &f->face);
 }
 
@@ -620,9 +620,38 @@ static void kernel_works(struct input *in)
 
 	if (!w)
 		w = hs_net_worker(net, 0);
-	for (unsigned int i = 0; i < 1u + (n >> 3); i++)
+	for (unsigned int i = 0; i < 1u + (n >> 3); i++) {
 		if (!step_complete(w, n & 7, how))
 			break;
+		if (how >= 0x80)
+			(void)step_round(w);
+	}
+}
+
+/* The other end takes a part of a frame, and then no more, for so long. */
+static void stuck(struct input *in, unsigned int queue)
+{
+	struct hs_worker *w = hs_net_worker(net, queue);
+	uint8_t part = (uint8_t)take(in, 1);
+
+	(void)step_round(w);
+	for (unsigned int i = 0; i < w->issued; i++) {
+		if (w->op[i].sqe.opcode != IORING_OP_SENDMSG)
+			continue;
+		step_end(w, i, step_execute(&w->op[i], part & 0x7f));
+		(void)step_round(w);
+		break;
+	}
+	for (unsigned int i = 0; i < w->issued; i++) {
+		if (w->op[i].sqe.opcode != IORING_OP_SENDMSG)
+			continue;
+		step_end(w, i, -EAGAIN);
+		break;
+	}
+	for (unsigned int i = 0; i < 3; i++) {
+		(void)step_round(w);
+		step.now += (part & 0x80 ? 100 : 70) * MS;
+	}
 }
 
 static void account(void)
@@ -686,6 +715,10 @@ static void one_thing(struct input *in)
 			(void)step_all();
 		break;
 	case 12:
+		if (what & 0x80) {
+			stuck(in, queue);
+			break;
+		}
 		for (unsigned int i = 0; i < STEP_WORKERS; i++)
 			if (step.worker[i])
 				(void)step_round(step.worker[i]);

@@ -12,6 +12,7 @@
 #include "fuzz.h"
 #include "tests/unit/fake_net.h"
 #include "tests/unit/pv_guest.h"
+#include "frames.h"
 
 #define NICS	2u	/* one back-end queue, and two */
 #define ENTRIES	8u
@@ -120,7 +121,11 @@ static void frame(struct input *in)
 
 	for (unsigned int i = 0; i < 48 && i < length; i++)
 		bytes[i] = (uint8_t)take(in, 1);
-	if (meta.csum && length >= 60) {
+	if (kind & 0x80) {
+		if (!frame_packet(in, bytes, length, &meta) || hs_net_check(&meta, length))
+			meta = (struct hs_net_meta){ .valid = kind & 2 };
+		memcpy(bytes, fake_nets[device - 1]->info.mac, 6);
+	} else if (meta.csum && length >= 60) {
 		meta.csum_start = (uint16_t)(14 + take(in, 1) % (length - 20));
 		meta.csum_offset = (uint16_t)(take(in, 2) % (length - meta.csum_start - 1));
 		meta.gso = kind & 8 ? (uint8_t)(take(in, 1) & 3) : 0;
@@ -129,6 +134,41 @@ static void frame(struct input *in)
 		meta.csum = false;
 	}
 	fake_net_inject(device - 1, kind >> 4 & (device - 1), &meta, bytes, length);
+}
+
+/* What to hash and where to: right but for what the input spoils. */
+static void steer(struct input *in)
+{
+	struct pvk_net_rss rss = { .size = sizeof(rss), .types = (uint32_t)take(in, 1) & 0x3f };
+	struct hs_call call = { .number = PVK_CALL_DEV_CONTROL,
+				.arg = { device, PVK_NET_CTL_RSS, PV_STRUCTS, sizeof(rss) } };
+	uint8_t what = (uint8_t)take(in, 1);
+
+	memset(rss.key, what, sizeof(rss.key));
+	for (unsigned int i = 0; i < PVK_NET_RSS_TABLE; i++)
+		rss.table[i] = (what >> (i & 7)) & 1;
+	if (what & 1)
+		rss.table[take(in, 1) % PVK_NET_RSS_TABLE] = (uint16_t)take(in, 1);
+	memcpy(fake_ram(PV_STRUCTS, sizeof(rss)), &rss, sizeof(rss));
+	hs_pv_call(fake.vm.pv, &call);
+	MUST(call.status <= 0 && call.status > -256);
+}
+
+/* What its configuration says, the link, and the accounts. */
+static void look(struct input *in)
+{
+	static FILE *nowhere;
+	struct pvk_net_config *config = fake_ram(PV_STRUCTS, sizeof(*config));
+	struct hs_call call = { .number = PVK_CALL_DEV_CONFIG,
+				.arg = { device, PV_STRUCTS, sizeof(*config) } };
+
+	hs_net_set_link(fake_nets[device - 1], take(in, 1) & 1);
+	hs_pv_call(fake.vm.pv, &call);
+	MUST(call.status >= 0 && config->mtu <= config->max_mtu);
+	if (!nowhere)
+		nowhere = fopen("/dev/null", "w");
+	MUST(nowhere);
+	hs_pv_json(fake.vm.pv, nowhere);
 }
 
 static void control(struct input *in)
@@ -183,6 +223,8 @@ static void polite(struct input *in)
 			}
 			if (in->left)
 				frame(in);
+			if (in->left && take(in, 1) == 0xa5)
+				steer(in);
 			if (sending && !in->left)
 				MUST(FAKE_UNTIL(pvk_cq_pending(&queue[1].cq) ||
 						pvk_cq_pending(&queue[3].cq)));
@@ -240,7 +282,12 @@ static void rude(struct input *in)
 			start(take(in, 2));
 			break;
 		case 7:
-			control(in);
+			if (what & 0x80)
+				steer(in);
+			else if (what & 0x40)
+				look(in);
+			else
+				control(in);
 			break;
 		}
 	}
