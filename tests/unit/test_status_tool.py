@@ -18,6 +18,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(ROOT, "tests/lib"))
 
+import somebody	# noqa: E402
 from checks import Checks	# noqa: E402
 
 STATUS = os.path.join(ROOT, "build/pvkit-status")
@@ -132,7 +133,8 @@ def here(t, tmp):
     if os.geteuid():
         t.skip("an ordinary user gets a report, too", "this is one")
         return
-    code, out, err = run(STATUS, "--terse", user=65534, group=65534, extra_groups=[])
+    with somebody.place() as place:
+        code, out, err = run(somebody.copy(place, STATUS), "--terse", **somebody.AS_NOBODY)
     t.check("an ordinary user gets a report, too", code in (FINE, LEFT) and not err, err)
 
 
@@ -159,7 +161,8 @@ def load(t):
     if os.geteuid():
         t.skip("load is refused to an ordinary user", "this is one; covered by the next line's rule")
     else:
-        code, out, err = run(LOAD, user=65534, group=65534, extra_groups=[])
+        with somebody.place() as place:
+            code, out, err = run(somebody.copy(place, LOAD), **somebody.AS_NOBODY)
         t.check("load is refused to an ordinary user", code == TROUBLE and "only root" in err, err)
 
 
