@@ -4,13 +4,14 @@
  * is said in one line that names the option and what it takes.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../hypercall/tools/detect/dump.h"
 #include "dev/info.h"
+#include "file.h"
 #include "mem.h"
 #include "options.h"
 #include "vm.h"
@@ -117,18 +118,24 @@ static int parse_cpuid(struct hs_config *config, const char *path)
 	static struct dump dumps[HS_MAX_VCPUS];
 	struct dump *dump = &dumps[config->cpuids % HS_MAX_VCPUS];
 	unsigned int line = 0;
+	uint64_t bytes;
 	FILE *f;
-	int ret;
+	int fd, ret;
 
 	if (config->cpuids == HS_MAX_VCPUS) {
 		hs_error("--cpuid: more than %d", HS_MAX_VCPUS);
 		return -EINVAL;
 	}
-	f = fopen(path, "re");
+	fd = hs_file_input(path, &bytes);
+	if (fd < 0) {
+		hs_error("--cpuid %s: %s", path, hs_file_problem(fd));
+		return fd;
+	}
+	f = fdopen(fd, "r");
 	if (!f) {
-		ret = -errno;
-		hs_error("--cpuid %s: %s", path, strerror(-ret));
-		return ret;
+		close(fd);
+		hs_error("--cpuid %s: no memory", path);
+		return -ENOMEM;
 	}
 	ret = dump_read(dump, f, &line);
 	fclose(f);
@@ -452,7 +459,7 @@ static int parse_value(struct hs_config *config, int opt, char *arg)
 
 int hs_options(struct hs_config *config, int argc, char **argv)
 {
-	int opt, ret;
+	int opt, ret, at;
 
 	memset(config, 0, sizeof(*config));
 	config->cmdline = "console=ttyS0";
@@ -467,7 +474,8 @@ int hs_options(struct hs_config *config, int argc, char **argv)
 	config->sandbox = true;
 
 	opterr = 0;
-	while ((opt = getopt_long(argc, argv, ":", options, NULL)) != -1) {
+	/* "+": in order, so that the word in hand is argv[at] even if it has no end yet for getopt. */
+	for (at = optind; (opt = getopt_long(argc, argv, "+:", options, NULL)) != -1; at = optind) {
 		switch (opt) {
 		case OPT_KERNEL:
 			config->kernel = optarg;
@@ -507,10 +515,10 @@ int hs_options(struct hs_config *config, int argc, char **argv)
 			       PVK_VERSION_MAJOR(PVK_ABI_VERSION), PVK_VERSION_MINOR(PVK_ABI_VERSION));
 			return HS_EXIT_OK;
 		case ':':
-			hs_error("%s: takes a value: see --help", argv[optind - 1]);
+			hs_error("%s: takes a value: see --help", argv[at]);
 			return HS_EXIT_USAGE;
 		case '?':
-			hs_error("%s: unknown option: see --help", argv[optind - 1]);
+			hs_options_unknown(argv[at], options);
 			return HS_EXIT_USAGE;
 		default:
 			ret = parse_value(config, opt, optarg);

@@ -5,6 +5,8 @@
 #ifndef HS_OPTIONS_H
 #define HS_OPTIONS_H
 
+#include <getopt.h>
+
 #include "hs.h"
 
 #define HS_VERSION	"0.1"
@@ -20,6 +22,9 @@ int hs_options(struct hs_config *config, int argc, char **argv);
 
 /* options_nic.c: the value of --nic, taken apart in place. 0 or -errno, with the line printed. */
 int hs_options_nic(struct hs_config *config, char *text);
+
+/* options_hint.c: says that there is no option `word`, and which was probably meant. */
+void hs_options_unknown(const char *word, const struct option *options);
 
 /* pvkit's features, all of them */
 #define HS_OFFER_ALL	(PVK_FEAT_EVENT | PVK_FEAT_BUS | PVK_FEAT_BATCH | PVK_FEAT_HANDOVER | \

@@ -13,34 +13,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../file.h"
 #include "../vm.h"
 #include "boot.h"
 
 #define PAGE		4096ull
 #define MIB(bytes)	(((bytes) + (1 << 20) - 1) >> 20)
-
-/* Opens a regular file and tells its size. -errno without a line. */
-static int open_file(const char *path, uint64_t *bytes)
-{
-	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	int ret;
-
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) < 0)
-		ret = -errno;
-	else if (S_ISDIR(st.st_mode))
-		ret = -EISDIR;
-	else if (!S_ISREG(st.st_mode))
-		ret = -EINVAL;
-	else {
-		*bytes = (uint64_t)st.st_size;
-		return fd;
-	}
-	close(fd);
-	return ret;
-}
 
 /* The format, and whether it can be entered as is wanted. 0, or the exit status, said. */
 static int check_kernel(struct hs_kernel *k, const struct hs_config *config)
@@ -97,9 +75,9 @@ static int open_module(struct hs_kernel *k, const char *what, const char *path, 
 
 	m->path = path;
 	m->cmdline = cmdline;
-	m->fd = open_file(path, &m->bytes);
+	m->fd = hs_file_input(path, &m->bytes);
 	if (m->fd < 0) {
-		hs_error("%s '%s': cannot open: %s", what, path, strerror(-m->fd));
+		hs_error("%s '%s': cannot open: %s", what, path, hs_file_problem(m->fd));
 		return HS_EXIT_INITRD;
 	}
 	k->modules++;
@@ -223,9 +201,10 @@ int hs_kernel_open(struct hs_kernel *k, const struct hs_config *config)
 	int ret;
 
 	memset(k, 0, sizeof(*k));
-	k->fd = open_file(config->kernel, &k->bytes);
+	k->fd = hs_file_input(config->kernel, &k->bytes);
 	if (k->fd < 0) {
-		hs_error("kernel '%s': cannot open: %s", config->kernel, strerror(-k->fd));
+		hs_error("kernel '%s': cannot open: %s", config->kernel,
+			 hs_file_problem(k->fd));
 		return HS_EXIT_KERNEL;
 	}
 	ret = check_kernel(k, config);
