@@ -22,6 +22,8 @@
 
 /* The largest disk Linux can name, in sectors */
 #define PVK_BLK_MAX_SECTORS	((u64)LLONG_MAX >> 9)
+/* Most of one request: a bio counts bytes in 32 bits, and one of zeroes gets the limit itself */
+#define PVK_BLK_MAX_RANGE	(U32_MAX >> 9)
 
 static inline bool pvk_blk_power_of_2(u32 value, u32 least, u32 most)
 {
@@ -49,7 +51,9 @@ static inline int pvk_blk_check_config(struct pvk_blk_config *c, u64 features)
 	block_sectors = c->logical_block >> 9;
 	c->sectors &= ~(u64)(block_sectors - 1);
 	c->max_bytes &= ~(c->logical_block - 1);
+	c->max_discard_sectors = min(c->max_discard_sectors, PVK_BLK_MAX_RANGE);
 	c->max_discard_sectors &= ~(block_sectors - 1);
+	c->max_zeroes_sectors = min(c->max_zeroes_sectors, PVK_BLK_MAX_RANGE);
 	c->max_zeroes_sectors &= ~(block_sectors - 1);
 	if (!(features & PVK_BLK_F_DISCARD) ||
 	    !pvk_blk_power_of_2(c->discard_granularity, c->logical_block, 1u << 30))

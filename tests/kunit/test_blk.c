@@ -93,6 +93,24 @@ static void hints_are_corrected(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, c.max_zeroes_sectors, 0u);
 }
 
+/* A bio of zeroes gets the limit, shifted by 9, in 32 bits: of 2^23 nothing would be left. */
+static void limits_fit_a_bio(struct kunit *test)
+{
+	static const u32 told[] = { 1u << 23, 1u << 31, U32_MAX };
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(told); i++) {
+		struct pvk_blk_config c = sound;
+
+		c.max_discard_sectors = told[i];
+		c.max_zeroes_sectors = told[i];
+		KUNIT_EXPECT_EQ(test, pvk_blk_check_config(&c, all), 0);
+		KUNIT_EXPECT_EQ(test, c.max_discard_sectors << 9 >> 9, c.max_discard_sectors);
+		KUNIT_EXPECT_EQ(test, c.max_zeroes_sectors << 9 >> 9, c.max_zeroes_sectors);
+		KUNIT_EXPECT_NE(test, c.max_zeroes_sectors, 0u);
+	}
+}
+
 static void serials_are_printable_and_end(struct kunit *test)
 {
 	struct pvk_blk_config c = sound;
@@ -181,6 +199,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(sound_configurations_stay),
 	KUNIT_CASE(impossible_configurations_are_refused),
 	KUNIT_CASE(hints_are_corrected),
+	KUNIT_CASE(limits_fit_a_bio),
 	KUNIT_CASE(serials_are_printable_and_end),
 	KUNIT_CASE(block_sizes_stay),
 	KUNIT_CASE(answers_belong_to_a_request),
