@@ -108,6 +108,12 @@ int hs_elf_check(struct hs_kernel *k, const char *path);	/* settles k->way, too 
 int hs_payload_open(struct hs_kernel *k, const char *path);
 
 /*
+ * The same with a file that is packed as a whole, which its first bytes in k->setup tell. 0: it
+ * is unpacked, or was not packed.
+ */
+int hs_payload_whole(struct hs_kernel *k, const char *path);
+
+/*
  * May a part of a kernel lie there? NULL, or what is in the way, in words that hold until the
  * next call: RAM's end below the hole, or what the guest is told in low memory.
  */

@@ -20,17 +20,28 @@
 #define PAGE		4096ull
 #define MIB(bytes)	(((bytes) + (1 << 20) - 1) >> 20)
 
+/* The file's first bytes, zeroes behind its end. 0 or HS_EXIT_KERNEL, said. */
+static int read_start(struct hs_kernel *k, const char *path)
+{
+	memset(k->setup, 0, sizeof(k->setup));
+	if (pread(k->fd, k->setup, sizeof(k->setup), 0) >= 0)
+		return 0;
+	hs_error("kernel '%s': cannot read: %s", path, strerror(errno));
+	return HS_EXIT_KERNEL;
+}
+
 /* The format, and whether it can be entered as is wanted. 0, or the exit status, said. */
 static int check_kernel(struct hs_kernel *k, const struct hs_config *config)
 {
 	const char *path = config->kernel, *problem = NULL;
-	ssize_t n = pread(k->fd, k->setup, sizeof(k->setup), 0);
-	int ret;
+	int ret = read_start(k, path);
 
-	if (n < 0) {
-		hs_error("kernel '%s': cannot read: %s", path, strerror(errno));
-		return HS_EXIT_KERNEL;
-	}
+	if (!ret)
+		ret = hs_payload_whole(k, path);
+	if (!ret)
+		ret = read_start(k, path);
+	if (ret)
+		return ret;
 	k->way = config->boot;
 	k->cmdline_most = HS_BOOT_CMDLINE_MAX - 1;
 	k->initrd_top = HS_MEM_HOLE_START;

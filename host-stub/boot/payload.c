@@ -2,8 +2,9 @@
 /*
  * The kernel that is packed in a bzImage (Linux, Documentation/x86/boot.rst,
  * payload_offset and payload_length): an ELF file, compressed as its first bytes
- * tell (unpack.c). It is unpacked into a file in memory, by a process of its own that
- * can do nothing else: no library that reads compressed data runs in the stub.
+ * tell (unpack.c); and a kernel's file that is packed as a whole. It is unpacked into a file in
+ * memory, by a process of its own that can do nothing else: no library that reads compressed
+ * data runs in the stub, which distrusts the size that it is told.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -41,8 +42,9 @@ static bool enter_sandbox(void)
 	return ok;
 }
 
-/* In a process of its own. True: all of out is filled. */
-static bool unpack_apart(const struct hs_packing *packing, const struct hs_unpack_job *job)
+/* In a process of its own. False: the data are bad, or do not fill out when they should. */
+static bool unpack_apart(const struct hs_packing *packing, const struct hs_unpack_job *job,
+			 bool fills)
 {
 	int status;
 	pid_t pid = fork();
@@ -52,7 +54,7 @@ static bool unpack_apart(const struct hs_packing *packing, const struct hs_unpac
 	if (!pid) {
 		if (!HS_SANITIZED && !enter_sandbox())
 			_exit(2);
-		_exit(packing->unpack(job) ? 0 : 1);
+		_exit(packing->unpack(job) && (!fills || *job->made == job->out_bytes) ? 0 : 1);
 	}
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
@@ -74,59 +76,101 @@ static int locate(const struct hs_kernel *k, uint64_t *offset, uint64_t *bytes)
 	return 0;
 }
 
+/*
+ * Unpacks a part of k->fd into a file in memory, which takes its place; size 0: as large as it
+ * comes. NULL, or what is wrong.
+ */
+static const char *unpack(struct hs_kernel *k, const struct hs_packing *packing, uint64_t offset,
+			  uint64_t bytes, uint64_t size)
+{
+	const char *problem = "has no memory to be unpacked to";
+	uint64_t room = size ? size : MOST_UNPACKED, made;
+	uint8_t *in = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fd = memfd_create("kernel", MFD_CLOEXEC);
+	struct hs_unpack_job job = { .in = in, .in_bytes = bytes, .out = MAP_FAILED, .out_bytes = room,
+				     .made = MAP_FAILED };
+
+	if (in == MAP_FAILED || fd < 0 || ftruncate(fd, (off_t)room) < 0)
+		goto done;
+	job.out = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	job.made = mmap(NULL, sizeof(*job.made), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			-1, 0);
+	if (job.out == MAP_FAILED || job.made == MAP_FAILED)
+		goto done;
+	problem = "cannot be read";
+	if (pread(k->fd, in, bytes, (off_t)offset) != (ssize_t)bytes)
+		goto done;
+	problem = "cannot be unpacked: damaged";
+	if (!unpack_apart(packing, &job, size))
+		goto done;
+	made = size ? size : *job.made;
+	if (!made)
+		goto done;
+	problem = "is 1 GiB or more when it is unpacked";
+	if (!size && (made >= MOST_UNPACKED || ftruncate(fd, (off_t)made) < 0))
+		goto done;
+	close(k->fd);
+	k->fd = fd;
+	k->bytes = made;
+	k->pieces = 0;
+	fd = -1;
+	problem = NULL;
+done:
+	if (in != MAP_FAILED)
+		munmap(in, bytes);
+	if (job.out != MAP_FAILED)
+		munmap(job.out, room);
+	if (job.made != MAP_FAILED)
+		munmap(job.made, sizeof(*job.made));
+	if (fd >= 0)
+		close(fd);
+	return problem;
+}
+
 int hs_payload_open(struct hs_kernel *k, const char *path)
 {
 	const struct hs_packing *packing = NULL;
 	const char *problem = "header names no payload";
+	uint8_t magic[16] = { 0 };
 	uint64_t offset, bytes;
-	struct hs_unpack_job job = { .out = MAP_FAILED };
-	uint8_t *packed = MAP_FAILED;
 	uint32_t size = 0;
-	int fd = -1;
 
 	if (locate(k, &offset, &bytes) < 0)
 		goto failed;
-	problem = "cannot be read";
-	packed = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (packed == MAP_FAILED || pread(k->fd, packed, bytes, (off_t)offset) != (ssize_t)bytes)
-		goto failed;
-	packing = hs_packing_of(packed, bytes);
 	problem = "is compressed in a way that is not known";
+	if (pread(k->fd, magic, sizeof(magic), (off_t)offset) > 0)
+		packing = hs_packing_of(magic, bytes < sizeof(magic) ? bytes : sizeof(magic));
 	if (!packing)
 		goto failed;
 	problem = "is compressed in a way that is not supported: use the kernel's own (--boot bzimage)";
 	if (!packing->unpack)
 		goto failed;
 	/* Its size stands behind it (Linux, scripts/Makefile.lib, size_append); gzip's own as well. */
-	memcpy(&size, packed + bytes - sizeof(size), sizeof(size));
 	problem = "has an impossible size";
-	if (!size || size > MOST_UNPACKED)
+	if (pread(k->fd, &size, sizeof(size), (off_t)(offset + bytes - sizeof(size))) !=
+	    (ssize_t)sizeof(size) || !size || size > MOST_UNPACKED)
 		goto failed;
-	problem = "has no memory to be unpacked to";
-	fd = memfd_create("kernel", MFD_CLOEXEC);
-	if (fd < 0 || ftruncate(fd, size) < 0)
-		goto failed;
-	job = (struct hs_unpack_job){ .in = packed, .in_bytes = bytes, .out_bytes = size,
-			    .out = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) };
-	problem = "cannot be unpacked: damaged";
-	if (job.out == MAP_FAILED || !unpack_apart(packing, &job))
-		goto failed;
-	munmap(packed, bytes);
-	munmap(job.out, size);
-	close(k->fd);
-	k->fd = fd;
-	k->bytes = size;
-	k->pieces = 0;
-	return 0;
-
+	problem = unpack(k, packing, offset, bytes, size);
+	if (!problem)
+		return 0;
 failed:
 	hs_error("kernel '%s': payload%s%s%s %s", path, packing ? " (" : "",
 		 packing ? packing->name : "", packing ? ")" : "", problem);
-	if (packed != MAP_FAILED)
-		munmap(packed, bytes);
-	if (job.out != MAP_FAILED)
-		munmap(job.out, size);
-	if (fd >= 0)
-		close(fd);
+	return HS_EXIT_KERNEL;
+}
+
+int hs_payload_whole(struct hs_kernel *k, const char *path)
+{
+	size_t bytes = k->bytes < sizeof(k->setup) ? k->bytes : sizeof(k->setup);
+	const struct hs_packing *packing = hs_packing_of(k->setup, bytes);
+	const char *problem = "is 1 GiB or more";
+
+	if (!packing || !packing->whole)
+		return 0;
+	if (k->bytes < MOST_UNPACKED)
+		problem = unpack(k, packing, 0, k->bytes, 0);
+	if (!problem)
+		return 0;
+	hs_error("kernel '%s': packed (%s), %s", path, packing->name, problem);
 	return HS_EXIT_KERNEL;
 }

@@ -7,19 +7,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Packed bytes, and where the unpacked go. */
+/* Packed bytes, and where the unpacked go: how many there are becomes *made. */
 struct hs_unpack_job {
 	const uint8_t *in;
 	size_t in_bytes;
 	uint8_t *out;
 	size_t out_bytes;
+	uint64_t *made;
 };
 
 struct hs_packing {
 	const char *name;
 	uint8_t magic[6];
 	unsigned int magic_bytes;
-	/* Fills out. False: the data are bad, or make less. NULL: not supported */
+	bool whole;	/* may be a whole file: its data tell where they end, and it is not mistaken */
+	/* Up to the data's end, or out's. False: the data are bad. NULL: not supported */
 	bool (*unpack)(const struct hs_unpack_job *job);
 };
 

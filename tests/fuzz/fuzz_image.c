@@ -38,6 +38,13 @@ int hs_payload_open(struct hs_kernel *k, const char *path)
 	return 3;
 }
 
+int hs_payload_whole(struct hs_kernel *k, const char *path)
+{
+	(void)k;
+	(void)path;
+	return 0;
+}
+
 int hs_boot_tables(struct hs_mem *mem, const struct hs_kernel *k)
 {
 	(void)mem;

@@ -252,7 +252,8 @@ static size_t make_content(struct input *in)
 static void unpack_alone(size_t bytes, size_t size, bool whole)
 {
 	const struct hs_packing *packing = hs_packing_of(packed, bytes);
-	struct hs_unpack_job job = { .in_bytes = bytes, .out_bytes = size };
+	uint64_t made = 0;
+	struct hs_unpack_job job = { .in_bytes = bytes, .out_bytes = size, .made = &made };
 	uint8_t *in;
 
 	if (!packing || !packing->unpack) {
@@ -265,7 +266,7 @@ static void unpack_alone(size_t bytes, size_t size, bool whole)
 	memcpy(in, packed, bytes);
 	job.in = in;
 	if (packing->unpack(&job))
-		MUST(!whole || !memcmp(job.out, content, size));
+		MUST(made <= size && (!whole || (made == size && !memcmp(job.out, content, size))));
 	else
 		MUST(!whole);
 	free(in);
