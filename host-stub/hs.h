@@ -31,6 +31,7 @@
 #define HS_MAX_NIC_QUEUES	HS_MAX_VCPUS	/* of a back end */
 #define HS_MAX_FORWARDS	16
 #define HS_MAX_MODULES	7
+#define HS_MAX_REBOOTS	1000	/* of --reboots */
 
 struct hs_io;
 struct hs_mem;
@@ -140,6 +141,7 @@ struct hs_config {
 	const char *stats;	/* where to write the accounts as JSON, or NULL */
 	unsigned int seconds;	/* time limit of the run, 0: none */
 	bool no_reboot;		/* a reboot request ends the VM */
+	unsigned int reboots;	/* so many boots within 10 s end it, too; 0: never */
 	bool sandbox;		/* seccomp; on unless told */
 	bool mp_table;		/* Intel MP tables, for kernels without ACPI */
 	uint32_t debug_exit;	/* port whose writes end the VM; 0: none */

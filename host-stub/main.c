@@ -30,6 +30,7 @@
 #include "emu/console.h"
 #include "emu/emu.h"
 #include "options.h"
+#include "reboots.h"
 #include "output.h"
 #include "sandbox.h"
 #include "stats.h"
@@ -60,6 +61,7 @@ struct host {
 	int stats_fd;		/* -1: not wanted */
 	char *boot[BOOTS_KEPT];	/* accounts of power-ons, JSON */
 	unsigned int boots;
+	struct hs_reboots reboots;
 	bool asked;		/* the guest was asked to switch off */
 	bool unplugged;		/* the NICs' links are down by SIGUSR2 */
 	int signal;		/* that ended it */
@@ -305,6 +307,8 @@ static int power_on(struct host *host, enum hs_stop *why)
 	struct hs_vm *vm;
 	int ret;
 
+	hs_reboots_begin(&host->reboots, hs_now());
+	host->hs.boot = host->reboots.boots;
 	ret = hs_vm_create(&vm, &host->hs);
 	if (ret < 0)
 		return ret;
@@ -519,16 +523,23 @@ static int run(struct host *host, struct hs_patience *patience)
 {
 	const struct hs_config *config = host->hs.config;
 	enum hs_stop why = HS_STOP_NONE;
+	bool again, loop = false;
 
+	host->reboots.most = config->reboots;
 	do {
 		if (power_on(host, &why) < 0)
 			return host->boots ? HS_EXIT_ERROR : HS_EXIT_HOST;
 		host->asked = false;
-	} while (!config->no_reboot && (why == HS_STOP_REBOOT || why == HS_STOP_CRASH));
+		again = !config->no_reboot && (why == HS_STOP_REBOOT || why == HS_STOP_CRASH);
+		loop = again && hs_reboots_loop(&host->reboots, hs_now());
+	} while (again && !loop);
+	if (loop)
+		hs_error("boot loop: %u boots within %llu s, %u in all: --reboots allows more, --no-reboot ends at the first",
+			 config->reboots, HS_LOOP_NS / 1000000000ull, host->boots);
 	*patience = patience_of(host);
 	if (write_accounts(host, patience) < 0)
 		return HS_EXIT_HOST;
-	return exit_status(host, why);
+	return loop ? HS_EXIT_LOOP : exit_status(host, why);
 }
 
 int main(int argc, char **argv)

@@ -62,6 +62,8 @@ static void help(void)
 	     "  --mp-table          Intel MP tables, for kernels without ACPI\n"
 	     "  --debug-exit PORT   a byte V written there ends the VM with status 2*V+1\n"
 	     "  --no-reboot         a reboot ends the VM\n"
+	     "  --reboots N         so many boots within 10 s end it with status 24: 1 to 1000, or any\n"
+	     "                      for no limit (default 10)\n"
 	     "  --no-sandbox        keep system calls that a running VM does not need\n"
 	     "  --force             use a /dev/kvm that has no VMX or SVM behind it\n"
 	     "  --help, --version");
@@ -338,7 +340,8 @@ static int check(struct hs_config *config)
 
 enum { OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_MEMORY, OPT_CPUS, OPT_DISK, OPT_NIC, OPT_OFFER, OPT_INFO, OPT_BOOT,
        OPT_MODULE, OPT_MACHINE, OPT_PAGES, OPT_PREFAULT, OPT_MP_TABLE, OPT_DEBUG_EXIT,
-       OPT_KVM_MASK, OPT_CPUID, OPT_POLL, OPT_GATHER, OPT_CONSOLE, OPT_CONSOLE_LIMIT, OPT_STATS, OPT_TIME, OPT_NO_REBOOT, OPT_NO_SANDBOX,
+       OPT_KVM_MASK, OPT_CPUID, OPT_POLL, OPT_GATHER, OPT_CONSOLE, OPT_CONSOLE_LIMIT, OPT_STATS, OPT_TIME, OPT_NO_REBOOT, OPT_REBOOTS,
+       OPT_NO_SANDBOX,
        OPT_FORCE, OPT_HELP, OPT_VERSION };
 
 static const struct option options[] = {
@@ -367,6 +370,7 @@ static const struct option options[] = {
 	{ "stats", required_argument, NULL, OPT_STATS },
 	{ "time-limit", required_argument, NULL, OPT_TIME },
 	{ "no-reboot", no_argument, NULL, OPT_NO_REBOOT },
+	{ "reboots", required_argument, NULL, OPT_REBOOTS },
 	{ "no-sandbox", no_argument, NULL, OPT_NO_SANDBOX },
 	{ "force", no_argument, NULL, OPT_FORCE },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -421,6 +425,17 @@ static int parse_value(struct hs_config *config, int opt, char *arg)
 		}
 		hs_error("--time-limit: '%s': 1 to 1000000 seconds", arg);
 		return -EINVAL;
+	case OPT_REBOOTS:
+		if (!strcmp(arg, "any")) {
+			config->reboots = 0;
+			return 0;
+		}
+		if (parse_number(arg, 10, HS_MAX_REBOOTS, &n) && n) {
+			config->reboots = (unsigned int)n;
+			return 0;
+		}
+		hs_error("--reboots: '%s': 1 to %d boots within 10 s, or any", arg, HS_MAX_REBOOTS);
+		return -EINVAL;
 	case OPT_OFFER:
 		return hs_options_offer(config, arg);
 	case OPT_INFO:
@@ -472,6 +487,7 @@ int hs_options(struct hs_config *config, int argc, char **argv)
 	config->console = "stdio";
 	config->console_limit = CONSOLE_LIMIT;
 	config->sandbox = true;
+	config->reboots = HS_REBOOTS;
 
 	opterr = 0;
 	/* "+": in order, so that the word in hand is argv[at] even if it has no end yet for getopt. */

@@ -13,6 +13,7 @@
 
 #define HS_MEM_DEFAULT	(256ull << 20)
 #define HS_MEM_MAX	(256ull << 30)
+#define HS_REBOOTS	10u	/* within 10 s: a boot loop */
 
 /*
  * Parses and checks argv into config; strings stay argv's. -1: go on; else

@@ -382,6 +382,8 @@ void hs_stats_json(struct hs_stats *stats, FILE *out)
 	hs_io_json(stats->vm->io, out);
 	fprintf(out, ",\n\t\t\t\"last_words\": ");
 	json_last_words(out, &stats->vm->last_words);
+	fprintf(out, ",\n\t\t\t\"death\": ");
+	hs_death_json(&stats->vm->run->death, out);
 	fprintf(out, ",\n\t\t\t\"pv\": ");
 	if (stats->vm->pv)
 		hs_pv_json(stats->vm->pv, out);

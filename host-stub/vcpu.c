@@ -63,6 +63,8 @@ static void *vcpu_thread(void *arg)
 
 	atomic_compare_exchange_strong(&request->entered, &never, hs_now());
 	while (atomic_load_explicit(&request->stop, memory_order_acquire) == HS_STOP_NONE) {
+		/* Still in the page from the last exit: all that is left if KVM resets them (death.h). */
+		vcpu->last_rip = vcpu->run->s.regs.regs.rip;
 		if (!ioctl(vcpu->fd, KVM_RUN, 0)) {
 			hs_vcpu_exit(vcpu);
 		} else if (errno == EINTR) {
@@ -71,8 +73,7 @@ static void *vcpu_thread(void *arg)
 			serve_requests(vcpu);
 		} else if (errno != EAGAIN) {
 			/* EAGAIN: woken while it waits for its start-up IPI */
-			hs_error("vCPU %u: KVM_RUN: %s", vcpu->id, strerror(errno));
-			hs_vm_stop(vcpu->vm, HS_STOP_ERROR);
+			hs_vcpu_die(vcpu, HS_STOP_ERROR, "KVM_RUN: %s", strerror(errno));
 		}
 	}
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);

@@ -6,7 +6,9 @@
  * KVM shares with us (KVM_CAP_SYNC_REGS), so that a call costs the one system
  * call that the exit is.
  */
+#include <stdarg.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "dev/pv.h"
 #include "emu/emu.h"
@@ -17,6 +19,66 @@ struct exit {
 	const char *name;			/* in the accounts */
 	void (*handle)(struct hs_vcpu *vcpu);	/* NULL: nothing to do */
 };
+
+/* What KVM knows of the vCPU. What it refuses to tell stays zero. */
+static void take_state(struct hs_vcpu *vcpu, struct hs_death *d)
+{
+	const struct kvm_run *run = vcpu->run;
+	struct kvm_vcpu_events events = { 0 };
+
+	d->boot = vcpu->vm->run->boot;
+	d->vcpu = vcpu->id;
+	d->regs = run->s.regs.regs;
+	d->last_rip = vcpu->last_rip;
+	for (unsigned int i = 0; i <= HS_VCPU_EXITS; i++)
+		d->exits += vcpu->exits[i];
+	if (run->exit_reason == KVM_EXIT_SHUTDOWN)
+		d->exits--;	/* this one, which told nothing */
+	if (ioctl(vcpu->fd, KVM_GET_SREGS, &d->sregs) == 0)
+		d->reset = hs_death_is_reset(&d->regs, &d->sregs);
+	if (ioctl(vcpu->fd, KVM_GET_VCPU_EVENTS, &events) < 0)
+		return;
+	d->exception = events.exception.injected || events.exception.pending;
+	d->vector = events.exception.nr;
+	d->has_error = events.exception.has_error_code;
+	d->error = events.exception.error_code;
+}
+
+/* Of an instruction that KVM could not emulate (KVM API, section 5, KVM_EXIT_INTERNAL_ERROR) */
+static void take_code(const struct kvm_run *run, struct hs_death *d)
+{
+	unsigned int bytes = run->emulation_failure.insn_size;
+
+	if (run->exit_reason != KVM_EXIT_INTERNAL_ERROR ||
+	    run->emulation_failure.suberror != KVM_INTERNAL_ERROR_EMULATION ||
+	    run->emulation_failure.ndata < 3 ||
+	    !(run->emulation_failure.flags & KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES))
+		return;
+	d->code_bytes = bytes < HS_DEATH_CODE ? bytes : HS_DEATH_CODE;
+	memcpy(d->code, run->emulation_failure.insn_bytes, d->code_bytes);
+}
+
+void hs_vcpu_die(struct hs_vcpu *vcpu, enum hs_stop why, const char *fmt, ...)
+{
+	struct hs_death *d = &vcpu->vm->run->death;
+	char text[400];
+	va_list args;
+
+	if (!atomic_exchange(&d->taken, true)) {
+		va_start(args, fmt);
+		vsnprintf(d->what, sizeof(d->what), fmt, args);
+		va_end(args);
+		take_state(vcpu, d);
+		take_code(vcpu->run, d);
+		hs_death_text(d, text, sizeof(text));
+		/* A crash may recur at each boot; after the others there is none. */
+		if (why == HS_STOP_CRASH)
+			hs_guest_error(HS_LOG_VCPU, "%s", text);
+		else
+			hs_error("%s", text);
+	}
+	hs_vm_stop(vcpu->vm, why);
+}
 
 static void pv_call(struct hs_vcpu *vcpu, uint32_t number)
 {
@@ -30,6 +92,9 @@ static void pv_call(struct hs_vcpu *vcpu, uint32_t number)
 	hs_pv_call(vcpu->vm->pv, &call);
 	regs->rax = (uint64_t)call.status;
 	vcpu->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
+	if ((number == PVK_CALL_POWER || number == PVK_CALL_BATCH) &&
+	    hs_vm_stopped(vcpu->vm) == HS_STOP_PANIC)
+		hs_vcpu_die(vcpu, HS_STOP_PANIC, "panic");
 }
 
 static void exit_io(struct hs_vcpu *vcpu)
@@ -68,9 +133,7 @@ static void exit_mmio(struct hs_vcpu *vcpu)
 
 static void exit_shutdown(struct hs_vcpu *vcpu)
 {
-	/* Where is not known: KVM on AMD has reset the registers by now. */
-	hs_guest_error(HS_LOG_VCPU, "vCPU %u: triple fault", vcpu->id);
-	hs_vm_stop(vcpu->vm, HS_STOP_CRASH);
+	hs_vcpu_die(vcpu, HS_STOP_CRASH, "triple fault");
 }
 
 static void exit_internal(struct hs_vcpu *vcpu)
@@ -83,41 +146,32 @@ static void exit_internal(struct hs_vcpu *vcpu)
 	};
 	uint32_t sub = vcpu->run->internal.suberror;
 
-	hs_error("vCPU %u: KVM internal error %u (%s) at rip 0x%llx: the guest cannot go on",
-		 vcpu->id, sub,
-		 sub < sizeof(reason) / sizeof(reason[0]) && reason[sub] ? reason[sub] : "unknown",
-		 (unsigned long long)vcpu->run->s.regs.regs.rip);
-	hs_vm_stop(vcpu->vm, HS_STOP_ERROR);
+	hs_vcpu_die(vcpu, HS_STOP_ERROR, "KVM internal error %u (%s)", sub,
+		    sub < sizeof(reason) / sizeof(reason[0]) && reason[sub] ? reason[sub] : "unknown");
 }
 
 static void exit_fail_entry(struct hs_vcpu *vcpu)
 {
-	hs_error("vCPU %u: the CPU refused to enter the guest, reason 0x%llx, at rip 0x%llx",
-		 vcpu->id,
-		 (unsigned long long)vcpu->run->fail_entry.hardware_entry_failure_reason,
-		 (unsigned long long)vcpu->run->s.regs.regs.rip);
-	hs_vm_stop(vcpu->vm, HS_STOP_ERROR);
+	hs_vcpu_die(vcpu, HS_STOP_ERROR, "the CPU refused to enter the guest, reason 0x%llx",
+		    (unsigned long long)vcpu->run->fail_entry.hardware_entry_failure_reason);
 }
 
 static void exit_system_event(struct hs_vcpu *vcpu)
 {
 	uint32_t type = vcpu->run->system_event.type;
 
-	if (type == KVM_SYSTEM_EVENT_SHUTDOWN) {
+	if (type == KVM_SYSTEM_EVENT_SHUTDOWN)
 		hs_vm_stop(vcpu->vm, HS_STOP_POWEROFF);
-	} else if (type == KVM_SYSTEM_EVENT_RESET) {
+	else if (type == KVM_SYSTEM_EVENT_RESET)
 		hs_vm_stop(vcpu->vm, HS_STOP_REBOOT);
-	} else {
-		hs_guest_error(HS_LOG_VCPU, "vCPU %u: crashed (KVM system event %u)", vcpu->id, type);
-		hs_vm_stop(vcpu->vm, HS_STOP_CRASH);
-	}
+	else
+		hs_vcpu_die(vcpu, HS_STOP_CRASH, "crashed (KVM system event %u)", type);
 }
 
 static void exit_unexpected(struct hs_vcpu *vcpu)
 {
-	hs_error("vCPU %u: exit %u of KVM at rip 0x%llx is not one that was asked for", vcpu->id,
-		 vcpu->run->exit_reason, (unsigned long long)vcpu->run->s.regs.regs.rip);
-	hs_vm_stop(vcpu->vm, HS_STOP_ERROR);
+	hs_vcpu_die(vcpu, HS_STOP_ERROR, "exit %u of KVM is not one that was asked for",
+		    vcpu->run->exit_reason);
 }
 
 /* KVM API, section 5; what cannot happen with KVM's own chips is "unexpected". */

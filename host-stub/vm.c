@@ -168,6 +168,7 @@ int hs_vm_create(struct hs_vm **out, struct hs_host *host)
 	vm->run->stop_fd = host->stop_fd;
 	vm->run->xsave = host->probe.xsetbv;
 	vm->run->tsc_stable = host->probe.tsc_stable;
+	vm->run->boot = host->boot;
 
 	ret = create_kvm(vm);
 	if (ret < 0)

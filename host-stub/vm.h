@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 
 #include "boot/boot.h"
+#include "death.h"
 #include "hs.h"
 
 /* Exit statuses; docs/man/pvkit-vm.1 lists them. */
@@ -28,6 +29,7 @@ enum hs_exit {
 	HS_EXIT_ERROR = 21,		/* KVM or the stub gave up on the guest */
 	HS_EXIT_PANIC = 22,		/* the guest panicked and said so */
 	HS_EXIT_GUEST = 23,		/* the guest switched off with a code other than 0 */
+	HS_EXIT_LOOP = 24,		/* it did nothing but boot, config.reboots times */
 	HS_EXIT_TIMEOUT = 124,
 	HS_EXIT_SIGNAL = 128,		/* + the signal's number */
 };
@@ -48,6 +50,7 @@ struct hs_host {
 	struct hs_blk *blk[HS_MAX_DISKS];
 	struct hs_net *net[HS_MAX_NICS];
 	int stop_fd;			/* eventfd: hs_vm_stop() wakes the main thread */
+	unsigned int boot;		/* the number of this power-on, from 1 */
 };
 
 /* hs_vm.run: the request to end */
@@ -57,6 +60,8 @@ struct hs_run {
 	bool xsave;			/* the host's */
 	bool tsc_stable;		/* the host's */
 	atomic_ullong entered;		/* hs_now() when the first vCPU entered, 0 before */
+	unsigned int boot;		/* the host's */
+	struct hs_death death;		/* of the first vCPU that died */
 };
 
 /* Checks /dev/kvm's version and capabilities. 0 or -ENOTSUP, with the line printed. */
@@ -111,6 +116,7 @@ struct hs_vcpu {
 	uint64_t exits[HS_VCPU_EXITS + 1];	/* [HS_VCPU_EXITS]: any other reason */
 	uint64_t interrupted;			/* KVM_RUN ended by a signal */
 	uint64_t pv_calls;			/* of the KVM_EXIT_IO ones */
+	uint64_t last_rip;	/* at the exit before this one; the thread's */
 };
 
 int hs_vcpu_create(struct hs_vcpu **out, struct hs_vm *vm, unsigned int id);
@@ -133,6 +139,12 @@ void hs_vcpu_resumed(struct hs_vcpu *vcpu);
 void hs_vcpu_init_signal(void);
 /* Serves the exit that vcpu->run tells of (vcpu_exit.c). On the vCPU's thread. */
 void hs_vcpu_exit(struct hs_vcpu *vcpu);
+/*
+ * The guest cannot go on, for this reason: says where it was, once for each boot (death.h), and
+ * ends the VM. On the vCPU's thread.
+ */
+void hs_vcpu_die(struct hs_vcpu *vcpu, enum hs_stop why, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 /* Name of a KVM_EXIT_* for the accounts, or NULL. */
 const char *hs_vcpu_exit_name(unsigned int reason);
 /* Counters have one writer, the vCPU's thread, and readers that want no torn value. */

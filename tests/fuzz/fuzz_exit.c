@@ -7,7 +7,7 @@
  * once, a call has a status of the ABI in RAX, no lock stays taken, what KVM is told
  * of routes and doorbells is sound, and only the exits that may end the VM do.
  */
-/* LINK: PV host-stub/vcpu_exit.c host-stub/irq.c host-stub/dev/doorbell.c host-stub/emu/debug_exit.c */
+/* LINK: PV host-stub/vcpu_exit.c host-stub/death.c host-stub/irq.c host-stub/dev/doorbell.c host-stub/emu/debug_exit.c */
 /* LIBS: -luring -lpthread -Wl,--wrap=ioctl -Wl,--wrap=write */
 #define FAKE_IDE
 #define FAKE_KVM
@@ -24,6 +24,7 @@
 
 static struct {
 	bool refuses_routes, refuses_irqfds;
+	uint8_t state;
 	int irqfd[HS_IRQ_MESSAGES];	/* + 1; 0: none */
 	uint32_t routes;
 	uint64_t routed;		/* messages, of the first 64 */
@@ -71,6 +72,13 @@ static int fake_kvm(unsigned long request, void *arg)
 		return 0;
 	case KVM_IRQ_LINE:
 		return 0;
+	/* of a guest that died: any, or none */
+	case KVM_GET_SREGS:
+		memset(arg, kvm.state, sizeof(struct kvm_sregs));
+		return kvm.state & 1 ? -EIO : 0;
+	case KVM_GET_VCPU_EVENTS:
+		memset(arg, kvm.state, sizeof(struct kvm_vcpu_events));
+		return kvm.state & 2 ? -EIO : 0;
 	case KVM_IOEVENTFD:
 		MUST(bell->len == 4 && bell->addr == HS_PORT_PVK_DOORBELL);
 		MUST(bell->flags & KVM_IOEVENTFD_FLAG_DATAMATCH && bell->flags & KVM_IOEVENTFD_FLAG_PIO);
@@ -81,6 +89,13 @@ static int fake_kvm(unsigned long request, void *arg)
 	}
 	MUST(!"a call of KVM that no exit makes");
 	return -EINVAL;
+}
+
+/* As the call left it. */
+enum hs_stop hs_vm_stopped(const struct hs_vm *vm)
+{
+	(void)vm;
+	return fake.stops[HS_STOP_PANIC] ? HS_STOP_PANIC : HS_STOP_NONE;
 }
 
 /* ---- regions: ports and memory, one of each under the lock ---- */
@@ -222,6 +237,24 @@ static void call(struct hs_vcpu *vcpu, struct input *in)
 	MUST(call_is_status((int64_t)r->rax) && r->rip == 0x1234 && r->rbx == c.arg[0]);
 }
 
+/* What is said of a guest that died fits, whatever KVM told of it; a JSON object on one line. */
+static void tell_death(void)
+{
+	struct hs_death *d = &fake.vm.run->death;
+	char text[64], *json = NULL;
+	size_t size;
+	FILE *f = open_memstream(&json, &size);
+
+	MUST(f);
+	hs_death_json(d, f);
+	fclose(f);
+	MUST(atomic_load(&d->taken) ? json[0] == '{' && json[size - 1] == '}' : !strcmp(json, "null"));
+	free(json);
+	hs_death_text(d, text, sizeof(text));
+	MUST(strlen(text) < sizeof(text) && d->code_bytes <= HS_DEATH_CODE);
+	memset(d, 0, sizeof(*d));
+}
+
 /* All other reasons; only some may end the VM, and all that do must. */
 static void other(struct hs_vcpu *vcpu, struct input *in)
 {
@@ -241,19 +274,24 @@ static void other(struct hs_vcpu *vcpu, struct input *in)
 		run->system_event.type = (uint32_t)take(in, 1) & 3;
 	if (reason == KVM_EXIT_INTERNAL_ERROR)
 		run->internal.suberror = (uint32_t)take(in, 1) % 6;
+	kvm.state = (uint8_t)(reason * 77);
 	leave_guest(vcpu, reason);
+	tell_death();
 	MUST(stops() - before == !(reason < 0x100 && memchr(harmless, (int)reason, sizeof(harmless))));
 	(void)hs_vcpu_exit_name(reason);
 }
 
 static void power_on(void)
 {
+	static struct hs_run run;
+
 	fake.config.pv_offer = PV_ALL | CALL_PLATFORM;
 	fake.config.vcpus = 2;
 	fake.config.debug_exit = 0xf4;
 	fake.config.machine = HS_MACHINE_PC;
 	MUST(fake_disk(0, 1 << 20, HS_FACES_BOTH));
 	fuzz_power_on();
+	fake.vm.run = &run;
 	MUST(hs_irq_create(&fake.vm.irq, -1, true) == 0);
 	MUST(hs_pv_create(&fake.vm) == 0 && hs_debug_exit_create(&fake.vm) == 0);
 	fake_platform_create(&fake.vm);

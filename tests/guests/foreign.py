@@ -8,8 +8,10 @@ QEMU's emulation: what is asked of pvkit-vm is what is found elsewhere, too.
 """
 
 import gzip
+import json
 import lzma
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -26,14 +28,14 @@ from checks import Checks	# noqa: E402
 STUB = os.environ.get("PVKIT_VM", os.path.join(ROOT, "build/pvkit-vm"))
 QEMU = sys.argv[1:] == ["qemu"]
 LIMIT = 30
-BAD_KERNEL, INITRD, MEMORY, DEBUG_EXIT = 3, 4, 5, 1
+BAD_KERNEL, INITRD, MEMORY, CRASH, ERROR, LOOP, TIMEOUT, DEBUG_EXIT = 3, 4, 5, 20, 21, 24, 124, 1
 TOP = tempfile.mkdtemp(prefix="pvkit-foreign-")
 
 
 class Run:
     """One boot of a file: what it said, by name, and how it ended."""
 
-    def __init__(self, data, *options, append=None, name="kernel"):
+    def __init__(self, data, *options, append=None, name="kernel", once=True):
         path = os.path.join(TOP, name)
         with open(path, "wb") as f:
             f.write(data)
@@ -43,7 +45,8 @@ class Run:
                     "-no-reboot", "-smp", "2", "-kernel", path]
         else:
             argv = [STUB, "--kernel", path, "--memory", "64M", "--cpus", "2", "--debug-exit", "0xf4",
-                    "--no-reboot", "--mp-table", *options]
+                    "--mp-table", "--stats", os.path.join(TOP, "stats"),
+                    *(["--no-reboot"] if once else []), *options]
         if append is not None:
             argv += ["-append" if QEMU else "--append", append]
         try:
@@ -55,6 +58,12 @@ class Run:
         self.stderr = done.stderr.decode("utf-8", "replace")
         self.lines = done.stdout.decode("ascii", "replace").replace("\r", "").splitlines()
         os.remove(path)
+        self.stats = {}
+        if os.path.exists(os.path.join(TOP, "stats")):
+            with open(os.path.join(TOP, "stats"), encoding="ascii") as f:
+                text = f.read()
+            self.stats = json.loads(text) if text else {}
+            os.remove(os.path.join(TOP, "stats"))
 
     def said(self):
         """What the stub said, but for notes."""
@@ -186,6 +195,36 @@ def packed(t):
     t.check("packed twice: refused", r.status == BAD_KERNEL and len(r.said()) == 1, r.text())
 
 
+def deaths(t):
+    """A guest that dies says where; a boot loop ends."""
+    kernel, inside = images.multiboot(), range(images.BASE, images.BASE + len(images.program()))
+    r = Run(kernel, append="triple")
+    death = r.stats.get("boots", [{}])[-1].get("death") or {}
+    where = re.search(r"rip (?:was |0x8:)0x([0-9a-f]+)", r.stderr)
+    t.check("a triple fault: one line, with the boot's number", r.status == CRASH and len(r.said()) == 1 and
+            "triple fault, boot 1" in r.stderr, r.text())
+    t.check("it says where", where and int(where.group(1), 16) in inside, r.text())
+    t.check("the statistics do, too", death.get("what") == "triple fault" and death.get("boot") == 1 and
+            (death.get("registers") or {}).get("rip", death.get("last_exit_rip")) in inside, death)
+    r = Run(kernel, append="jump=fe000000")
+    death = r.stats.get("boots", [{}])[-1].get("death") or {}
+    registers = death.get("registers") or {}
+    t.check("code where there is no memory: one line", r.status == ERROR and len(r.said()) == 1 and
+            "rip 0x8:0xfe000000" in r.stderr and "cr2 0x" in r.stderr and "32-bit mode, no paging" in r.stderr,
+            r.text())
+    t.check("the statistics have the registers", registers.get("rip") == 0xfe000000 and
+            registers.get("cs") == 8 and registers.get("rsp", 0) in inside, death)
+    for what, count in (("triple", 2), ("reset", 2)):
+        r = Run(kernel, "--reboots", str(count), append=what, once=False)
+        t.check(f"a boot loop by {what} ends", r.status == LOOP and r.stats.get("power_ons") == count and
+                f"boot loop: {count} boots" in r.said()[-1], r.text())
+        t.equal("each boot is said", sum(f"boot {n}:" in r.stderr for n in range(1, count + 1)),
+                count if what == "triple" else 0)
+    r = Run(kernel, "--reboots", "any", "--time-limit", "8", append="triple", once=False)
+    t.check("--reboots any: it goes on", r.status == TIMEOUT and r.stats.get("power_ons", 0) > 1, r.text())
+    t.check("in a bounded number of lines", len(r.said()) <= 11, r.text())
+
+
 def tails(t):
     """A bzImage that ends within the last 16 bytes of what its header counts."""
     say = b"".join(b"\x66\xba\xf8\x03\xb0" + bytes([c]) + b"\xee" for c in b"tail\n")
@@ -206,6 +245,7 @@ def main():
         limits(t)
         tails(t)
         packed(t)
+        deaths(t)
     os.rmdir(TOP)
     return t.end()
 

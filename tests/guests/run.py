@@ -12,6 +12,7 @@ import gzip
 import json
 import lzma
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -172,6 +173,8 @@ def power(t):
     t.check("panic: status 22, text said, harmless", r.status == PANIC and
             "guest panics: no?way out (code 5)" in r.stderr and r.boot().get("end") == "panic",
             r.text())
+    t.check("... and where", re.search(r"vCPU 0: panic, boot 1: rip 0x8:0x2[0-9a-f]{5} .* cr2 0x0 .* 64-bit mode",
+                                       r.stderr) and (r.boot().get("death") or {}).get("registers"), r.text())
     r = Run("--machine", "lean", append="goes-on off=0")
     t.check("panic of a guest that goes on: it does", r.status == OK and
             "guest panics and goes on: first panic" in r.stderr, r.text())
