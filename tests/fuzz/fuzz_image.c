@@ -4,7 +4,7 @@
  * is accepted lies in the file and in the places for kernels, has its entry in
  * what is loaded, and is loaded without an error.
  */
-/* LINK: host-stub/boot/kernel.c host-stub/boot/bzimage.c host-stub/boot/elf.c host-stub/boot/multiboot.c host-stub/boot/pvh.c host-stub/mem.c */
+/* LINK: host-stub/file.c host-stub/boot/kernel.c host-stub/boot/bzimage.c host-stub/boot/elf.c host-stub/boot/multiboot.c host-stub/boot/pvh.c host-stub/mem.c */
 /* LIBS: -lpthread -Wl,--wrap=ioctl */
 #include <stdio.h>
 #include <stdlib.h>

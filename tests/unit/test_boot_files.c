@@ -3,7 +3,7 @@
  * Kernels' files that lie: numbers that wrap, point past the file's end or at our own data, files
  * that change under our eyes. Each is refused in one line, or loaded to where it may be.
  */
-/* LINK: host-stub/boot/kernel.c host-stub/boot/bzimage.c host-stub/boot/elf.c host-stub/boot/multiboot.c host-stub/boot/pvh.c host-stub/mem.c */
+/* LINK: host-stub/file.c host-stub/boot/kernel.c host-stub/boot/bzimage.c host-stub/boot/elf.c host-stub/boot/multiboot.c host-stub/boot/pvh.c host-stub/mem.c */
 /* LIBS: -lpthread -Wl,--wrap=ioctl */
 #include <elf.h>
 #include <setjmp.h>
