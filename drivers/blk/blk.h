@@ -11,8 +11,8 @@
  *
  * Locks: a queue's sq_lock orders what is put into the submission ring, its
  * cq_lock what is taken out of the completion ring; neither is held with the
- * other. blk->lock (mutex) orders changes of state; the device lock of the
- * bus may be held outside it, never inside.
+ * other, nor when a request is ended. blk->lock (mutex) orders changes of state;
+ * the device lock of the bus may be held outside it, never inside.
  */
 #ifndef PVK_BLK_H
 #define PVK_BLK_H
@@ -28,6 +28,8 @@
 
 /* Breaches of the ABI, or resets that did not help, after which a disk is dead */
 #define PVK_BLK_MAX_FAULTS	8u
+/* Resets after which a request fails, whatever else is answered between them */
+#define PVK_BLK_MAX_TRIES	32u
 
 enum pvk_blk_state {
 	PVK_BLK_STOPPED,	/* probing, frozen, shut down: nothing is submitted */
@@ -39,8 +41,10 @@ enum pvk_blk_state {
 /* Per request, in blk-mq's own memory */
 struct pvk_blk_cmd {
 	struct pvk_seg *list;	/* page of segments, or NULL */
+	struct request *next;	/* of those that are to be ended */
 	blk_status_t status;
 	bool late;		/* it timed out once */
+	u8 tries;		/* resets that it was in flight in, unanswered */
 };
 
 /* What is in flight under an id. Written by submission, taken by completion. */
@@ -54,9 +58,11 @@ struct pvk_blk_queue {
 	struct pvk_queue *q;
 	spinlock_t sq_lock;	/* submission ring, kicked */
 	u32 kicked;		/* q->sq.next when the host was last told */
-	spinlock_t cq_lock;	/* completion ring, broken, ahead */
+	spinlock_t cq_lock;	/* completion ring, broken, ahead, told */
 	u32 ahead;		/* completions to let pass before the next interrupt */
-	bool broken;		/* the host broke the ABI here; no more is taken */
+	u32 told;		/* q->cq.next at the last interrupt */
+	struct work_struct more;	/* what one look left */
+	bool broken;		/* out of service, or the host broke the ABI: nothing is taken */
 	struct pvk_blk_slot *slot;	/* by id, q->entries of them */
 };
 
@@ -73,11 +79,10 @@ struct pvk_blk {
 	int index;			/* letter of the name */
 	struct mutex lock;		/* state and its changes */
 	enum pvk_blk_state state;
-	struct work_struct reset_work;
 	unsigned long faults;		/* since a request last completed */
 	u64 resets;			/* done because something was wrong */
-	u64 malformed;			/* completions that broke the ABI */
-	u64 untold;			/* times that a time-out found what no event had told */
+	atomic64_t malformed;		/* completions that broke the ABI */
+	atomic64_t untold;		/* times that a time-out found what no event had told */
 };
 
 extern struct workqueue_struct *pvk_blk_wq;
@@ -85,24 +90,25 @@ extern struct workqueue_struct *pvk_blk_wq;
 /* request.c */
 extern const struct blk_mq_ops pvk_blk_mq_ops;
 irqreturn_t pvk_blk_interrupt(int irq, void *data);
+void pvk_blk_more(struct work_struct *work);
+/* Takes completions, a ring's number at most, and ends their requests. Their number. */
+u32 pvk_blk_reap(struct pvk_blk_queue *bq, struct io_comp_batch *iob);
 /*
- * Takes what completions there are; with cq_lock and interrupts off. Their
- * number. The caller then calls iob->complete(), if set, without the lock.
+ * Requests in flight go back to blk-mq; the host is out of the game. Their memory
+ * is kept from others where it was stopped by force.
  */
-int pvk_blk_reap(struct pvk_blk_queue *bq, struct io_comp_batch *iob);
-/* Requests in flight go back to blk-mq; the host is out of the game. */
 void pvk_blk_requeue_all(struct pvk_blk *blk);
 
 /*
  * reset.c: call with blk->lock. start: RESET -> RUNNING, 0 or -errno (the
- * device is reset then). stop: until the host touches nothing any more; waits
- * for it as long as it takes, and says so.
+ * device is reset then). stop: the queue is quiesced; resets the device and takes
+ * what was answered; -errno: by force. What was not answered goes back to blk-mq.
  */
 int pvk_blk_start(struct pvk_blk *blk);
-void pvk_blk_stop(struct pvk_blk *blk);
-void pvk_blk_reset_work(struct work_struct *work);
-/* Any context: something is wrong with the device. */
-void pvk_blk_fault(struct pvk_blk *blk);
+int pvk_blk_stop(struct pvk_blk *blk);
+/* Waits until nothing is in flight, no longer than two time-outs. The queue is quiesced. */
+void pvk_blk_drain(struct pvk_blk *blk);
+void pvk_blk_recover(struct pvk_device *pdev);
 /* Reads the configuration; 0 or -errno with *config untouched. */
 int pvk_blk_read_config(struct pvk_blk *blk, struct pvk_blk_config *config);
 

@@ -63,13 +63,13 @@ static DEVICE_ATTR_RO(resets);
 
 static ssize_t malformed_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%llu\n", READ_ONCE(blk_of(dev)->malformed));
+	return sysfs_emit(buf, "%llu\n", (u64)atomic64_read(&blk_of(dev)->malformed));
 }
 static DEVICE_ATTR_RO(malformed);
 
 static ssize_t untold_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%llu\n", READ_ONCE(blk_of(dev)->untold));
+	return sysfs_emit(buf, "%llu\n", (u64)atomic64_read(&blk_of(dev)->untold));
 }
 static DEVICE_ATTR_RO(untold);
 
@@ -184,8 +184,10 @@ static void free_queues(struct pvk_blk *blk)
 {
 	u32 i;
 
-	for (i = 0; blk->queues && i < blk->nr_irq + blk->nr_poll; i++)
+	for (i = 0; blk->queues && i < blk->nr_irq + blk->nr_poll; i++) {
+		cancel_work_sync(&blk->queues[i].more);
 		kvfree(blk->queues[i].slot);
+	}
 	kfree(blk->queues);
 	blk->queues = NULL;
 	mempool_destroy(blk->lists);
@@ -231,6 +233,7 @@ static int alloc_queues(struct pvk_blk *blk)
 		bq->q->priv = bq;
 		spin_lock_init(&bq->sq_lock);
 		spin_lock_init(&bq->cq_lock);
+		INIT_WORK(&bq->more, pvk_blk_more);
 		if (bq->q->irq)
 			blk->nr_irq++;
 		else
@@ -248,16 +251,6 @@ err:
 
 /* ---- life with a device ---- */
 
-/* Out of service for good: no reset is under way or will be. */
-static void retire(struct pvk_blk *blk)
-{
-	mutex_lock(&blk->lock);
-	WRITE_ONCE(blk->state, PVK_BLK_STOPPED);
-	mutex_unlock(&blk->lock);
-	cancel_work_sync(&blk->reset_work);
-	pvk_blk_stop(blk);
-}
-
 static int probe(struct pvk_device *pdev)
 {
 	struct pvk_blk *blk = kzalloc(sizeof(*blk), GFP_KERNEL);
@@ -267,9 +260,9 @@ static int probe(struct pvk_device *pdev)
 	if (!blk)
 		return -ENOMEM;
 	blk->pdev = pdev;
+	pvk_set_drvdata(pdev, blk);
 	blk->features = pdev->info.features & PVK_BLK_KNOWN_FEATURES;
 	mutex_init(&blk->lock);
-	INIT_WORK(&blk->reset_work, pvk_blk_reset_work);
 	/* Before the twin is touched: a device that cannot work leaves it alone. */
 	ret = pvk_blk_read_config(blk, &blk->config);
 	if (ret)
@@ -298,10 +291,9 @@ static int probe(struct pvk_device *pdev)
 	mutex_unlock(&blk->lock);
 	if (ret)
 		goto err_twin;
-	pvk_set_drvdata(pdev, blk);
 	ret = device_add_disk(&pdev->dev, blk->disk, pvk_blk_groups);
 	if (ret)
-		goto err_stop;
+		goto err_twin;
 	string_get_size(blk->config.sectors, 512, STRING_UNITS_2, size, sizeof(size));
 	dev_info(&pdev->dev, "%s: %s, %u+%u queues of %u, serial '%s'%s%s\n",
 		 blk->disk->disk_name, size, blk->nr_irq, blk->nr_poll,
@@ -310,9 +302,8 @@ static int probe(struct pvk_device *pdev)
 		 pdev->info.twin ? ", taken over from its emulated face" : "");
 	return 0;
 
-err_stop:
-	retire(blk);
 err_twin:
+	pvk_dev_retire(pdev);
 	if (!pvk_face_give(pdev))
 		pvk_twin_adopt(pdev);
 err_disk:
@@ -328,14 +319,19 @@ err_free:
 	return ret;
 }
 
+/* New requests fail from here; those in flight end, by a reset if need be. */
+static void withdraw(struct pvk_device *pdev)
+{
+	struct pvk_blk *blk = pvk_get_drvdata(pdev);
+
+	del_gendisk(blk->disk);
+}
+
 static void remove(struct pvk_device *pdev)
 {
 	struct pvk_blk *blk = pvk_get_drvdata(pdev);
 	struct gendisk *disk = blk->disk;
 
-	/* New requests fail from here; those in flight end, by a reset if need be. */
-	del_gendisk(disk);
-	retire(blk);
 	blk_mq_free_tag_set(&blk->tags);
 	free_queues(blk);
 	if (!pvk_face_give(pdev))
@@ -351,7 +347,7 @@ static void changed(struct pvk_device *pdev)
 
 	if (pdev->info.state == PVK_DEV_NEEDS_RESET) {
 		dev_warn(&pdev->dev, "%s: the host asks for a reset\n", blk->disk->disk_name);
-		pvk_blk_fault(blk);
+		pvk_dev_fault(pdev);
 		return;
 	}
 	if (pvk_blk_read_config(blk, &config))
@@ -369,32 +365,31 @@ static void changed(struct pvk_device *pdev)
 	set_capacity_and_notify(blk->disk, config.sectors);
 }
 
-/* No request enters or is in flight afterwards; those that come wait. */
-static void suspend_io(struct pvk_blk *blk)
+/*
+ * No request enters or is in flight afterwards; those that come wait. drain: what
+ * is in flight is done once, rather than again after the resume.
+ */
+static void suspend_io(struct pvk_blk *blk, bool drain)
 {
 	mutex_lock(&blk->lock);
 	if (blk->state == PVK_BLK_RUNNING) {
-		WRITE_ONCE(blk->state, PVK_BLK_STOPPED);
 		blk_mq_quiesce_queue(blk->disk->queue);
+		if (drain)
+			pvk_blk_drain(blk);
+		WRITE_ONCE(blk->state, PVK_BLK_STOPPED);
 		pvk_blk_stop(blk);
-		pvk_blk_requeue_all(blk);
 	}
 	mutex_unlock(&blk->lock);
 }
 
 static void shutdown(struct pvk_device *pdev)
 {
-	suspend_io(pvk_get_drvdata(pdev));
+	suspend_io(pvk_get_drvdata(pdev), false);
 }
 
 static int freeze(struct pvk_device *pdev)
 {
-	struct pvk_blk *blk = pvk_get_drvdata(pdev);
-
-	/* What is in flight is done once, rather than again after the resume. */
-	blk_mq_freeze_queue(blk->disk->queue);
-	suspend_io(blk);
-	blk_mq_unfreeze_queue(blk->disk->queue);
+	suspend_io(pvk_get_drvdata(pdev), true);
 	return 0;
 }
 
@@ -421,7 +416,9 @@ static struct pvk_driver driver = {
 	.driver.name	= "pvk_blk",
 	.type		= PVK_DEV_BLK,
 	.probe		= probe,
+	.withdraw	= withdraw,
 	.remove		= remove,
+	.recover	= pvk_blk_recover,
 	.changed	= changed,
 	.shutdown	= shutdown,
 	.freeze		= freeze,
@@ -435,6 +432,7 @@ static int __init pvk_blk_init(void)
 	pvk_blk_wq = alloc_workqueue("pvk_blk", WQ_MEM_RECLAIM, 0);
 	if (!pvk_blk_wq)
 		return -ENOMEM;
+	driver.wq = pvk_blk_wq;
 	ret = pvk_driver_register(&driver);
 	if (ret)
 		destroy_workqueue(pvk_blk_wq);

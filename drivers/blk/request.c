@@ -112,53 +112,62 @@ static void kick(struct pvk_blk_queue *bq)
 
 static void complete_rq(struct request *rq)
 {
+	struct pvk_blk_queue *bq = rq->mq_hctx->driver_data;
 	struct pvk_blk_cmd *cmd = blk_mq_rq_to_pdu(rq);
 
+	/* Whoever waits for it may do anything, send the next one for instance. */
+	lockdep_assert_not_held(&bq->cq_lock);
 	blk_mq_end_request(rq, cmd->status);
 }
 
-/* One completion, under cq_lock. 0; -EIO: it broke the ABI. */
-static int take_one(struct pvk_blk_queue *bq, const struct pvk_cqe *e, struct io_comp_batch *iob)
+/* One completion, under cq_lock: its request, or NULL: it broke the ABI. */
+static struct request *take_one(struct pvk_blk_queue *bq, const struct pvk_cqe *e)
 {
 	struct pvk_blk_slot *slot;
 	struct pvk_blk_cmd *cmd;
 	struct request *rq;
-	int err;
 
 	if (e->id >= bq->q->entries)
-		return -EIO;
+		return NULL;
 	slot = &bq->slot[array_index_nospec(e->id, bq->q->entries)];
 	if (!READ_ONCE(slot->rq) || pvk_blk_check_completion(e, slot->op))
-		return -EIO;
+		return NULL;
 	rq = xchg(&slot->rq, NULL);
 	if (!rq)
-		return -EIO;
+		return NULL;
 	cmd = blk_mq_rq_to_pdu(rq);
-	list_put(bq->blk, cmd);
-	err = pvk_blk_errno(e->status);
-	cmd->status = errno_to_blk_status(err);
-	if (!blk_mq_complete_request_remote(rq) &&
-	    !blk_mq_add_to_batch(rq, iob, err, blk_mq_end_request_batch))
-		complete_rq(rq);
-	return 0;
+	cmd->status = errno_to_blk_status(pvk_blk_errno(e->status));
+	cmd->next = NULL;
+	cmd->tries = 0;
+	return rq;
 }
 
-int pvk_blk_reap(struct pvk_blk_queue *bq, struct io_comp_batch *iob)
+/* Under cq_lock. */
+static void broke(struct pvk_blk_queue *bq, const struct pvk_cqe *e)
+{
+	bq->broken = true;
+	atomic64_inc(&bq->blk->malformed);
+	dev_err_ratelimited(&bq->blk->pdev->dev,
+			    "queue %u: answer to nothing asked (id %u, op %u, status %d): resetting the device\n",
+			    bq->q->index, e->id, e->op, e->status);
+	pvk_dev_fault(bq->blk->pdev);
+}
+
+/* Under cq_lock: takes up to `most` completions; their requests go to the end of a list. */
+static u32 take(struct pvk_blk_queue *bq, struct request ***end, u32 most)
 {
 	union pvk_cqe_words words;
-	int n = 0;
+	struct request *rq;
+	u32 n = 0;
 
-	while (!bq->broken && pvk_cq_get(&bq->q->cq, &words)) {
-		if (take_one(bq, &words.cqe, iob)) {
-			bq->broken = true;
-			bq->blk->malformed++;
-			dev_err_ratelimited(&bq->blk->pdev->dev,
-					    "queue %u: answer to nothing asked (id %u, op %u, status %d): resetting the device\n",
-					    bq->q->index, words.cqe.id, words.cqe.op,
-					    words.cqe.status);
-			pvk_blk_fault(bq->blk);
+	while (n < most && !bq->broken && pvk_cq_get(&bq->q->cq, &words)) {
+		rq = take_one(bq, &words.cqe);
+		if (!rq) {
+			broke(bq, &words.cqe);
 			break;
 		}
+		**end = rq;
+		*end = &((struct pvk_blk_cmd *)blk_mq_rq_to_pdu(rq))->next;
 		n++;
 	}
 	if (n && READ_ONCE(bq->blk->faults))
@@ -166,17 +175,65 @@ int pvk_blk_reap(struct pvk_blk_queue *bq, struct io_comp_batch *iob)
 	return n;
 }
 
+/* Without a lock. iob: collects those that can be ended together, or NULL. */
+static void end_all(struct pvk_blk_queue *bq, struct request *rq, struct io_comp_batch *iob)
+{
+	struct request *next;
+
+	for (; rq; rq = next) {
+		struct pvk_blk_cmd *cmd = blk_mq_rq_to_pdu(rq);
+		int err = cmd->status ? -EIO : 0;
+
+		next = cmd->next;
+		list_put(bq->blk, cmd);
+		if (!blk_mq_complete_request_remote(rq) &&
+		    !blk_mq_add_to_batch(rq, iob, err, blk_mq_end_request_batch))
+			complete_rq(rq);
+	}
+}
+
+/* end_all(), and those that were collected. */
+static void end_now(struct pvk_blk_queue *bq, struct request *rq)
+{
+	DEFINE_IO_COMP_BATCH(iob);
+
+	end_all(bq, rq, &iob);
+	if (iob.complete)
+		iob.complete(&iob);
+}
+
+u32 pvk_blk_reap(struct pvk_blk_queue *bq, struct io_comp_batch *iob)
+{
+	struct request *done = NULL;
+	struct request **end = &done;
+	unsigned long flags;
+	u32 n;
+
+	spin_lock_irqsave(&bq->cq_lock, flags);
+	n = take(bq, &end, bq->q->entries);
+	spin_unlock_irqrestore(&bq->cq_lock, flags);
+	if (iob)
+		end_all(bq, done, iob);
+	else
+		end_now(bq, done);
+	return n;
+}
+
 /*
- * With cq_lock: takes completions until there are none, and asks for an
- * interrupt by the one after `ahead` further ones. Their number.
+ * Under cq_lock: takes completions until there are none, and asks for an
+ * interrupt by the one after `ahead` further ones. A ring's number of them at
+ * most: what other CPUs have answered beyond that is left to a work item. Where
+ * their requests begin.
  */
-static u32 reap_and_arm(struct pvk_blk_queue *bq, struct io_comp_batch *iob, bool interrupt)
+static struct request *take_and_arm(struct pvk_blk_queue *bq, bool interrupt)
 {
 	struct pvk_ring *cq = &bq->q->cq;
+	struct request *done = NULL;
+	struct request **end = &done;
 	u32 n = 0;
 
 	do {
-		n += pvk_blk_reap(bq, iob);
+		n += take(bq, &end, bq->q->entries - n);
 		/*
 		 * An interrupt that found many came late, or many come at a
 		 * time: half as many may pass before the next. Completions
@@ -188,24 +245,36 @@ static u32 reap_and_arm(struct pvk_blk_queue *bq, struct io_comp_batch *iob, boo
 		else if (n)
 			bq->ahead = min(bq->ahead * 2 + 1, cq->mask / 2);
 		pvk_ring_arm(cq, bq->ahead);
-	} while (!bq->broken && pvk_cq_pending(cq));
-	return n;
+	} while (!bq->broken && pvk_cq_pending(cq) && n < bq->q->entries);
+	if (!bq->broken && pvk_cq_pending(cq))
+		queue_work(pvk_blk_wq, &bq->more);
+	return done;
+}
+
+void pvk_blk_more(struct work_struct *work)
+{
+	struct pvk_blk_queue *bq = container_of(work, struct pvk_blk_queue, more);
+	struct request *done;
+
+	spin_lock_irq(&bq->cq_lock);
+	done = take_and_arm(bq, false);
+	spin_unlock_irq(&bq->cq_lock);
+	end_now(bq, done);
 }
 
 /* After a submission: what has been completed meanwhile needs no interrupt. */
 static void reap_in_passing(struct pvk_blk_queue *bq)
 {
-	DEFINE_IO_COMP_BATCH(iob);
+	struct request *done;
 	unsigned long flags;
 
 	if (!bq->q->irq || !pvk_cq_pending(&bq->q->cq))
 		return;
 	if (!spin_trylock_irqsave(&bq->cq_lock, flags))
 		return;		/* somebody is at it */
-	reap_and_arm(bq, &iob, false);
+	done = take_and_arm(bq, false);
 	spin_unlock_irqrestore(&bq->cq_lock, flags);
-	if (iob.complete)
-		iob.complete(&iob);
+	end_now(bq, done);
 }
 
 static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_queue_data *bd)
@@ -259,29 +328,24 @@ irqreturn_t pvk_blk_interrupt(int irq, void *data)
 {
 	struct pvk_queue *q = data;
 	struct pvk_blk_queue *bq = q->priv;
-	DEFINE_IO_COMP_BATCH(iob);
+	struct request *done;
+	bool ours;
 
 	spin_lock(&bq->cq_lock);
-	reap_and_arm(bq, &iob, true);
+	done = take_and_arm(bq, true);
+	/* Also when another look had found all before. An event for nothing is not ours. */
+	ours = q->cq.next != bq->told || bq->broken;
+	bq->told = q->cq.next;
 	spin_unlock(&bq->cq_lock);
-	if (iob.complete)
-		iob.complete(&iob);
-	/* Also when another look had found all before: the event was ours. */
-	return IRQ_HANDLED;
+	end_now(bq, done);
+	return IRQ_RETVAL(ours);
 }
 
 static int poll(struct blk_mq_hw_ctx *hctx, struct io_comp_batch *iob)
 {
 	struct pvk_blk_queue *bq = hctx->driver_data;
-	unsigned long flags;
-	int n;
 
-	if (!pvk_cq_pending(&bq->q->cq))
-		return 0;
-	spin_lock_irqsave(&bq->cq_lock, flags);
-	n = pvk_blk_reap(bq, iob);
-	spin_unlock_irqrestore(&bq->cq_lock, flags);
-	return n;
+	return pvk_cq_pending(&bq->q->cq) ? pvk_blk_reap(bq, iob) : 0;
 }
 
 /*
@@ -294,20 +358,14 @@ static enum blk_eh_timer_return timeout(struct request *rq)
 	struct pvk_blk_slot *slot = &bq->slot[rq->tag];
 	struct pvk_blk_cmd *cmd = blk_mq_rq_to_pdu(rq);
 	struct pvk_blk *blk = bq->blk;
-	DEFINE_IO_COMP_BATCH(iob);
-	unsigned long flags;
-	int n;
+	u32 n;
 
 	if (READ_ONCE(blk->state) != PVK_BLK_RUNNING)
 		return BLK_EH_RESET_TIMER;
-	spin_lock_irqsave(&bq->cq_lock, flags);
-	n = pvk_blk_reap(bq, &iob);
-	spin_unlock_irqrestore(&bq->cq_lock, flags);
-	if (iob.complete)
-		iob.complete(&iob);
+	n = pvk_blk_reap(bq, NULL);
 	if (n) {
-		blk->untold++;
-		dev_warn_ratelimited(&blk->pdev->dev, "queue %u: %d completions came without an event\n",
+		atomic64_inc(&blk->untold);
+		dev_warn_ratelimited(&blk->pdev->dev, "queue %u: %u completions came without an event\n",
 				     bq->q->index, n);
 	}
 	if (READ_ONCE(slot->rq) != rq)
@@ -323,8 +381,38 @@ static enum blk_eh_timer_return timeout(struct request *rq)
 	}
 	dev_err(&blk->pdev->dev, "queue %u: request %d (op %u) timed out: resetting the device\n",
 		bq->q->index, rq->tag, slot->op);
-	pvk_blk_fault(blk);
+	pvk_dev_fault(blk->pdev);
 	return BLK_EH_RESET_TIMER;
+}
+
+/* A host that did not stop may write there at any time: nobody else gets these pages. */
+static void keep_pages(struct request *rq)
+{
+	struct req_iterator iter;
+	struct bio_vec bv;
+	u32 i;
+
+	rq_for_each_bvec(bv, rq, iter)
+		for (i = 0; i < PAGE_ALIGN(bv.bv_offset + bv.bv_len) >> PAGE_SHIFT; i++)
+			get_page_unless_zero(pfn_to_page(page_to_pfn(bv.bv_page) + i));
+}
+
+/* The host is out of the game: an unanswered request goes again, or fails for good. */
+static void return_request(struct pvk_blk *blk, struct request *rq, u8 op)
+{
+	struct pvk_blk_cmd *cmd = blk_mq_rq_to_pdu(rq);
+
+	if (!blk->pdev->leaked)
+		list_put(blk, cmd);
+	else if (op <= PVK_BLK_WRITE)
+		keep_pages(rq);
+	cmd->list = NULL;
+	if (++cmd->tries < PVK_BLK_MAX_TRIES) {
+		blk_mq_requeue_request(rq, false);
+		return;
+	}
+	cmd->tries = 0;
+	blk_mq_end_request(rq, BLK_STS_IOERR);
 }
 
 void pvk_blk_requeue_all(struct pvk_blk *blk)
@@ -337,10 +425,8 @@ void pvk_blk_requeue_all(struct pvk_blk *blk)
 		for (k = 0; k < bq->q->entries; k++) {
 			struct request *rq = xchg(&bq->slot[k].rq, NULL);
 
-			if (!rq)
-				continue;
-			list_put(blk, blk_mq_rq_to_pdu(rq));
-			blk_mq_requeue_request(rq, false);
+			if (rq)
+				return_request(blk, rq, bq->slot[k].op);
 		}
 	}
 }

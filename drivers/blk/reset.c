@@ -7,7 +7,9 @@
  * That is safe: block requests may be repeated as long as they were not
  * answered. Until the host has confirmed the reset it may still write to the
  * memory of reads in flight, so that they are neither failed nor repeated
- * before, however long that takes.
+ * before. Where it does not confirm it, nothing that it writes is looked at any
+ * more, the disk is dead, and requests in flight fail; their pages are never
+ * given to anybody else (keep_pages() in request.c).
  */
 #include <linux/blkdev.h>
 #include <linux/delay.h>
@@ -33,6 +35,32 @@ int pvk_blk_read_config(struct pvk_blk *blk, struct pvk_blk_config *config)
 	return 0;
 }
 
+/* The completion ring is as pvk_queues_setup() leaves it: whoever looks may take. */
+static void open_ring(struct pvk_blk_queue *bq)
+{
+	spin_lock_irq(&bq->cq_lock);
+	bq->kicked = 0;
+	bq->ahead = 0;
+	bq->told = 0;
+	bq->broken = false;
+	spin_unlock_irq(&bq->cq_lock);
+}
+
+/* Nobody takes from the rings any more, not those who poll either. */
+static void close_rings(struct pvk_blk *blk)
+{
+	u32 i;
+
+	for (i = 0; i < blk->nr_irq + blk->nr_poll; i++) {
+		struct pvk_blk_queue *bq = &blk->queues[i];
+
+		spin_lock_irq(&bq->cq_lock);
+		bq->broken = true;
+		spin_unlock_irq(&bq->cq_lock);
+		cancel_work_sync(&bq->more);
+	}
+}
+
 int pvk_blk_start(struct pvk_blk *blk)
 {
 	u32 i;
@@ -41,58 +69,67 @@ int pvk_blk_start(struct pvk_blk *blk)
 	ret = pvk_dev_accept(blk->pdev, blk->features);
 	if (ret)
 		return ret;
-	for (i = 0; i < blk->nr_irq + blk->nr_poll; i++) {
-		blk->queues[i].kicked = 0;
-		blk->queues[i].broken = false;
-		blk->queues[i].ahead = 0;
-	}
 	ret = pvk_queues_setup(blk->pdev, blk->pdev->nr_queues);
-	if (!ret)
-		ret = pvk_dev_start(blk->pdev);
 	if (ret)
-		pvk_blk_stop(blk);
+		goto reset;
+	for (i = 0; i < blk->nr_irq + blk->nr_poll; i++)
+		open_ring(&blk->queues[i]);
+	ret = pvk_dev_start(blk->pdev);
+	if (ret)
+		goto close;
+	return 0;
+
+close:
+	close_rings(blk);
+reset:
+	pvk_dev_reset(blk->pdev);
 	return ret;
 }
 
-void pvk_blk_stop(struct pvk_blk *blk)
-{
-	int ret = pvk_dev_reset(blk->pdev);
-
-	/* Each try takes up to a minute and says that it failed. */
-	while (ret == -ETIMEDOUT)
-		ret = pvk_dev_reset(blk->pdev);
-	if (ret)
-		dev_err(&blk->pdev->dev, "reset refused: error %d\n", -ret);
-}
-
-void pvk_blk_fault(struct pvk_blk *blk)
-{
-	queue_work(pvk_blk_wq, &blk->reset_work);
-}
-
-/* Answers that arrived before the reset count; the rest goes again. */
-static void collect(struct pvk_blk *blk)
+static void reap_all(struct pvk_blk *blk)
 {
 	u32 i;
 
-	for (i = 0; i < blk->nr_irq + blk->nr_poll; i++) {
-		struct pvk_blk_queue *bq = &blk->queues[i];
-		DEFINE_IO_COMP_BATCH(iob);
-		unsigned long flags;
-
-		spin_lock_irqsave(&bq->cq_lock, flags);
-		pvk_blk_reap(bq, &iob);
-		spin_unlock_irqrestore(&bq->cq_lock, flags);
-		if (iob.complete)
-			iob.complete(&iob);
-	}
-	pvk_blk_requeue_all(blk);
+	for (i = 0; i < blk->nr_irq + blk->nr_poll; i++)
+		pvk_blk_reap(&blk->queues[i], NULL);
 }
 
-void pvk_blk_reset_work(struct work_struct *work)
+int pvk_blk_stop(struct pvk_blk *blk)
 {
-	struct pvk_blk *blk = container_of(work, struct pvk_blk, reset_work);
-	int ret = -EIO;
+	int ret = pvk_dev_reset(blk->pdev);
+
+	/* Answers that arrived before the reset count; the rest goes again. */
+	if (!ret)
+		reap_all(blk);
+	close_rings(blk);
+	pvk_blk_requeue_all(blk);
+	return ret;
+}
+
+static bool in_flight(const struct pvk_blk *blk)
+{
+	u32 i, k;
+
+	for (i = 0; i < blk->nr_irq + blk->nr_poll; i++)
+		for (k = 0; k < blk->tags.queue_depth; k++)
+			if (READ_ONCE(blk->queues[i].slot[k].rq))
+				return true;
+	return false;
+}
+
+void pvk_blk_drain(struct pvk_blk *blk)
+{
+	unsigned long end = jiffies + 2 * blk->tags.timeout;
+
+	/* Looked for here: whoever polls may be stopped. */
+	for (reap_all(blk); in_flight(blk) && time_before(jiffies, end); reap_all(blk))
+		msleep(20);
+}
+
+void pvk_blk_recover(struct pvk_device *pdev)
+{
+	struct pvk_blk *blk = pvk_get_drvdata(pdev);
+	int ret;
 
 	mutex_lock(&blk->lock);
 	if (blk->state != PVK_BLK_RUNNING)
@@ -100,10 +137,11 @@ void pvk_blk_reset_work(struct work_struct *work)
 	WRITE_ONCE(blk->state, PVK_BLK_RESETTING);
 	blk->resets++;
 	blk_mq_quiesce_queue(blk->disk->queue);
-	pvk_blk_stop(blk);
-	collect(blk);
+	ret = pvk_blk_stop(blk);
 	/* Read and written by one at a time but for the reset to 0 by progress. */
-	if (blk->faults++ < PVK_BLK_MAX_FAULTS)
+	if (blk->faults++ >= PVK_BLK_MAX_FAULTS)
+		ret = ret ?: -EIO;
+	if (!ret)
 		ret = pvk_blk_start(blk);
 	if (ret) {
 		WRITE_ONCE(blk->state, PVK_BLK_DEAD);

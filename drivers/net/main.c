@@ -402,7 +402,6 @@ static struct net_device *make_netdev(struct pvk_device *pdev)
 	net->pdev = pdev;
 	net->dev = dev;
 	net->features = pvk_net_choose_features(pdev->info.features);
-	INIT_WORK(&net->reset_work, pvk_net_reset_work);
 	INIT_DELAYED_WORK(&net->watch, pvk_net_watch_work);
 	return dev;
 }
@@ -450,6 +449,7 @@ static int probe(struct pvk_device *pdev)
 	if (!dev)
 		return -ENOMEM;
 	net = netdev_priv(dev);
+	pvk_set_drvdata(pdev, net);
 	/* Before the twin is touched: a device that cannot work leaves it alone. */
 	ret = pvk_net_read_config(net, &net->config);
 	if (ret)
@@ -464,7 +464,6 @@ static int probe(struct pvk_device *pdev)
 	ret = pvk_net_twin_release(pdev);
 	if (ret)
 		goto err_pairs;
-	pvk_set_drvdata(pdev, net);
 	ret = register_netdev(dev);
 	if (ret)
 		goto err_twin;
@@ -476,6 +475,7 @@ static int probe(struct pvk_device *pdev)
 	return 0;
 
 err_twin:
+	pvk_dev_retire(pdev);
 	if (!pvk_face_give(pdev))
 		pvk_net_twin_adopt(pdev);
 err_pairs:
@@ -485,12 +485,18 @@ err_free:
 	return ret;
 }
 
+/* Sets it down; detaches XDP. */
+static void withdraw(struct pvk_device *pdev)
+{
+	struct pvk_net *net = pvk_get_drvdata(pdev);
+
+	unregister_netdev(net->dev);
+}
+
 static void remove(struct pvk_device *pdev)
 {
 	struct pvk_net *net = pvk_get_drvdata(pdev);
 
-	unregister_netdev(net->dev);	/* sets it down; detaches XDP */
-	cancel_work_sync(&net->reset_work);
 	free_pairs(net);
 	if (!pvk_face_give(pdev))
 		pvk_net_twin_adopt(pdev);
@@ -506,7 +512,7 @@ static void changed(struct pvk_device *pdev)
 	if (pdev->info.state == PVK_DEV_NEEDS_RESET) {
 		dev_warn_ratelimited(&pdev->dev, "%s: the host asks for a reset\n",
 				     net->dev->name);
-		pvk_net_fault(net);
+		pvk_dev_fault(pdev);
 		return;
 	}
 	if (pvk_net_read_config(net, &config))
@@ -573,7 +579,9 @@ static struct pvk_driver net_driver = {
 	.driver.name	= "pvk_net",
 	.type		= PVK_DEV_NET,
 	.probe		= probe,
+	.withdraw	= withdraw,
 	.remove		= remove,
+	.recover	= pvk_net_recover,
 	.changed	= changed,
 	.shutdown	= shutdown,
 	.freeze		= freeze,

@@ -163,7 +163,6 @@ struct pvk_net {
 	enum pvk_net_state state;
 	bool away;			/* frozen, shut down or removed: stays out of service */
 	bool link;
-	struct work_struct reset_work;
 	struct delayed_work watch;	/* while in service */
 	atomic_t faults;		/* since a completion was last good */
 	u64 resets;
@@ -205,11 +204,9 @@ int pvk_net_up(struct pvk_net *net);
 void pvk_net_down(struct pvk_net *net);
 int pvk_net_reconfigure(struct pvk_net *net, const struct pvk_net_setup *want);
 void pvk_net_set_xps(struct pvk_net *net);	/* as net->setup has pairs; registered */
-void pvk_net_reset_work(struct work_struct *work);
+void pvk_net_recover(struct pvk_device *pdev);
 /* The host must answer what is sent, also where nobody waits for room. */
 void pvk_net_watch_work(struct work_struct *work);
-/* Any context: something is wrong with the device. */
-void pvk_net_fault(struct pvk_net *net);
 /* The host broke the ABI in a completion of that queue: said, counted, reset. */
 void pvk_net_malformed(struct pvk_net *net, const struct pvk_queue *q, const struct pvk_cqe *e);
 int pvk_net_read_config(struct pvk_net *net, struct pvk_net_config *config);

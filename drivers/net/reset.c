@@ -369,18 +369,13 @@ int pvk_net_reconfigure(struct pvk_net *net, const struct pvk_net_setup *want)
 
 /* ---- faults ---- */
 
-void pvk_net_fault(struct pvk_net *net)
-{
-	schedule_work(&net->reset_work);
-}
-
 void pvk_net_malformed(struct pvk_net *net, const struct pvk_queue *q, const struct pvk_cqe *e)
 {
 	atomic64_inc(&net->malformed);
 	dev_err_ratelimited(&net->pdev->dev,
 			    "queue %u: completion that the ABI does not allow (id %u, op %u, flags 0x%x, status %d, value 0x%llx): resetting the device\n",
 			    q->index, e->id, e->op, e->flags, e->status, e->value);
-	pvk_net_fault(net);
+	pvk_dev_fault(net->pdev);
 }
 
 void pvk_net_watch_work(struct work_struct *work)
@@ -396,15 +391,15 @@ void pvk_net_watch_work(struct work_struct *work)
 			continue;
 		netdev_err(net->dev, "transmit queue %u: %u frames not answered in time: resetting the device\n",
 			   i, READ_ONCE(tx->in_flight));
-		pvk_net_fault(net);
+		pvk_dev_fault(net->pdev);
 		return;
 	}
 	schedule_delayed_work(&net->watch, PVK_NET_WATCH);
 }
 
-void pvk_net_reset_work(struct work_struct *work)
+void pvk_net_recover(struct pvk_device *pdev)
 {
-	struct pvk_net *net = container_of(work, struct pvk_net, reset_work);
+	struct pvk_net *net = pvk_get_drvdata(pdev);
 	unsigned int faults;
 	int ret = -EIO;
 

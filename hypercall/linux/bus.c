@@ -66,7 +66,7 @@ static int add_device(u32 index)
 	pdev->id = pdev->info.id;
 	pdev->type = pdev->info.type;
 	pdev->seen_generation = pdev->info.generation;
-	mutex_init(&pdev->queues_lock);
+	pvk_dev_init(pdev);
 	device_initialize(&pdev->dev);
 	pdev->dev.bus = &pvk_bus;
 	pdev->dev.parent = pvk_host.dev;
@@ -229,15 +229,6 @@ int pvk_bus_resume(void)
 	return ret;
 }
 
-/* After a driver: the host uses nothing of the guest's, no queue is left. */
-static void device_cleanup(struct pvk_device *pdev)
-{
-	if (pvk_dev_refresh(pdev) || pdev->info.state != PVK_DEV_RESET)
-		pvk_dev_reset(pdev);
-	pvk_queues_free(pdev);
-	pdev->accepted = 0;
-}
-
 static int bus_match(struct device *dev, PVK_CONST_DRIVER struct device_driver *drv)
 {
 	return to_pvk_device(dev)->type == to_pvk_driver(drv)->type;
@@ -253,27 +244,34 @@ static int bus_probe(struct device *dev)
 	struct pvk_device *pdev = to_pvk_device(dev);
 	int ret = pvk_dev_refresh(pdev);
 
-	if (!ret && pdev->info.state != PVK_DEV_RESET)
+	if (!ret && (pdev->leaked || pdev->info.state != PVK_DEV_RESET))
 		ret = pvk_dev_reset(pdev);
 	if (!ret)
 		ret = pvk_dev_refresh(pdev);
 	if (ret)
 		return ret;
 	pdev->down = false;
+	pvk_recovery_on(pdev);
 	ret = to_pvk_driver(dev->driver)->probe(pdev);
-	if (ret)
-		device_cleanup(pdev);
+	if (ret) {
+		pvk_dev_retire(pdev);
+		pvk_queues_free(pdev);
+	}
 	return ret;
 }
 
+/* The one order of taking a device apart (pvk.h). */
 static void bus_remove(struct device *dev)
 {
 	struct pvk_device *pdev = to_pvk_device(dev);
 	struct pvk_driver *drv = to_pvk_driver(dev->driver);
 
+	if (drv->withdraw)
+		drv->withdraw(pdev);
+	pvk_dev_retire(pdev);
 	if (drv->remove)
 		drv->remove(pdev);
-	device_cleanup(pdev);
+	pvk_queues_free(pdev);
 }
 
 static void bus_shutdown(struct device *dev)
@@ -283,6 +281,7 @@ static void bus_shutdown(struct device *dev)
 	pdev->down = true;
 	if (!dev->driver)
 		return;
+	pvk_recovery_off(pdev);
 	if (to_pvk_driver(dev->driver)->shutdown)
 		to_pvk_driver(dev->driver)->shutdown(pdev);
 	else
@@ -296,12 +295,15 @@ static int bus_freeze(struct device *dev)
 
 	if (!dev->driver)
 		return 0;
+	pvk_recovery_off(pdev);
 	if (to_pvk_driver(dev->driver)->freeze)
 		ret = to_pvk_driver(dev->driver)->freeze(pdev);
 	else
 		ret = pvk_dev_reset(pdev);
 	if (!ret)
 		pdev->down = true;
+	else
+		pvk_recovery_on(pdev);
 	return ret;
 }
 
@@ -313,10 +315,15 @@ static int bus_restore(struct device *dev)
 	if (!dev->driver)
 		return 0;
 	ret = pvk_dev_refresh(pdev);
+	/* Stopped by force before: the new session ended that, or this tries again. */
+	if (!ret && pdev->leaked)
+		pvk_dev_reset(pdev);
 	if (!ret && to_pvk_driver(dev->driver)->restore)
 		ret = to_pvk_driver(dev->driver)->restore(pdev);
-	if (!ret)
+	if (!ret) {
 		pdev->down = false;
+		pvk_recovery_on(pdev);
+	}
 	return ret;
 }
 

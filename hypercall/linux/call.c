@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The transfer (abi/call.h): one OUT to the call port, arguments in registers,
- * structures by guest-physical address.
+ * Calls with structures by guest-physical address, repeated calls, and batches.
  *
  * Structures live in kmalloc()ed memory, which is physically linear and
  * aligned; the caller's copy may be anywhere. The host can change a buffer at
@@ -20,28 +19,6 @@
 #include "core.h"
 
 #define ATOMIC_TRIES	1000u	/* of 1 us each, after -PVK_EAGAIN */
-
-/*
- * One call, any context, never repeated: 0 or a result, or -errno; -EAGAIN when
- * it made progress and wants to be repeated. Without an offered transfer
- * nothing is executed.
- */
-int pvk_call(u32 nr, u64 a0, u64 a1, u64 a2, u64 a3)
-{
-	u64 status = nr;
-
-	if (!(pvk_host.offer.transfer & PVK_TRANSFER_PIO))
-		return -EOPNOTSUPP;
-	if (nr > PVK_CALL_NEGOTIATE && !READ_ONCE(pvk_host.open))
-		return -ENODEV;
-
-	atomic64_inc(&pvk_host.calls);
-	asm volatile("outl %%eax, %%dx"
-		     : "+a" (status)
-		     : "d" (pvk_host.offer.call_port), "b" (a0), "c" (a1), "S" (a2), "D" (a3)
-		     : "memory");
-	return pvk_errno((s64)status);
-}
 
 /*
  * Waits between repetitions, first short (draining a queue takes microseconds
@@ -64,17 +41,25 @@ static bool repeat(ktime_t deadline, unsigned int *round)
 	return true;
 }
 
-/* A call with one argument, repeated while -EAGAIN; -ETIMEDOUT after ms. May sleep. */
+/*
+ * A call with one argument, repeated while -EAGAIN; -ETIMEDOUT after ms. May sleep.
+ * On the way out one call after the other waits for the host: only the first one
+ * gives a host that does not answer all of that time.
+ */
 int pvk_call_wait(u32 nr, u64 a0, unsigned int ms)
 {
-	ktime_t deadline = ktime_add_ms(ktime_get(), ms);
+	unsigned int given = READ_ONCE(pvk_host.overdue) ? min(ms, PVK_OVERDUE_MS) : ms;
+	ktime_t deadline = ktime_add_ms(ktime_get(), given);
 	unsigned int round = 0;
 	int ret;
 
 	while ((ret = pvk_call(nr, a0, 0, 0, 0)) == -EAGAIN) {
-		if (!repeat(deadline, &round))
-			return -ETIMEDOUT;
+		if (!repeat(deadline, &round)) {
+			ret = -ETIMEDOUT;
+			break;
+		}
 	}
+	WRITE_ONCE(pvk_host.overdue, ret == -ETIMEDOUT);
 	return ret;
 }
 

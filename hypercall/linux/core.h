@@ -3,7 +3,8 @@
  * Inside of pvk_core.ko: what its files share. Drivers use pvk.h only.
  *
  * main.c  detection, module, platform device, session (NEGOTIATE, LEAVE)
- * call.c  the transfer: registers, structures, batches, repeated calls
+ * transfer.c one call: registers
+ * call.c  structures, batches, repeated calls
  * event.c event channels as an interrupt domain
  * bus.c   the bus: enumeration, matching, notification, power management
  * device.c calls on one device
@@ -29,6 +30,7 @@ struct pvk_host {
 	struct pvk_offer offer;
 	struct device *dev;	/* the platform device, NULL when not bound */
 	bool open;		/* a session is: calls other than NOP are served */
+	bool overdue;		/* a call that waits took too long: others are not given that */
 	u64 accepted;
 	u64 active;
 	u32 version;		/* that the host named in NEGOTIATE */
@@ -45,14 +47,17 @@ static inline bool pvk_has(u64 feature)
 	return READ_ONCE(pvk_host.active) & feature;
 }
 
+/* transfer.c */
+int pvk_call(u32 nr, u64 a0, u64 a1, u64 a2, u64 a3);
+
 /* call.c */
 #define PVK_WAIT_MS	60000u	/* for calls that drain requests in flight */
+#define PVK_OVERDUE_MS	1000u	/* the same, once the host missed that */
 
-int pvk_call(u32 nr, u64 a0, u64 a1, u64 a2, u64 a3);
 int pvk_call_wait(u32 nr, u64 a0, unsigned int ms);
 int pvk_call_struct(u32 nr, void *data, size_t size, unsigned int ms);
-int pvk_call_buffer(u32 nr, u64 first, void *data, size_t size);
 int pvk_call_atomic(u32 nr, void *linear, size_t size);
+int pvk_call_buffer(u32 nr, u64 first, void *data, size_t size);
 int pvk_batch(struct pvk_batch_entry *entries, u32 count);
 
 /* event.c */
@@ -79,6 +84,13 @@ u32 pvk_bus_generation(void);
 
 /* device.c */
 int pvk_dev_read_info(u32 index, struct pvk_dev_info *info);
+void pvk_dev_init(struct pvk_device *pdev);
+void pvk_recovery_on(struct pvk_device *pdev);
+void pvk_recovery_off(struct pvk_device *pdev);
+
+/* queue.c */
+void pvk_queues_deafen(struct pvk_device *pdev);
+void pvk_queues_silence(struct pvk_device *pdev);
 
 /* sysfs.c */
 extern const struct attribute_group *pvk_bus_groups[];

@@ -65,6 +65,7 @@ int pvk_dev_accept(struct pvk_device *pdev, u64 features)
 
 	if (features & ~pdev->info.features)
 		return -EINVAL;
+	pdev->stopped = false;
 	ret = pvk_call(PVK_CALL_DEV_ACCEPT, pdev->id, features, 0, 0);
 	if (ret < 0)
 		return ret;
@@ -84,30 +85,79 @@ EXPORT_SYMBOL_GPL(pvk_dev_start);
 int pvk_dev_reset(struct pvk_device *pdev)
 {
 	int ret = pvk_call_wait(PVK_CALL_DEV_RESET, pdev->id, PVK_WAIT_MS);
-	u32 i;
 
 	/* Whoever ended the session, the host, reset the device with it. */
 	if (ret == -ENODEV)
 		ret = 0;
-	if (ret < 0) {
-		dev_err(&pdev->dev,
-			"the host does not reset the device: error %d; its memory stays reserved\n",
-			-ret);
-		pdev->leaked = true;
-		return ret;
-	}
-	pdev->leaked = false;
+	/* Whatever the host says: the driver frees and changes things next. */
+	pvk_queues_deafen(pdev);
+	pdev->stopped = true;
 	pdev->accepted = 0;
-	for (i = 0; i < pdev->nr_queues; i++) {
-		struct pvk_queue *q = &pdev->queues[i];
-
-		WRITE_ONCE(q->live, false);	/* read by the core's handler */
-		if (q->irq_requested)
-			synchronize_irq(q->irq);
-	}
-	return 0;
+	if (ret < 0 && !pdev->leaked)
+		dev_err(&pdev->dev,
+			"the host does not reset the device: error %d; stopped by force, memory that it may write to stays reserved\n",
+			-ret);
+	pdev->leaked = ret < 0;
+	return min(ret, 0);
 }
 EXPORT_SYMBOL_GPL(pvk_dev_reset);
+
+/* ---- faults, and the end ---- */
+
+static void recover(struct work_struct *work)
+{
+	struct pvk_device *pdev = container_of(work, struct pvk_device, recover_work);
+
+	to_pvk_driver(pdev->dev.driver)->recover(pdev);
+}
+
+void pvk_dev_init(struct pvk_device *pdev)
+{
+	mutex_init(&pdev->queues_lock);
+	spin_lock_init(&pdev->fault_lock);
+	INIT_WORK(&pdev->recover_work, recover);
+	pdev->stopped = true;
+}
+
+/* From here on faults are heard; the driver is bound. */
+void pvk_recovery_on(struct pvk_device *pdev)
+{
+	spin_lock_irq(&pdev->fault_lock);
+	pdev->recovers = to_pvk_driver(pdev->dev.driver)->recover;
+	spin_unlock_irq(&pdev->fault_lock);
+}
+
+/* None is under way or will be. Who asks for one looks under the lock. */
+void pvk_recovery_off(struct pvk_device *pdev)
+{
+	spin_lock_irq(&pdev->fault_lock);
+	pdev->recovers = false;
+	spin_unlock_irq(&pdev->fault_lock);
+	cancel_work_sync(&pdev->recover_work);
+}
+
+void pvk_dev_fault(struct pvk_device *pdev)
+{
+	struct workqueue_struct *wq;
+	unsigned long flags;
+
+	spin_lock_irqsave(&pdev->fault_lock, flags);
+	if (pdev->recovers) {
+		wq = to_pvk_driver(pdev->dev.driver)->wq;
+		queue_work(wq ?: system_wq, &pdev->recover_work);
+	}
+	spin_unlock_irqrestore(&pdev->fault_lock, flags);
+}
+EXPORT_SYMBOL_GPL(pvk_dev_fault);
+
+void pvk_dev_retire(struct pvk_device *pdev)
+{
+	pvk_recovery_off(pdev);
+	if (!pdev->stopped)
+		pvk_dev_reset(pdev);
+	pvk_queues_silence(pdev);
+}
+EXPORT_SYMBOL_GPL(pvk_dev_retire);
 
 int pvk_dev_control(struct pvk_device *pdev, u32 op, const void *buf, size_t size)
 {

@@ -13,10 +13,21 @@
  *	          pvk_queues_setup()            hands the rings to the host
  *	          pvk_dev_start()               SETUP -> RUNNING
  *	recovery: pvk_dev_reset(), then again from pvk_dev_accept(); the queues
- *	          keep their memory and interrupts
- *	remove:   pvk_dev_reset()               the host touches nothing any more
- *	          pvk_face_give()               when there is a twin
- *	          pvk_queues_free()
+ *	          keep their memory and interrupts. pvk_dev_fault() asks for it
+ *
+ * A device is taken apart in one order, which is the core's (bus_remove()):
+ *
+ *	withdraw: the driver's users let go; recovery still works
+ *	retire:   no recovery is under way or will be, the host is told to stop,
+ *	          no interrupt handler runs or will (pvk_dev_retire())
+ *	remove:   the driver frees what is its own, and gives the twin back
+ *	          (pvk_face_give())
+ *	the core frees the queues
+ *
+ * A probe that fails calls pvk_dev_retire() before it frees. Each wait for the
+ * host has an end. A host that refuses to stop, or does not answer, counts as
+ * stopped by force: nothing of the device is believed any more, and what the
+ * host may still write to is kept from others for ever (@leaked).
  *
  * Every function here is callable from process context and may sleep, unless
  * it says otherwise. Functions that return int return 0 (or what they say) or
@@ -33,7 +44,9 @@
 #include <linux/interrupt.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
+#include <linux/workqueue.h>
 
 #include "../abi/pvk.h"
 #include "../ring.h"
@@ -100,6 +113,9 @@ struct pvk_queue {
  *	is called, under the device lock; id, type, twin, max_* and config_size
  *	never change.
  * @accepted: device features passed to the last pvk_dev_accept()
+ * @leaked: the host did not stop when it was told to: it may still write to the
+ *	rings, and read and write the memory of requests. The rings are leaked on
+ *	purpose; the driver keeps the rest from being used again
  * @nr_queues: number of @queues, a multiple of @group
  * @group: neighbouring queues that share an interrupt
  * @queues: from pvk_queues_alloc(), NULL before
@@ -110,6 +126,7 @@ struct pvk_device {
 	u32 type;
 	struct pvk_dev_info info;
 	u64 accepted;
+	bool leaked;
 	u32 nr_queues;
 	u32 group;
 	struct pvk_queue *queues;
@@ -118,8 +135,11 @@ struct pvk_device {
 	struct mutex queues_lock;	/* queues against those who look at them */
 	u32 index;
 	u32 seen_generation;
-	bool leaked;		/* a reset failed: memory may still be written */
 	bool down;		/* shut down or frozen: changed() is not called */
+	bool stopped;		/* since a reset, also by force, to the next accept */
+	bool recovers;		/* pvk_dev_fault() is heard; under fault_lock */
+	spinlock_t fault_lock;
+	struct work_struct recover_work;
 };
 
 #define to_pvk_device(d)	container_of(d, struct pvk_device, dev)
@@ -139,17 +159,25 @@ static inline void pvk_set_drvdata(struct pvk_device *pdev, void *data)
  * @driver: .name is set by the driver, the rest by registration
  * @type: enum pvk_dev_type
  * @probe: binds a device; it is in state RESET
- * @remove: undoes @probe. The core resets the device afterwards if the driver
- *	did not.
+ * @withdraw: optional; the first half of undoing @probe: no user starts a request
+ *	afterwards, and none is in flight. @recover may run meanwhile.
+ * @remove: the second half. The device is retired: the driver's handler and
+ *	@recover do not run any more, and the host is not to be believed.
+ * @recover: optional; something is wrong with the device (pvk_dev_fault()): reset
+ *	it and go on. Called from a work item without the device lock, one at a time,
+ *	never while the device is retired, shut down or frozen.
+ * @wq: where @recover runs; NULL: the system's workqueue
  * @changed: optional; something about the device changed by the host's doing:
  *	size, configuration, or state (@info.state is PVK_DEV_NEEDS_RESET after
  *	a violation or the loss of the back end). Called from a work item with
  *	the device lock held, after @info was read again.
  * @shutdown: optional; reboot, power-off or kexec: stop using the device, as
  *	nothing may reach guest memory afterwards. Without it the core resets
- *	the device. The twin comes back by the LEAVE that follows.
+ *	the device. The twin comes back by the LEAVE that follows. @recover does not
+ *	run any more.
  * @freeze: optional; suspend or hibernation: wait for or stop all requests and
- *	call pvk_dev_reset(). Without it the device is only reset.
+ *	call pvk_dev_reset(). Without it the device is only reset. @recover does not
+ *	run until @restore has returned.
  * @restore: optional; the way back: the device is in state RESET, possibly on
  *	a host that has started anew (its face is EMULATED again); go on from
  *	pvk_face_take() and pvk_dev_accept().
@@ -159,8 +187,11 @@ static inline void pvk_set_drvdata(struct pvk_device *pdev, void *data)
 struct pvk_driver {
 	struct device_driver driver;
 	u32 type;
+	struct workqueue_struct *wq;
 	int (*probe)(struct pvk_device *pdev);
+	void (*withdraw)(struct pvk_device *pdev);
 	void (*remove)(struct pvk_device *pdev);
+	void (*recover)(struct pvk_device *pdev);
 	void (*changed)(struct pvk_device *pdev);
 	void (*shutdown)(struct pvk_device *pdev);
 	int (*freeze)(struct pvk_device *pdev);
@@ -230,11 +261,32 @@ int pvk_dev_start(struct pvk_device *pdev);
  * Requests that were not answered until then never will be: the driver
  * consumes what is in the completion rings before pvk_queues_setup() or
  * pvk_queues_free(), and fails or requeues the rest.
- * -ETIMEDOUT when the host did not get there within 60 s: the memory of the
- * queues and of requests in flight must then be left alone (pvk_queues_free()
- * leaks it on purpose); -ENODEV without a session is treated as success.
+ * -ENODEV without a session is treated as success.
+ *
+ * -ETIMEDOUT when the host did not get there within 60 s (1 s after it missed
+ * that once), or what it refused with: the device counts as stopped by force.
+ * Handlers have finished and will not be called, as above. Completions are not to
+ * be looked at; the memory of the queues and of requests in flight must be left
+ * alone (pdev->leaked; pvk_queues_free() leaks it on purpose).
  */
 int pvk_dev_reset(struct pvk_device *pdev);
+
+/**
+ * pvk_dev_fault() - something is wrong with the device: has @recover called
+ *
+ * Any context. Nothing happens where the device is retired, shut down or frozen.
+ */
+void pvk_dev_fault(struct pvk_device *pdev);
+
+/**
+ * pvk_dev_retire() - out of service for good, whatever the host says
+ *
+ * In this order: @recover has finished and is not called again; the device is
+ * reset, if need be by force; the interrupts of its queues are freed. The queues
+ * stay for the driver to look at, and are freed by pvk_queues_free(). For probes
+ * that fail behind pvk_queues_setup(); else the core calls it.
+ */
+void pvk_dev_retire(struct pvk_device *pdev);
 
 /**
  * pvk_dev_control() - has the device do what its type defines for that (net.h)
@@ -344,15 +396,17 @@ void pvk_rings_free(struct pvk_rings *rings);
  *
  * State SETUP. Zeroes the rings, starts both cursors at 0, and tells the host.
  * Completion wake words are armed for the first completion of queues with an
- * interrupt, disarmed for polled ones. 0; -EPROTO; -EIO (host broke the ABI)
- * or what the host answered; on error call pvk_dev_reset().
+ * interrupt, disarmed for polled ones. 0; -EPROTO; -EIO (host broke the ABI);
+ * -EBUSY (a host that did not reset may still use them); or what the host
+ * answered; on error call pvk_dev_reset().
  */
 int pvk_queues_setup(struct pvk_device *pdev, u32 nr);
 
 /**
  * pvk_queues_free() - gives back what pvk_queues_alloc() took
  *
- * After pvk_dev_reset(), or before pvk_queues_setup(). Callable without queues.
+ * After pvk_dev_retire() or pvk_dev_reset(), or before pvk_queues_setup(). Callable
+ * without queues.
  */
 void pvk_queues_free(struct pvk_device *pdev);
 

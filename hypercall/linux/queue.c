@@ -51,8 +51,9 @@ static irqreturn_t queue_interrupt(int irq, void *data)
 	struct pvk_queue *q = data;
 
 	q->events++;
+	/* Raised before a reset, delivered after it: once. More of that is a storm. */
 	if (!READ_ONCE(q->live))
-		return IRQ_HANDLED;	/* raised before a reset, delivered after it */
+		return IRQ_NONE;
 	return q->handler(irq, q);
 }
 
@@ -296,6 +297,8 @@ int pvk_queues_setup(struct pvk_device *pdev, u32 nr)
 
 	if (!nr || nr > pdev->nr_queues || nr % pdev->group)
 		return -EINVAL;
+	if (pdev->leaked)
+		return -EBUSY;
 	/* linear memory: the host gets the physical address of each */
 	setup = kcalloc(nr, sizeof(*setup), GFP_KERNEL);
 	batch = kvcalloc(nr, sizeof(*batch), GFP_KERNEL);
@@ -337,16 +340,40 @@ free:
 }
 EXPORT_SYMBOL_GPL(pvk_queues_setup);
 
-void pvk_queues_free(struct pvk_device *pdev)
+/* Events are not passed on any more, and no handler is in the midst of it. */
+void pvk_queues_deafen(struct pvk_device *pdev)
+{
+	u32 i;
+
+	for (i = 0; i < pdev->nr_queues; i++) {
+		struct pvk_queue *q = &pdev->queues[i];
+
+		WRITE_ONCE(q->live, false);	/* read by queue_interrupt() */
+		if (q->irq_requested)
+			synchronize_irq(q->irq);
+	}
+}
+
+/* The interrupts are freed, which unbinds their channels. Callable again. */
+void pvk_queues_silence(struct pvk_device *pdev)
 {
 	u32 i;
 
 	mutex_lock(&pdev->queues_lock);
+	for (i = 0; i < pdev->nr_queues; i += pdev->group)
+		group_free_irq(&pdev->queues[i]);
+	mutex_unlock(&pdev->queues_lock);
+}
+
+void pvk_queues_free(struct pvk_device *pdev)
+{
+	u32 i;
+
+	pvk_queues_silence(pdev);
+	mutex_lock(&pdev->queues_lock);
 	for (i = 0; i < pdev->nr_queues; i++) {
 		struct pvk_queue *q = &pdev->queues[i];
 
-		if (i % pdev->group == 0)
-			group_free_irq(q);
 		/* A host that did not reset may still write there. */
 		if (q->mem && !pdev->leaked)
 			free_pages_exact(q->mem, q->mem_size);

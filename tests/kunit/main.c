@@ -4,8 +4,8 @@
 
 #include "suites.h"
 
-kunit_test_suites(&pvk_detect_suite, &pvk_check_suite, &pvk_ring_suite, &pvk_blk_suite,
-		  &pvk_net_suite);
+kunit_test_suites(&pvk_detect_suite, &pvk_check_suite, &pvk_device_suite, &pvk_ring_suite,
+		  &pvk_blk_suite, &pvk_net_suite);
 
 MODULE_DESCRIPTION("KUnit suites of pvkit's guest core");
 MODULE_LICENSE("GPL");

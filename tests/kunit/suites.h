@@ -7,6 +7,7 @@
 
 extern struct kunit_suite pvk_detect_suite;
 extern struct kunit_suite pvk_check_suite;
+extern struct kunit_suite pvk_device_suite;
 extern struct kunit_suite pvk_ring_suite;
 extern struct kunit_suite pvk_blk_suite;
 extern struct kunit_suite pvk_net_suite;
