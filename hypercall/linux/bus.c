@@ -144,7 +144,7 @@ static int notify_alloc(void)
 
 	if (ret)
 		return ret;
-	ret = request_irq(notify_irq.irq, notified, 0, "pvk-bus", &notify_irq);
+	ret = pvk_irq_request(&notify_irq, notified, "pvk-bus", &notify_irq);
 	if (ret)
 		goto irq;
 	ret = notify_on();

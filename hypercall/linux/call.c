@@ -6,9 +6,6 @@
  * aligned; the caller's copy may be anywhere. The host can change a buffer at
  * any time while it is known to it, so an answer is copied out once and only
  * the copy is looked at.
- *
- * A call from atomic context (rebinding an event channel under the
- * descriptor's raw lock) brings linear memory of its own.
  */
 #include <linux/delay.h>
 #include <linux/io.h>
@@ -17,8 +14,6 @@
 #include <linux/slab.h>
 
 #include "core.h"
-
-#define ATOMIC_TRIES	1000u	/* of 1 us each, after -PVK_EAGAIN */
 
 /*
  * Waits between repetitions, first short (draining a queue takes microseconds
@@ -106,22 +101,6 @@ int pvk_call_buffer(u32 nr, u64 first, void *data, size_t size)
 	if (ret >= 0)
 		memcpy(data, buf, size);
 	kfree(buf);
-	return ret;
-}
-
-/*
- * A call with a structure in linear memory (kmalloc) that nobody else uses
- * meanwhile; any context. Bounded: about 1 ms when the host keeps asking for
- * repetition.
- */
-int pvk_call_atomic(u32 nr, void *linear, size_t size)
-{
-	unsigned int tries = 0;
-	int ret;
-
-	while ((ret = pvk_call(nr, virt_to_phys(linear), size, 0, 0)) == -EAGAIN &&
-	       ++tries < ATOMIC_TRIES)
-		udelay(1);
 	return ret;
 }
 

@@ -56,7 +56,6 @@ int pvk_call(u32 nr, u64 a0, u64 a1, u64 a2, u64 a3);
 
 int pvk_call_wait(u32 nr, u64 a0, unsigned int ms);
 int pvk_call_struct(u32 nr, void *data, size_t size, unsigned int ms);
-int pvk_call_atomic(u32 nr, void *linear, size_t size);
 int pvk_call_buffer(u32 nr, u64 first, void *data, size_t size);
 int pvk_batch(struct pvk_batch_entry *entries, u32 count);
 
@@ -71,6 +70,8 @@ void pvk_event_exit(void);
 void pvk_event_rebind(void);
 u32 pvk_event_free_channels(void);
 int pvk_irq_alloc(struct pvk_irq *irq, const struct cpumask *mask, bool managed);
+int pvk_irq_request(const struct pvk_irq *irq, irq_handler_t handler, const char *name,
+		    void *data);
 void pvk_irq_free(struct pvk_irq *irq);
 
 /* bus.c */

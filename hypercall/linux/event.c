@@ -10,13 +10,20 @@
  * masked edge would be lost, whereas Linux's software masking keeps it.
  *
  * The chip's callbacks run under the descriptor's raw lock with interrupts
- * off; they call the host at most once and do not sleep.
+ * off; they call the host at most once and do not sleep. When the host does not
+ * bind then, be it busy or not willing, the vector has moved already: a work item
+ * asks it again until the channel follows. Events arrive at the old place
+ * meanwhile, which the vector domain keeps for as long.
  */
+#include <linux/delay.h>
+#include <linux/interrupt.h>
+#include <linux/io.h>
 #include <linux/irq.h>
 #include <linux/irqdomain.h>
 #include <linux/msi.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 
 #include <asm/hw_irq.h>
 #include <asm/irqdomain.h>
@@ -25,7 +32,9 @@
 
 struct channel {
 	bool used;		/* belongs to an interrupt; under alloc_lock */
-	bool bound;		/* under bind_lock */
+	bool bound;		/* by us; under bind_lock, as what follows */
+	bool settled;		/* the host has this message */
+	int error;		/* the host does not take it */
 	u64 msi_address;
 	u32 msi_data;
 };
@@ -45,7 +54,12 @@ static DEFINE_MUTEX(alloc_lock);
 static DEFINE_RAW_SPINLOCK(bind_lock);
 static struct pvk_event_bind *bind_buf;
 
-/* bind_lock held. 0 or -errno. */
+#define SETTLE_MS	1000u	/* given to a host that does not bind at once */
+
+static void settle(struct work_struct *work);
+static DECLARE_WORK(settle_work, settle);
+
+/* bind_lock held. One call: 0 or -errno; -ENODEV between sessions, when it is only remembered. */
 static int bind_locked(u32 n)
 {
 	int ret;
@@ -55,42 +69,75 @@ static int bind_locked(u32 n)
 	bind_buf->channel = n;
 	bind_buf->msi_address = channels[n].msi_address;
 	bind_buf->msi_data = channels[n].msi_data;
-	ret = pvk_call_atomic(PVK_CALL_EVENT_BIND, bind_buf, sizeof(*bind_buf));
-	return ret > 0 ? 0 : ret;
+	ret = pvk_call(PVK_CALL_EVENT_BIND, virt_to_phys(bind_buf), sizeof(*bind_buf), 0, 0);
+	channels[n].settled = ret >= 0;
+	return min(ret, 0);
+}
+
+/* Asks once more where it is needed. 0, also when it is not; -errno. */
+static int settle_one(u32 n)
+{
+	unsigned long flags;
+	int ret = 0;
+
+	raw_spin_lock_irqsave(&bind_lock, flags);
+	if (channels[n].bound && !channels[n].settled)
+		ret = bind_locked(n);
+	channels[n].error = ret == -ENODEV ? 0 : ret;
+	raw_spin_unlock_irqrestore(&bind_lock, flags);
+	return ret;
+}
+
+/* Until the host has all messages, or does not take one for SETTLE_MS. */
+static void settle(struct work_struct *work)
+{
+	u32 n;
+
+	for (n = 0; n < nr_channels; n++) {
+		unsigned long end = jiffies + msecs_to_jiffies(SETTLE_MS);
+		int ret;
+
+		while ((ret = settle_one(n)) && ret != -ENODEV && time_before(jiffies, end))
+			usleep_range(1000, 2000);
+		if (ret && ret != -ENODEV)
+			dev_err_ratelimited(pvk_host.dev,
+					    "event channel %u cannot be bound: error %d; reload the driver of its device\n",
+					    n, -ret);
+	}
 }
 
 /*
  * Composes the message of an interrupt that has a vector, and binds its
- * channel to it. Between sessions the message is only remembered.
+ * channel to it, later if not now. Between sessions the message is only
+ * remembered.
  */
-static int bind(struct irq_data *data)
+static void bind(struct irq_data *data)
 {
 	struct irq_data *parent = data->parent_data;
 	u32 n = irqd_to_hwirq(data);
 	struct msi_msg msg = {};
 	unsigned long flags;
-	int ret = 0;
+	int ret;
 
 	parent->chip->irq_compose_msi_msg(parent, &msg);
 	raw_spin_lock_irqsave(&bind_lock, flags);
 	channels[n].msi_address = (u64)msg.address_hi << 32 | msg.address_lo;
 	channels[n].msi_data = msg.data;
 	channels[n].bound = true;
-	if (READ_ONCE(pvk_host.open))
-		ret = bind_locked(n);
+	channels[n].error = 0;
+	ret = bind_locked(n);
 	raw_spin_unlock_irqrestore(&bind_lock, flags);
-	return ret;
+	if (ret && ret != -ENODEV)
+		queue_work(system_wq, &settle_work);
 }
 
 static int set_affinity(struct irq_data *data, const struct cpumask *mask, bool force)
 {
 	int ret = irq_chip_set_affinity_parent(data, mask, force);
-	int err;
 
-	if (ret < 0 || ret == IRQ_SET_MASK_OK_DONE || !irqd_is_activated(data))
-		return ret;
-	err = bind(data);
-	return err ? err : ret;
+	if (ret >= 0 && ret != IRQ_SET_MASK_OK_DONE && irqd_is_activated(data))
+		bind(data);
+	return ret;
 }
 
 /* Software masking does it; the callbacks stand for what genirq demands. */
@@ -130,7 +177,8 @@ static void domain_free(struct irq_domain *d, unsigned int virq, unsigned int nr
 /* Pairs with domain_deactivate(). */
 static int domain_activate(struct irq_domain *d, struct irq_data *data, bool reserve)
 {
-	return bind(data);
+	bind(data);
+	return 0;	/* pvk_irq_request() looks what became of it */
 }
 
 static void domain_deactivate(struct irq_domain *d, struct irq_data *data)
@@ -140,8 +188,7 @@ static void domain_deactivate(struct irq_domain *d, struct irq_data *data)
 
 	raw_spin_lock_irqsave(&bind_lock, flags);
 	channels[n].bound = false;
-	if (READ_ONCE(pvk_host.open))
-		pvk_call(PVK_CALL_EVENT_UNBIND, n, 0, 0, 0);
+	pvk_call(PVK_CALL_EVENT_UNBIND, n, 0, 0, 0);
 	raw_spin_unlock_irqrestore(&bind_lock, flags);
 }
 
@@ -177,6 +224,7 @@ fail:
 /* All interrupts were freed before. Also after a failed pvk_event_init(). */
 void pvk_event_exit(void)
 {
+	cancel_work_sync(&settle_work);
 	if (domain)
 		irq_domain_remove(domain);
 	domain = NULL;
@@ -196,18 +244,12 @@ void pvk_event_rebind(void)
 	unsigned long flags;
 	u32 n;
 
-	for (n = 0; n < nr_channels; n++) {
-		int ret = 0;
-
-		raw_spin_lock_irqsave(&bind_lock, flags);
-		if (channels[n].bound)
-			ret = bind_locked(n);
-		raw_spin_unlock_irqrestore(&bind_lock, flags);
-		if (ret < 0)
-			dev_err(pvk_host.dev,
-				"event channel %u cannot be bound again: error %d; reload the driver of its device\n",
-				n, -ret);
-	}
+	raw_spin_lock_irqsave(&bind_lock, flags);
+	for (n = 0; n < nr_channels; n++)
+		channels[n].settled = false;
+	raw_spin_unlock_irqrestore(&bind_lock, flags);
+	queue_work(system_wq, &settle_work);
+	flush_work(&settle_work);
 }
 
 /* Channels not in use; a hint, as others may take them. */
@@ -262,6 +304,23 @@ int pvk_irq_alloc(struct pvk_irq *irq, const struct cpumask *mask, bool managed)
 	}
 	mutex_unlock(&alloc_lock);
 	kfree(affinity);
+	return ret;
+}
+
+/*
+ * A handler for it, which binds its channel. 0 or -errno: of request_irq(), or the
+ * host's, when it does not bind the channel. Pairs with free_irq().
+ */
+int pvk_irq_request(const struct pvk_irq *irq, irq_handler_t handler, const char *name, void *data)
+{
+	int ret = request_irq(irq->irq, handler, 0, name, data);
+
+	if (ret)
+		return ret;
+	flush_work(&settle_work);
+	ret = READ_ONCE(channels[irq->channel].error);
+	if (ret)
+		free_irq(irq->irq, data);
 	return ret;
 }
 

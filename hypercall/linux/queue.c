@@ -107,7 +107,7 @@ static int group_alloc_irq(struct pvk_queue *q, bool managed)
 		q[i].channel = irq.channel;
 	}
 	snprintf(q->name, sizeof(q->name), "%s-q%u", dev_name(&q->pdev->dev), q->index);
-	ret = request_irq(q->irq, queue_interrupt, 0, q->name, q);
+	ret = pvk_irq_request(&irq, queue_interrupt, q->name, q);
 	if (ret) {
 		group_free_irq(q);
 		return ret;

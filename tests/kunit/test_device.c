@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The core's devices, queues and event channels, as pvk_core.ko compiles them, on
- * a host that is a function of this file: it refuses to reset a device, or does
- * not answer. Interrupts are real ones.
+ * a host that is a function of this file: it refuses to reset a device, does not
+ * answer, does not bind an event channel. Interrupts are real ones.
  */
 #include "suites.h"
 
@@ -30,6 +30,11 @@ bool pvk_managed_irqs;
 static struct {
 	int reset;		/* what DEV_RESET answers */
 	bool late;		/* an event while the device is being reset */
+	int bind;		/* what EVENT_BIND answers, so many times */
+	int bind_times;
+	struct task_struct *task;
+	unsigned int bind_calls;	/* of that task */
+	struct pvk_event_bind bound[CHANNELS];
 	char order[16];		/* of what happens: W recovery, R reset, U unbind */
 } host;
 
@@ -38,7 +43,7 @@ static struct {
 	struct pvk_driver driver;
 	unsigned int irq;
 	atomic_t events;
-	atomic_t recoveries;
+	atomic_t begun, recoveries;
 	bool event_faults;	/* what the handler finds is wrong */
 } guest;
 
@@ -50,19 +55,45 @@ static void note(char what)
 		host.order[n] = what;
 }
 
-/* As the host does it: a message at the channel's present vector. */
-static void raise_event(void)
+#define COMES	2000u	/* ms for an event that is to arrive */
+#define MAY	100u	/* for one that is not */
+
+/*
+ * As the host does it: a message at the channel's present vector. Waits until the
+ * handler was called.
+ */
+static void raise_event(unsigned int ms)
 {
 	struct irq_data *data = irq_get_irq_data(guest.irq);
+	unsigned long end = jiffies + msecs_to_jiffies(ms);
+	int was = atomic_read(&guest.events);
 
 	if (data)
 		data->chip->irq_retrigger(data);
-	msleep(20);
+	while (atomic_read(&guest.events) == was && time_before(jiffies, end))
+		msleep(20);
+}
+
+static int fake_bind(u64 gpa)
+{
+	const struct pvk_event_bind *bind = phys_to_virt(gpa);
+
+	if (current == host.task)
+		host.bind_calls++;
+	if (host.bind_times) {
+		host.bind_times--;
+		return host.bind;
+	}
+	if (bind->channel < CHANNELS)
+		host.bound[bind->channel] = *bind;
+	return 0;
 }
 
 int pvk_call(u32 nr, u64 a0, u64 a1, u64 a2, u64 a3)
 {
 	switch (nr) {
+	case PVK_CALL_EVENT_BIND:
+		return fake_bind(a0);
 	case PVK_CALL_EVENT_UNBIND:
 		note('U');
 		return 0;
@@ -70,7 +101,7 @@ int pvk_call(u32 nr, u64 a0, u64 a1, u64 a2, u64 a3)
 		if (host.reset != -EAGAIN)
 			note('R');
 		if (host.late)
-			raise_event();
+			raise_event(MAY);
 		return host.reset;
 	default:
 		return 0;
@@ -89,6 +120,7 @@ static irqreturn_t handler(int irq, void *data)
 
 static void recover_slowly(struct pvk_device *pdev)
 {
+	atomic_inc(&guest.begun);
 	msleep(50);
 	atomic_inc(&guest.recoveries);
 	note('W');
@@ -107,7 +139,7 @@ static void begin(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, pvk_queues_setup(guest.pdev, 1), 0);
 	KUNIT_ASSERT_EQ(test, pvk_dev_start(guest.pdev), 0);
 	pvk_recovery_on(guest.pdev);
-	raise_event();
+	raise_event(COMES);
 	KUNIT_ASSERT_EQ(test, atomic_read(&guest.events), 1);
 }
 
@@ -123,7 +155,7 @@ static void refused_reset_is_a_stop(struct kunit *test)
 	host.reset = -EIO;
 	KUNIT_EXPECT_EQ(test, pvk_dev_reset(guest.pdev), -EIO);
 	KUNIT_EXPECT_TRUE(test, guest.pdev->leaked);
-	raise_event();
+	raise_event(MAY);
 	KUNIT_EXPECT_EQ_MSG(test, atomic_read(&guest.events), 1, "an event is passed on");
 	/* Its memory is not handed out again before it has stopped. */
 	KUNIT_EXPECT_EQ(test, pvk_queues_setup(guest.pdev, 1), -EBUSY);
@@ -141,7 +173,8 @@ static void apart_in_one_order(struct kunit *test)
 	host.late = true;
 	guest.event_faults = true;
 	pvk_dev_fault(guest.pdev);
-	msleep(10);
+	while (!atomic_read(&guest.begun))
+		msleep(20);
 	pvk_dev_retire(guest.pdev);
 	KUNIT_EXPECT_STREQ(test, host.order, "WRU");
 	KUNIT_EXPECT_EQ(test, guest.pdev->queues[0].irq, 0u);
@@ -170,6 +203,57 @@ static void silent_host_is_not_waited_for_again(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pvk_dev_reset(guest.pdev), 0);
 	KUNIT_EXPECT_FALSE(test, pvk_host.overdue);
 	end();
+}
+
+/* Does the host have the message of the interrupt as it is now? */
+static bool follows(const struct pvk_irq *irq)
+{
+	struct irq_data *parent = irq_get_irq_data(irq->irq)->parent_data;
+	struct msi_msg msg = {};
+
+	parent->chip->irq_compose_msi_msg(parent, &msg);
+	return host.bound[irq->channel].msi_data == msg.data &&
+	       host.bound[irq->channel].msi_address ==
+	       ((u64)msg.address_hi << 32 | msg.address_lo);
+}
+
+static void refused_channel_follows_later(struct kunit *test)
+{
+	struct pvk_irq irq;
+
+	KUNIT_ASSERT_EQ(test, pvk_irq_alloc(&irq, NULL, false), 0);
+	host.bind = -EIO;
+	host.bind_times = 2;
+	KUNIT_ASSERT_EQ(test, pvk_irq_request(&irq, handler, "pvk-test", &irq), 0);
+	KUNIT_EXPECT_TRUE(test, follows(&irq));
+	/* Moved, with a host that is busy: one call, and no waiting, under the lock. */
+	host.bind = -EAGAIN;
+	host.bind_times = 5;
+	host.task = current;
+	host.bind_calls = 0;
+	KUNIT_EXPECT_EQ(test, irq_set_affinity(irq.irq, cpumask_of(num_online_cpus() - 1)), 0);
+	KUNIT_EXPECT_LE(test, host.bind_calls, 1u);
+	flush_work(&settle_work);
+	KUNIT_EXPECT_TRUE(test, follows(&irq));
+	guest.irq = irq.irq;
+	raise_event(COMES);
+	KUNIT_EXPECT_EQ(test, atomic_read(&guest.events), 1);
+	free_irq(irq.irq, &irq);
+	pvk_irq_free(&irq);
+}
+
+static void refused_channel_has_no_interrupt(struct kunit *test)
+{
+	struct pvk_irq irq;
+
+	KUNIT_ASSERT_EQ(test, pvk_irq_alloc(&irq, NULL, false), 0);
+	host.bind = -EINVAL;
+	host.bind_times = INT_MAX;
+	KUNIT_EXPECT_EQ(test, pvk_irq_request(&irq, handler, "pvk-test", &irq), -EINVAL);
+	host.bind_times = 0;
+	KUNIT_EXPECT_EQ(test, pvk_irq_request(&irq, handler, "pvk-test", &irq), 0);
+	free_irq(irq.irq, &irq);
+	pvk_irq_free(&irq);
 }
 
 static void release(struct device *dev)
@@ -216,6 +300,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(refused_reset_is_a_stop),
 	KUNIT_CASE(apart_in_one_order),
 	KUNIT_CASE(silent_host_is_not_waited_for_again),
+	KUNIT_CASE(refused_channel_follows_later),
+	KUNIT_CASE(refused_channel_has_no_interrupt),
 	{}
 };
 
