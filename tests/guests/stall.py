@@ -66,7 +66,8 @@ class Stub:
     """A pvkit-vm that runs; its output and messages go where they are told."""
 
     def __init__(self, append, *options, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **more):
-        argv = [STUB, "--kernel", PROBE, "--memory", "64M", "--append", append, *options]
+        argv = [STUB, "--kernel", PROBE, "--memory", "64M", "--append", append, "--reboots", "any",
+                *options]
         self.proc = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr,
                                      **more)
         self.end_took = None
