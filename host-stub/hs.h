@@ -9,8 +9,8 @@
  *
  * Locking: vm->lock serialises the emulated chips: hs_io_dispatch() holds it
  * around every region handler that is not marked unlocked, and a worker's
- * completion takes it before it touches a chip. Nothing that may block for
- * long runs under it.
+ * completion takes it before it touches a chip. Nothing waits under it, and no
+ * action of a guest holds it for more than 5 ms (tests/unit/test_hold.c).
  *
  * Errors: functions return 0 or -errno unless they say otherwise. Whatever is
  * meant for the user goes through hs_error(): one line, what, where, what to do.
@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #include "../hypercall/abi/pvk.h"
+#include "hold.h"
 #include "log.h"
 
 #define HS_TIME_AUTO	UINT64_MAX	/* main.c chooses by what an exit costs */
@@ -187,6 +188,7 @@ struct hs_vm {
 	uint64_t info_clock;	/* guest-physical, of the information page's clock; 0: none */
 	struct hs_chip *chips;	/* in the order of creation */
 	pthread_mutex_t lock;
+	struct hs_hold hold;	/* of the lock */
 	struct hs_run *run;	/* vm.c: who asked for the end, and the main thread's wake-up */
 	struct hs_stats *stats;	/* of this power-on, stats.h */
 };
@@ -203,6 +205,19 @@ struct hs_chip {
 	struct hs_chip *next;
 };
 
+/* vm->lock, measured. Every holder takes it so. */
+static inline void hs_vm_lock(struct hs_vm *vm)
+{
+	pthread_mutex_lock(&vm->lock);
+	hs_hold_begin(&vm->hold);
+}
+
+static inline void hs_vm_unlock(struct hs_vm *vm)
+{
+	hs_hold_end(&vm->hold);
+	pthread_mutex_unlock(&vm->lock);
+}
+
 void hs_chip_add(struct hs_vm *vm, struct hs_chip *chip);
 
 /*
@@ -210,6 +225,9 @@ void hs_chip_add(struct hs_vm *vm, struct hs_chip *chip);
  * reason wins. Returns at once; the vCPUs leave guest mode soon after.
  */
 void hs_vm_stop(struct hs_vm *vm, enum hs_stop why);
+
+/* The reason, or HS_STOP_NONE. What waits for something on a vCPU's thread looks at it. */
+enum hs_stop hs_vm_stopped(const struct hs_vm *vm);
 
 /* CLOCK_MONOTONIC in ns. */
 uint64_t hs_now(void);

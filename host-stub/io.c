@@ -9,14 +9,13 @@
  * the exits for I/O.
  *
  * Locking: the array and the list change with the lock held or before vCPUs
- * run. An unlocked region of ports is looked up without the lock; so such a
- * region stays until all vCPU threads have ended. An unlocked MMIO region is
- * looked up with the lock, which is let go before its handler runs; so it may
- * go away (a BAR that moves), and its removal waits for who is inside. Handlers
- * of all others run with the lock held.
+ * run. An unlocked region of ports is looked up without the lock, an unlocked
+ * MMIO region with it, and the lock is let go before its handler runs. Either may be
+ * moved (a BAR) or go away meanwhile: its base is read once, and its handlers
+ * check under a lock of their own whether they are still meant. Handlers of all others
+ * run with the lock held.
  */
 #include <errno.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,8 +26,11 @@
 #define PORTS		65536u
 #define UNCLAIMED_SHOWN	256u	/* ports listed one by one */
 
+static struct hs_hold not_measured;
+
 struct hs_io {
 	pthread_mutex_t *lock;
+	struct hs_hold *hold;		/* of it */
 	_Atomic(struct hs_region *) port[PORTS];
 	struct hs_region *regions;	/* both spaces */
 	uint32_t unclaimed_port[PORTS][2];
@@ -43,8 +45,14 @@ int hs_io_create(struct hs_io **out, pthread_mutex_t *lock)
 	if (!io)
 		return -ENOMEM;
 	io->lock = lock;
+	io->hold = &not_measured;
 	*out = io;
 	return 0;
+}
+
+void hs_io_measure(struct hs_io *io, struct hs_hold *hold)
+{
+	io->hold = hold;
 }
 
 void hs_io_destroy(struct hs_io *io)
@@ -89,9 +97,6 @@ void hs_io_remove(struct hs_io *io, struct hs_region *region)
 	if (region->space == HS_PIO)
 		for (uint64_t p = region->base; p < region->base + region->len; p++)
 			atomic_store(&io->port[p], NULL);
-	/* Short: such a handler waits for no lock of ours. */
-	while (__atomic_load_n(&region->users, __ATOMIC_ACQUIRE))
-		sched_yield();
 }
 
 /* The region that holds address, or NULL. */
@@ -211,10 +216,14 @@ static void split(struct hs_io *io, enum hs_space space, uint64_t address, bool 
 		unclaimed(io, space, address, write, size, data, 0);
 }
 
-static bool holds(const struct hs_region *region, uint64_t address, unsigned int size)
+/* Whether the region has the whole access, and at which offset. */
+static bool holds(const struct hs_region *region, uint64_t address, unsigned int size,
+		  uint64_t *offset)
 {
-	return address >= region->base && address - region->base < region->len &&
-	       size <= region->len - (address - region->base);
+	uint64_t base = __atomic_load_n(&region->base, __ATOMIC_RELAXED);
+
+	*offset = address - base;
+	return address >= base && *offset < region->len && size <= region->len - *offset;
 }
 
 /* Whether an access touches any region at all. */
@@ -230,24 +239,23 @@ void hs_io_dispatch(struct hs_io *io, enum hs_space space, uint64_t address, boo
 		    unsigned int size, void *data, uint32_t count)
 {
 	struct hs_region *region;
+	uint64_t offset;
 
 	if (space == HS_PIO) {
 		region = find(io, space, address);
-		if (region && region->unlocked && holds(region, address, size)) {
-			serve(region, address - region->base, write, size, data, count);
+		if (region && region->unlocked && holds(region, address, size, &offset)) {
+			serve(region, offset, write, size, data, count);
 			return;
 		}
 	}
 	pthread_mutex_lock(io->lock);
+	hs_hold_begin(io->hold);
 	region = find(io, space, address);
-	if (region && holds(region, address, size)) {
-		uint64_t offset = address - region->base;
-
+	if (region && holds(region, address, size, &offset)) {
 		if (region->unlocked) {
-			__atomic_fetch_add(&region->users, 1, __ATOMIC_RELAXED);
+			hs_hold_end(io->hold);
 			pthread_mutex_unlock(io->lock);
 			serve(region, offset, write, size, data, count);
-			__atomic_fetch_sub(&region->users, 1, __ATOMIC_RELEASE);
 			return;
 		}
 		serve(region, offset, write, size, data, count);
@@ -256,6 +264,7 @@ void hs_io_dispatch(struct hs_io *io, enum hs_space space, uint64_t address, boo
 	} else {
 		unclaimed(io, space, address, write, size, data, count);
 	}
+	hs_hold_end(io->hold);
 	pthread_mutex_unlock(io->lock);
 }
 

@@ -38,14 +38,13 @@ struct hs_region {
 	uint64_t len;
 	const struct hs_reg *regs;
 	unsigned int nregs;	/* <= HS_IO_MAX_REGS */
-	bool unlocked;		/* handlers take care of themselves, vm->lock not held */
+	bool unlocked;		/* handlers take care of themselves, vm->lock not held; see below */
 	/* size is 1, 2, 4 or 8; an access never crosses the region's end */
 	uint64_t (*read)(void *opaque, uint64_t offset, unsigned int size);
 	void (*write)(void *opaque, uint64_t offset, unsigned int size, uint64_t value);
 	void *opaque;
 	/* accounts, written by io.c (relaxed atomics): [register or nregs][is write] */
 	uint64_t count[HS_IO_MAX_REGS + 1][2];
-	unsigned int users;	/* io.c's: vCPUs inside an unlocked MMIO region's handlers */
 	struct hs_region *next;
 };
 
@@ -54,9 +53,17 @@ struct hs_io;
 int hs_io_create(struct hs_io **out, pthread_mutex_t *lock);
 void hs_io_destroy(struct hs_io *io);
 
+/* Times how long the lock is held by accesses. Before vCPUs run. */
+struct hs_hold;
+void hs_io_measure(struct hs_io *io, struct hs_hold *hold);
+
 /* -EBUSY when it overlaps another region. Call with the lock held or before vCPUs run. */
 int hs_io_add(struct hs_io *io, struct hs_region *region);
-/* The same; on return no handler of an MMIO region runs. Not from its own handlers. */
+/*
+ * The same. Never waits: an access to an unlocked region that began before may still be in
+ * its handler, which has to find out by itself; the region stays in memory until all
+ * vCPU threads have ended.
+ */
 void hs_io_remove(struct hs_io *io, struct hs_region *region);
 
 /* From a vCPU thread, lock not held. count > 1: a string instruction, data packed. */

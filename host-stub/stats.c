@@ -365,6 +365,24 @@ static void json_last_words(FILE *out, const struct hs_last_words *words)
 	fprintf(out, "\"}");
 }
 
+/* How long vm->lock was held. Asking is a hold that does not count. */
+static void json_hold(FILE *out, struct hs_vm *vm)
+{
+	struct hs_hold hold;
+	unsigned int last = HS_HOLD_BUCKETS;
+
+	pthread_mutex_lock(&vm->lock);
+	hold = vm->hold;
+	pthread_mutex_unlock(&vm->lock);
+	while (last > 1 && !hold.histogram[last - 1])
+		last--;
+	fprintf(out, "{\"holds\": %llu, \"max_ns\": %llu, \"histogram\": [",
+		(unsigned long long)hold.holds, (unsigned long long)hold.max_ns);
+	for (unsigned int i = 0; i < last; i++)
+		fprintf(out, "%s%llu", i ? ", " : "", (unsigned long long)hold.histogram[i]);
+	fprintf(out, "]}");
+}
+
 void hs_stats_json(struct hs_stats *stats, FILE *out)
 {
 	struct snapshot *end = calloc(1, sizeof(*end));
@@ -380,6 +398,8 @@ void hs_stats_json(struct hs_stats *stats, FILE *out)
 	}
 	fprintf(out, "\t\t\t\"registers\": ");
 	hs_io_json(stats->vm->io, out);
+	fprintf(out, ",\n\t\t\t\"lock\": ");
+	json_hold(out, stats->vm);
 	fprintf(out, ",\n\t\t\t\"last_words\": ");
 	json_last_words(out, &stats->vm->last_words);
 	fprintf(out, ",\n\t\t\t\"death\": ");

@@ -162,6 +162,7 @@ int hs_vm_create(struct hs_vm **out, struct hs_host *host)
 	vm->blk = host->blk;
 	vm->net = host->net;
 	pthread_mutex_init(&vm->lock, NULL);
+	vm->hold.clock = vm->config->stats ? hs_now : NULL;
 	vm->run = calloc(1, sizeof(*vm->run));
 	if (!vm->run)
 		goto destroy;
@@ -182,6 +183,7 @@ int hs_vm_create(struct hs_vm **out, struct hs_host *host)
 	ret = hs_io_create(&vm->io, &vm->lock);
 	if (ret < 0)
 		goto destroy;
+	hs_io_measure(vm->io, &vm->hold);
 	ret = create_chips(vm);
 	if (ret < 0)
 		goto destroy;

@@ -83,8 +83,6 @@ void hs_vm_join(struct hs_vm *vm);
 
 void hs_vm_destroy(struct hs_vm *vm);
 
-enum hs_stop hs_vm_stopped(const struct hs_vm *vm);
-
 /* vCPUs (vcpu.c) */
 #define HS_VCPU_EXITS	40u	/* KVM_EXIT_* up to this are counted by reason */
 

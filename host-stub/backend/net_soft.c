@@ -6,7 +6,8 @@
  *
  * Known: Ethernet with at most one tag, IPv4 with options, IPv6 with
  * hop-by-hop and destination options. An IPv6 routing header changes what the
- * checksum covers, a fragment cannot be cut: both are refused.
+ * checksum covers, a fragment cannot be cut: both are refused. So are headers whose
+ * copies, one for each piece, would be many times the frame.
  */
 #include <errno.h>
 #include <string.h>
@@ -201,6 +202,8 @@ int hs_net_cut_begin(struct hs_net_cutter *c, const struct hs_net_meta *meta,
 	if (c->header - c->ip + largest > 65535)
 		return -EINVAL;
 	c->pieces = (c->payload + c->size - 1) / c->size;
+	if (c->header > HS_NET_MAX_HEADER || c->pieces > HS_NET_MAX_HEADERS / c->header)
+		return -EINVAL;
 	return (int)c->pieces;
 }
 

@@ -293,12 +293,22 @@ static uint32_t twin_location(const struct hs_pv_dev *dev)
 
 static int twin_take(struct hs_pv_dev *dev)
 {
-	return hs_ide_detach(dev->pv->vm, dev->number);
+	struct hs_vm *vm = dev->pv->vm;
+	int ret;
+
+	hs_vm_lock(vm);
+	ret = hs_ide_detach(vm, dev->number);
+	hs_vm_unlock(vm);
+	return ret;
 }
 
 static void twin_give(struct hs_pv_dev *dev)
 {
-	hs_ide_attach(dev->pv->vm, dev->number);
+	struct hs_vm *vm = dev->pv->vm;
+
+	hs_vm_lock(vm);
+	hs_ide_attach(vm, dev->number);
+	hs_vm_unlock(vm);
 }
 
 static void queue_json(FILE *out, struct blk_counters *c, unsigned int index)

@@ -337,9 +337,7 @@ int64_t hs_pv_face_take(struct hs_pv *pv, const uint64_t arg[4])
 		return -PVK_EPROTO;
 	if (dev->face == PVK_FACE_PVKIT)
 		return 0;
-	pthread_mutex_lock(&pv->vm->lock);
 	ret = dev->ops->twin_take(dev);
-	pthread_mutex_unlock(&pv->vm->lock);
 	if (ret < 0)
 		return -PVK_EBUSY;
 	dev->face = PVK_FACE_PVKIT;
@@ -351,9 +349,7 @@ static void give_face(struct hs_pv_dev *dev)
 	if (!dev->has_twin || dev->face == PVK_FACE_EMULATED)
 		return;
 	dev->face = PVK_FACE_EMULATED;
-	pthread_mutex_lock(&dev->pv->vm->lock);
 	dev->ops->twin_give(dev);
-	pthread_mutex_unlock(&dev->pv->vm->lock);
 }
 
 int64_t hs_pv_face_give(struct hs_pv *pv, const uint64_t arg[4])

@@ -121,7 +121,7 @@ struct hs_pv_dev_ops {
 	void (*forget)(struct hs_pv_dev *dev);	/* queues are gone: ends a reset; may be NULL */
 	uint32_t twin;			/* enum pvk_twin, of those that have one */
 	uint32_t (*twin_location)(const struct hs_pv_dev *dev);
-	/* vm->lock is held, too. 0 or -EBUSY */
+	/* vm->lock is not held. 0 or -EBUSY */
 	int (*twin_take)(struct hs_pv_dev *dev);
 	void (*twin_give)(struct hs_pv_dev *dev);
 	void (*json)(struct hs_pv_dev *dev, FILE *out);	/* members, from worker(s) on */

@@ -119,7 +119,7 @@ void hs_acpi_power_button(struct hs_vm *vm)
 {
 	struct hs_chip *chip;
 
-	pthread_mutex_lock(&vm->lock);
+	hs_vm_lock(vm);
 	for (chip = vm->chips; chip; chip = chip->next) {
 		if (chip->destroy == pm_destroy) {
 			struct acpi_pm *pm = (struct acpi_pm *)chip;
@@ -128,7 +128,7 @@ void hs_acpi_power_button(struct hs_vm *vm)
 			update_sci(pm);
 		}
 	}
-	pthread_mutex_unlock(&vm->lock);
+	hs_vm_unlock(vm);
 }
 
 int hs_acpi_pm_create(struct hs_vm *vm)

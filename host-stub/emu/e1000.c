@@ -11,11 +11,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "emu.h"
 
 #define MMIO_LEN	0x20000u
 #define IO_LEN		0x40u
+#define LOOK_NS		10000000u	/* between looks at whether the VM ends */
 #define IO_ADDRESS	0x00	/* IOADDR, IODATA (SDM 13.2.2) */
 #define IO_DATA		0x04
 
@@ -147,18 +149,29 @@ static void reset_registers(struct hs_e1000 *nic)
 	e1000_rx_kick(nic);
 }
 
+/* Lets go of the lock until something has ended, for LOOK_NS at most. */
+static void wait_quiet(struct hs_e1000 *nic)
+{
+	uint64_t until = hs_now() + LOOK_NS;
+	struct timespec ts = { .tv_sec = (time_t)(until / 1000000000u),
+			       .tv_nsec = (long)(until % 1000000000u) };
+
+	pthread_cond_clockwait(&nic->quiet, &nic->lock, CLOCK_MONOTONIC, &ts);
+}
+
 /*
  * CTRL.RST. Afterwards nothing reads the frames any more that are on their way,
  * as the driver will use their memory for something else: the access lasts until
- * the back end is through with them, which is HS_NET_STUCK_NS at most, and
- * nothing new is fetched meanwhile. Lock held, but not while it waits.
+ * the back end is through with them, which is HS_NET_STUCK_NS at most, or the VM
+ * ends, and nothing new is fetched meanwhile. Only the CPU that asked waits: vm->lock is
+ * not held, nor is this one while it waits, and others find the registers reset.
  */
 static void reset_by_guest(struct hs_e1000 *nic)
 {
 	reset_registers(nic);
 	nic->resetting++;
-	while (nic->tx_in_flight)
-		pthread_cond_wait(&nic->quiet, &nic->lock);
+	while (nic->tx_in_flight && hs_vm_stopped(nic->vm) == HS_STOP_NONE)
+		wait_quiet(nic);
 	nic->resetting--;
 	e1000_tx_kick(nic);	/* for another CPU that has set it up again */
 }
@@ -268,7 +281,10 @@ static void reg_write(struct hs_e1000 *nic, unsigned int at, uint32_t value)
 	}
 }
 
-/* Registers are 32 bits (SDM 13.1): less is read from within, and not written. */
+/*
+ * Registers are 32 bits (SDM 13.1): less is read from within, and not written. An access
+ * may come late, when the card has left its slot.
+ */
 static uint64_t mmio_read(void *opaque, uint64_t offset, unsigned int size)
 {
 	struct hs_e1000 *nic = opaque;
@@ -276,6 +292,10 @@ static uint64_t mmio_read(void *opaque, uint64_t offset, unsigned int size)
 	uint64_t value;
 
 	pthread_mutex_lock(&nic->lock);
+	if (!nic->present) {
+		pthread_mutex_unlock(&nic->lock);
+		return ~0ull;
+	}
 	value = reg_read(nic, at) >> 8 * (offset & 3);
 	if (size == 8)
 		value |= (uint64_t)reg_read(nic, at + 4) << 32;
@@ -290,35 +310,52 @@ static void mmio_write(void *opaque, uint64_t offset, unsigned int size, uint64_
 	if (offset & 3 || size < 4)
 		return;
 	pthread_mutex_lock(&nic->lock);
-	reg_write(nic, (unsigned int)offset, (uint32_t)value);
-	if (size == 8)
+	if (nic->present)
+		reg_write(nic, (unsigned int)offset, (uint32_t)value);
+	if (nic->present && size == 8)
 		reg_write(nic, (unsigned int)offset + 4, (uint32_t)(value >> 32));
 	pthread_mutex_unlock(&nic->lock);
+}
+
+static uint32_t get_io_address(struct hs_e1000 *nic)
+{
+	uint32_t address;
+
+	pthread_mutex_lock(&nic->lock);
+	address = nic->io_address;
+	pthread_mutex_unlock(&nic->lock);
+	return address;
 }
 
 /* I/O mapped access (SDM 13.2.2): Linux resets the 82540EM this way. */
 static uint64_t io_read(void *opaque, uint64_t offset, unsigned int size)
 {
 	struct hs_e1000 *nic = opaque;
+	uint32_t address = get_io_address(nic);
 
 	if (size != 4)
 		return 0;
 	if (offset == IO_ADDRESS)
-		return nic->io_address;
-	return offset == IO_DATA && nic->io_address < MMIO_LEN ?
-		mmio_read(nic, nic->io_address & ~3u, 4) : 0;
+		return address;
+	return offset == IO_DATA && address < MMIO_LEN ? mmio_read(nic, address & ~3u, 4) : 0;
 }
 
 static void io_write(void *opaque, uint64_t offset, unsigned int size, uint64_t value)
 {
 	struct hs_e1000 *nic = opaque;
+	uint32_t address;
 
 	if (size != 4)
 		return;
-	if (offset == IO_ADDRESS)
+	if (offset == IO_ADDRESS) {
+		pthread_mutex_lock(&nic->lock);
 		nic->io_address = (uint32_t)value;
-	else if (offset == IO_DATA && nic->io_address < MMIO_LEN)
-		mmio_write(nic, nic->io_address & ~3u, 4, value);
+		pthread_mutex_unlock(&nic->lock);
+		return;
+	}
+	address = get_io_address(nic);
+	if (offset == IO_DATA && address < MMIO_LEN)
+		mmio_write(nic, address & ~3u, 4, value);
 }
 
 /* ---- PCI ---- */
@@ -389,16 +426,19 @@ static void nothing(void *arg)
 
 /*
  * Out of its slot and off the back end. Frames being sent are done within
- * HS_NET_STUCK_NS at most, the timer within 17 ms. vm->lock held.
+ * HS_NET_STUCK_NS at most, the timer within 17 ms: vm->lock is held for the slot alone. One
+ * leave() or enter() of a card at a time: pv->lock, or no vCPU runs.
  */
 static void leave(struct hs_e1000 *nic)
 {
+	hs_vm_lock(nic->vm);
 	pthread_mutex_lock(&nic->lock);
 	nic->present = false;
 	nic->generation++;
 	e1000_interrupt(nic);
 	pthread_mutex_unlock(&nic->lock);
 	hs_pci_remove(nic->vm, &nic->pci);
+	hs_vm_unlock(nic->vm);
 	hs_net_attach(nic->net, NULL);
 	/* What was posted before has run when this has. */
 	hs_worker_call(nic->worker, nothing, NULL);
@@ -408,7 +448,7 @@ static void leave(struct hs_e1000 *nic)
 	pthread_mutex_unlock(&nic->lock);
 }
 
-/* Into its slot as after power-on. vm->lock held, or nothing runs yet. 0 or -errno. */
+/* Into its slot as after power-on, the back end first: then it is as it was. 0 or -errno. */
 static int enter(struct hs_e1000 *nic)
 {
 	struct hs_net_info info;
@@ -423,12 +463,15 @@ static int enter(struct hs_e1000 *nic)
 	reset_registers(nic);
 	nic->present = true;
 	pthread_mutex_unlock(&nic->lock);
+	hs_net_attach(nic->net, &nic->face);
+	hs_vm_lock(nic->vm);
 	ret = hs_pci_add(nic->vm, &nic->pci);
+	hs_vm_unlock(nic->vm);
 	if (ret) {
 		nic->present = false;
+		hs_net_attach(nic->net, NULL);
 		return ret;
 	}
-	hs_net_attach(nic->net, &nic->face);
 	/* The link may have changed before anybody told us of changes. */
 	pthread_mutex_lock(&nic->lock);
 	e1000_phy_link(nic, hs_net_link(nic->net));
@@ -446,15 +489,6 @@ void hs_e1000_attach(struct hs_vm *vm, unsigned int n)
 {
 	if (vm->e1000[n] && !vm->e1000[n]->present)
 		(void)enter(vm->e1000[n]);	/* its slot is empty: it cannot fail */
-}
-
-static void e1000_reset(struct hs_chip *chip)
-{
-	struct hs_e1000 *nic = (struct hs_e1000 *)chip;
-
-	if (nic->present)
-		leave(nic);
-	(void)enter(nic);
 }
 
 static void e1000_free(struct hs_e1000 *nic)
@@ -483,8 +517,8 @@ static int create(struct hs_vm *vm, unsigned int n)
 
 	if (!nic)
 		return -ENOMEM;
-	nic->chip = (struct hs_chip){ .name = "e1000", .reset = e1000_reset,
-				      .destroy = e1000_destroy };
+	/* Nothing resets it but a power-on, which makes another. */
+	nic->chip = (struct hs_chip){ .name = "e1000", .destroy = e1000_destroy };
 	nic->vm = vm;
 	nic->number = n;
 	nic->net = vm->net[n];
@@ -499,7 +533,7 @@ static int create(struct hs_vm *vm, unsigned int n)
 	};
 	nic->io = (struct hs_region){
 		.device = name[n], .space = HS_PIO, .len = IO_LEN, .regs = io_regs,
-		.nregs = sizeof(io_regs) / sizeof(io_regs[0]),
+		.nregs = sizeof(io_regs) / sizeof(io_regs[0]), .unlocked = true,
 		.read = io_read, .write = io_write, .opaque = nic,
 	};
 	nic->face = (struct hs_net_face){ .link = face_link, .queues = 1, .rx_offloads = 0 };

@@ -70,7 +70,7 @@ uint32_t hs_ide_location(unsigned int n);	/* PVK_TWIN_IDE() */
  * The emulated face of NIC n (config order). detach: waits for frames that are
  * being sent; the function is gone from its slot as if it had been pulled, and
  * its face off the back end. attach: there again, as after power-on.
- * Called with vm->lock held.
+ * vm->lock is not held: they take it, and wait without it. One at a time (pv->lock).
  */
 void hs_e1000_detach(struct hs_vm *vm, unsigned int n);
 void hs_e1000_attach(struct hs_vm *vm, unsigned int n);

@@ -99,7 +99,13 @@ void ide_finish(struct ide_channel *c, uint8_t error)
 
 static void op_done(struct hs_blk_req *req, int status)
 {
-	ide_op_done((struct ide_op *)req, status);
+	struct ide_op *op = (struct ide_op *)req;
+	struct hs_hold *hold = &ide_vm(op->channel)->hold;
+
+	/* vm->lock is held: backend/inflight.h took it */
+	hs_hold_begin(hold);
+	ide_op_done(op, status);
+	hs_hold_end(hold);
 }
 
 struct ide_op *ide_op_get(struct ide_channel *c)

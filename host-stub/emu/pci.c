@@ -151,7 +151,7 @@ static void update_bars(struct hs_vm *vm, struct hs_pci_function *f)
 		f->mapped[i] = false;
 		if (!on || !base)
 			continue;
-		r->base = base;
+		__atomic_store_n(&r->base, base, __ATOMIC_RELAXED);
 		/* where another chip already is, the BAR stays invisible */
 		f->mapped[i] = hs_io_add(vm->io, r) == 0;
 	}

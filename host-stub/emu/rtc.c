@@ -192,28 +192,39 @@ static uint64_t next_interrupt(const struct rtc *r)
 	return next;
 }
 
+/* vm->lock held, but not meanwhile. until: NULL, or of CLOCK_REALTIME. */
+static void wait_changed(struct rtc *r, const struct timespec *until)
+{
+	hs_hold_end(&r->vm->hold);
+	if (until)
+		pthread_cond_timedwait(&r->changed, &r->vm->lock, until);
+	else
+		pthread_cond_wait(&r->changed, &r->vm->lock);
+	hs_hold_begin(&r->vm->hold);
+}
+
 static void *rtc_thread(void *arg)
 {
 	struct rtc *r = arg;
 
-	pthread_mutex_lock(&r->vm->lock);
+	hs_vm_lock(r->vm);
 	while (!r->ending) {
 		uint64_t next = next_interrupt(r);
 
 		if (!next) {
-			pthread_cond_wait(&r->changed, &r->vm->lock);
+			wait_changed(r, NULL);
 			continue;
 		}
 		if (next > wall_ns()) {
 			struct timespec ts = { .tv_sec = (time_t)(next / SECOND),
 					       .tv_nsec = (long)(next % SECOND) };
 
-			pthread_cond_timedwait(&r->changed, &r->vm->lock, &ts);
+			wait_changed(r, &ts);
 		}
 		if (!r->ending)
 			advance(r);
 	}
-	pthread_mutex_unlock(&r->vm->lock);
+	hs_vm_unlock(r->vm);
 	return NULL;
 }
 
@@ -306,10 +317,10 @@ static void rtc_destroy(struct hs_chip *chip)
 {
 	struct rtc *r = (struct rtc *)chip;
 
-	pthread_mutex_lock(&r->vm->lock);
+	hs_vm_lock(r->vm);
 	r->ending = true;
 	pthread_cond_signal(&r->changed);
-	pthread_mutex_unlock(&r->vm->lock);
+	hs_vm_unlock(r->vm);
 	pthread_join(r->thread, NULL);
 	pthread_cond_destroy(&r->changed);
 	hs_io_remove(r->vm->io, &r->region);

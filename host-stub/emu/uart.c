@@ -227,7 +227,7 @@ static size_t receive(void *opaque, const uint8_t *data, size_t len, bool brk)
 	struct uart *u = opaque;
 	size_t taken = 0;
 
-	pthread_mutex_lock(&u->vm->lock);
+	hs_vm_lock(u->vm);
 	if (!(u->mcr & MCR_LOOP)) {
 		if (brk) {
 			u->lsr_error |= LSR_BI;
@@ -237,7 +237,7 @@ static size_t receive(void *opaque, const uint8_t *data, size_t len, bool brk)
 			put(u, data[taken++]);
 		update(u);
 	}
-	pthread_mutex_unlock(&u->vm->lock);
+	hs_vm_unlock(u->vm);
 	return taken;
 }
 

@@ -218,11 +218,9 @@ static void receive(struct input *in)
 
 static void hand_over(bool back)
 {
-	pthread_mutex_lock(&fake.vm.lock);
 	hs_e1000_detach(&fake.vm, 0);
 	if (back)
 		hs_e1000_attach(&fake.vm, 0);
-	pthread_mutex_unlock(&fake.vm.lock);
 }
 
 /* As after power-on, whatever it was. */

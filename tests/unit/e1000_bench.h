@@ -44,16 +44,12 @@ static inline int power_off(void **state)
 
 static inline void detach(void)
 {
-	pthread_mutex_lock(&fake.vm.lock);
 	hs_e1000_detach(&fake.vm, 0);
-	pthread_mutex_unlock(&fake.vm.lock);
 }
 
 static inline void attach(void)
 {
-	pthread_mutex_lock(&fake.vm.lock);
 	hs_e1000_attach(&fake.vm, 0);
-	pthread_mutex_unlock(&fake.vm.lock);
 }
 
 static inline void put16(uint8_t *p, uint32_t value)

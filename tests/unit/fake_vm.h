@@ -235,6 +235,15 @@ void hs_vm_stop(struct hs_vm *vm, enum hs_stop why)
 	atomic_fetch_add(&fake.stops[why], 1);
 }
 
+enum hs_stop hs_vm_stopped(const struct hs_vm *vm)
+{
+	(void)vm;
+	for (int why = HS_STOP_NONE + 1; why <= HS_STOP_ERROR; why++)
+		if (atomic_load(&fake.stops[why]))
+			return (enum hs_stop)why;
+	return HS_STOP_NONE;
+}
+
 /* Config of disk n, an image of `bytes` made for it. True when it worked. */
 static inline bool fake_disk(unsigned int n, uint64_t bytes, enum hs_faces faces)
 {
@@ -277,6 +286,8 @@ static inline int fake_create(void)
 	ret = hs_mem_create(&fake.vm.mem, -1, &fake.config);
 	if (!ret)
 		ret = hs_io_create(&fake.vm.io, &fake.vm.lock);
+	if (!ret)
+		hs_io_measure(fake.vm.io, &fake.vm.hold);
 	for (unsigned int i = 0; !ret && i < fake.config.disks; i++) {
 		ret = hs_blk_open(&fake.blk[i], &fake.config.disk[i], 20000);
 		fake.ide_present[i] = fake.config.disk[i].faces != HS_FACES_PVKIT;

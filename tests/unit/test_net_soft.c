@@ -349,6 +349,58 @@ static void checksum_is_filled_in(void **state)
 	assert_int_equal(hs_net_fill_csum(&meta, frame, 60), 0);
 }
 
+/* IPv6 with as many destination options as are looked at, of `bytes` each, and TCP. */
+static void build_long(uint32_t bytes, uint32_t length, uint16_t size)
+{
+	build(&(struct shape){ .v6 = true, .payload = 100, .gso_size = size });
+	memset(frame + l4_at, 0, HS_NET_MAX_FRAME - l4_at);
+	frame[ip_at + 6] = 60;
+	for (unsigned int i = 0; i < 8; i++, l4_at += bytes) {
+		frame[l4_at] = i < 7 ? 60 : 6;
+		frame[l4_at + 1] = (uint8_t)(bytes / 8 - 1);
+	}
+	frame[l4_at + 12] = 5 << 4;
+	header = l4_at + 20;
+	meta.csum_start = (uint16_t)l4_at;
+	meta.hdr_len = (uint16_t)header;
+	frame_len = length;
+}
+
+static int swallow(void *arg, const uint8_t *at, uint32_t length)
+{
+	(void)at;
+	*(uint64_t *)arg += length;
+	return 0;
+}
+
+/* What one frame can become is bounded: 50 MB were made of the first of these. */
+static void headers_are_bounded(void **state)
+{
+	static const struct {
+		uint32_t bytes, length;
+		uint16_t size;
+		bool good;
+	} some[] = {
+		{ 2048, 65550, 16, false },
+		{ 56, 65550, 1400, false },	/* 522 bytes of headers */
+		{ 48, 65550, 1400, true },	/* 458 */
+		{ 48, 65550, 16, false },	/* 4,068 pieces of them */
+		{ 24, 65550, 16, false },	/* 266 bytes, 4,080 times */
+		{ 16, 65550, 16, true },
+	};
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(some) / sizeof(some[0]); i++) {
+		uint64_t made = 0;
+		int ret;
+
+		build_long(some[i].bytes, some[i].length, some[i].size);
+		ret = hs_net_cut(&meta, frame, frame_len, swallow, &made);
+		assert_int_equal(ret > 0, some[i].good);
+		assert_true(made < (1 << 20) + HS_NET_MAX_FRAME);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -357,6 +409,7 @@ int main(void)
 		cmocka_unit_test(emit_can_stop),
 		cmocka_unit_test(wrong_headers_are_refused),
 		cmocka_unit_test(check_looks_at_every_field),
+		cmocka_unit_test(headers_are_bounded),
 		cmocka_unit_test(checksum_is_filled_in),
 	};
 
