@@ -25,8 +25,8 @@ int hs_output_put(const char *option, const char *path, int fd, const char *text
 
 /*
  * A log of bounded size: FILE, and FILE.1 with what was in it before. When FILE is
- * full its content moves over; FILE then begins anew, as with logrotate's copytruncate. All by the two
- * descriptors: once the VM runs nothing is opened or renamed (sandbox.c).
+ * full its content moves over; FILE then begins anew, as with logrotate's copytruncate.
+ * All by the two descriptors: once the VM runs nothing is opened or renamed (sandbox.c).
  */
 struct hs_bounded_file {
 	const char *path;	/* for messages */

@@ -40,6 +40,17 @@ static void on_kick(int sig)
 	(void)sig;
 }
 
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+/* Once, before there is a filter of system calls. */
+static void catch_kick(void)
+{
+	struct sigaction action = { .sa_handler = on_kick };
+
+	sigemptyset(&action.sa_mask);
+	sigaction(KICK_SIGNAL, &action, NULL);
+}
+
 static ssize_t write_some(struct hs_writer *w, const uint8_t *data, size_t len)
 {
 	struct pollfd fd = { .fd = w->config.fd, .events = POLLOUT };
@@ -110,7 +121,6 @@ static void *writer_thread(void *arg)
 
 int hs_writer_open(struct hs_writer **out, const struct hs_writer_config *config)
 {
-	struct sigaction action = { .sa_handler = on_kick };
 	struct hs_writer *w = calloc(1, sizeof(*w));
 	pthread_condattr_t attr;
 	struct stat st;
@@ -123,8 +133,7 @@ int hs_writer_open(struct hs_writer **out, const struct hs_writer_config *config
 	w->buffer = malloc(config->bytes);
 	if (!w->buffer)
 		goto free_writer;
-	sigemptyset(&action.sa_mask);
-	sigaction(KICK_SIGNAL, &action, NULL);
+	pthread_once(&once, catch_kick);
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->wake, NULL);
 	pthread_condattr_init(&attr);

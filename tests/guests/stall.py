@@ -201,10 +201,12 @@ def accounts(t):
 def files(t):
     path = os.path.join(TOP, "console")
     os.umask(0)
-    stub = Stub("brief flood=1000 off=0", *MACHINES["ring"], "--console", path, "--console-limit", "64K")
+    stub = Stub("brief flood=1000 off=0", *MACHINES["ring"], "--console", path,
+                "--console-limit", "64K")
     t.equal("--console FILE: runs to its end", stub.end(), 0)
     sizes = [os.stat(name).st_size for name in (path, path + ".1")]
-    t.check("--console FILE: both files are bounded", sizes[0] <= 65536 and sizes[1] == 65536, sizes)
+    t.check("--console FILE: both files are bounded", sizes[0] <= 65536 and sizes[1] == 65536,
+            sizes)
     with open(path, "rb") as f:
         t.check("--console FILE: the newest is in FILE", f.read().endswith(b"f\nend\n"))
     modes = [stat.S_IMODE(os.stat(name).st_mode) for name in (path, path + ".1")]
