@@ -142,7 +142,10 @@ static int parse_cpuid(struct hs_config *config, const char *path)
 	ret = dump_read(dump, f, &line);
 	fclose(f);
 	if (ret < 0) {
-		hs_error("--cpuid %s: line %u: no recorded machine: see pvkit detect --save", path, line);
+		if (line)
+			hs_error("--cpuid %s: line %u: %s", path, line, dump_problem(ret));
+		else
+			hs_error("--cpuid %s: no recorded machine: see pvkit detect --save", path);
 		return ret;
 	}
 	config->cpuid[config->cpuids++] = dump;

@@ -45,8 +45,45 @@ def facts_of(text):
     return out
 
 
+def pasted(t):
+    """A dump in the forms in which people paste it: the answer is the same, or what is wrong is said."""
+    with open(dump("cloud-cpuid-r"), encoding="ascii") as f:
+        plain = [x for x in f.read().splitlines() if not x.startswith("#")]
+    want = run("--raw", dump("cloud-cpuid-r"), "--terse")[1]
+    t.check("the dump to be pasted says something", want.startswith("hypervisor kvm"), want)
+    leaves = re.findall(r"0x(\w+) 0x(\w+): eax=0x(\w+) ebx=0x(\w+) ecx=0x(\w+) edx=0x(\w+)", "\n".join(plain))
+    dashed = ["------[ Versions ]------", "", "------[ Logical CPU #0 ]------", "",
+              "allcpu: Package 0 / Core 0 / Thread 0: Valid, Virtual ID: 0", ""]
+    for leaf, sub, *regs in leaves:
+        dashed.append(f"CPUID {leaf}: {'-'.join(regs)}".upper() + (f" [SL {sub}]" if leaf == "0000000b" else "") +
+                      (" [AuthenticAMD]" if leaf == "00000000" else ""))
+    other = ["------[ Logical CPU #1 ]------"] + [f"CPUID {leaf}: 0-0-0-0" for leaf, *_ in leaves]
+    raw = [f"basic_cpuid[{int(leaf, 16)}]={' '.join(regs)}" if int(leaf, 16) < 32 else
+           f"ext_cpuid[{int(leaf, 16) & 31}]={' '.join(regs)}" if leaf.startswith("8") else
+           f"hypervisor_cpuid[{leaf}]={' '.join(regs)}" for leaf, sub, *regs in leaves if not int(sub, 16)]
+    trailer = ["-" * 80, "x86", "amd", "21: what a test of libcpuid wants", "fpu vme de"]
+    for name, text in (("CPUID lines with dashes", dashed + other), ("a byte order mark", ["\ufeff" + plain[0]] + plain[1:]),
+                       ("a byte order mark, and DOS's ends of lines", ["\ufeff" + x + "\r" for x in plain[:1]] +
+                        [x + "\r" for x in plain[1:]]), ("a test file of libcpuid", raw + trailer)):
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".dump", newline="\n") as f:
+            f.write("\n".join(text) + "\n")
+            f.flush()
+            code, terse, err = run("--raw", f.name, "--terse")
+            t.check(f"a pasted dump: {name}", (code, terse, err) == (YES, want, ""), f"{code}: {err}{terse}")
+    for name, text, word in (("quoted lines", ["> " + x for x in plain], "quoted"),
+                             ("a rule in front of nothing", ["-" * 80, "x86"], "not understood"),
+                             ("CPUID lines cut short", ["CPUID 00000001: 1-2-3"], "not understood")):
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".dump") as f:
+            f.write("\n".join(text) + "\n")
+            f.flush()
+            code, terse, err = run("--raw", f.name, "--terse")
+            t.check(f"a pasted dump is refused: {name}", code not in (YES, NO) and not terse and
+                    err.count("\n") == 1 and word in err, f"{code}: {err}{terse}")
+
+
 def main():
     t = Checks()
+    pasted(t)
     wrong, mute = [], []
     for path in DUMPS:
         code, terse, err = run("--raw", path, "--terse")

@@ -178,7 +178,7 @@ def refusals(t, tmp):
             (["--snapshot", SNAPS[0], "--why", "kvm.nothing"], USAGE, "no 'kvm.nothing'"),
             (["--snapshot", tmp + "/none"], TROUBLE, "No such file"),
             (["--snapshot", tmp + "/bad"], TROUBLE, "line 1: not understood"),
-            (["--snapshot", SNAPS[0], "--cpuid", tmp + "/bad"], TROUBLE, "no dump"),
+            (["--snapshot", SNAPS[0], "--cpuid", tmp + "/bad"], TROUBLE, "not understood"),
             (["--root", tmp + "/empty", "--cpuid", os.path.join(ROOT, "tests/dumps/kvm.dump")],
              TROUBLE, "no system is there"),
             (["--save", tmp + "/none/x"], TROUBLE, "No such file")]:

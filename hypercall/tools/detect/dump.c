@@ -7,9 +7,11 @@
  *   xen_cpuid[LEAF]=..., pvm_cpuid[LEAF]=...	ours: behind a prefix
  *   fact NAME=TEXT				ours: pvk_fact_name[]
  *      0xLEAF 0xSUB: eax=0x.. ebx=0x.. ecx=0x.. edx=0x..	cpuid -r
+ *   CPUID LEAF: EAX-EBX-ECX-EDX [SL SUB]	as dumps for Windows have it, their headers "------[ ... ]------"
  *   # a comment
  * Other lines of libcpuid (word=..., word[N]=...) and headers are skipped, as is what
- * belongs to any processor but the first, and any sub-leaf but 0.
+ * belongs to any processor but the first, and any sub-leaf but 0. A line of dashes ends the dump: behind it
+ * libcpuid's test files have the answers. A byte order mark in front is skipped.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -128,12 +130,31 @@ static int processor_of(const char *text)
 
 	if (!strcmp(text, "CPU:"))
 		return 0;
-	if (sscanf(text, "CPU %8u:", &n) == 1 ||
+	if (sscanf(text, "CPU %8u:", &n) == 1 || sscanf(text, "------[ Logical CPU #%8u ]", &n) == 1 ||
 	    sscanf(text, "_________________ Logical CPU #%8u _", &n) == 1)
 		return n > 0;
 	return -1;
 }
 
+/* CPUID LEAF: EAX-EBX-ECX-EDX, then what somebody read in it, and the sub-leaf: 1 if it is such a line */
+static int parse_dashes(const char *text, uint32_t *leaf, uint32_t *sub, struct pvk_cpuid_regs *r)
+{
+	const char *mark = strstr(text, "[SL ");
+
+	*sub = 0;
+	return sscanf(text, "CPUID %8x: %8x-%8x-%8x-%8x", leaf, &r->eax, &r->ebx, &r->ecx, &r->edx) == 5 &&
+	       (!mark || sscanf(mark, "[SL %8x]", sub) == 1);
+}
+
+/* A line of dashes alone */
+static bool is_rule(const char *text)
+{
+	size_t n = strspn(text, "-");
+
+	return n >= 8 && !text[n + strspn(text + n, " \t")];
+}
+
+/* 1: the dump ends here */
 static int parse_line(struct dump *dump, char *text, bool *first)
 {
 	struct pvk_cpuid_regs r;
@@ -145,6 +166,10 @@ static int parse_line(struct dump *dump, char *text, bool *first)
 		text++;
 	if (!*text || *text == '#')
 		return 0;
+	if (*text == '>')
+		return -EPROTO;
+	if (is_rule(text))
+		return dump->leaves ? 1 : 0;
 	if (!strncmp(text, "fact ", 5))
 		return parse_fact(dump, text + 5) ? 0 : -EINVAL;
 	ret = processor_of(text);
@@ -153,11 +178,14 @@ static int parse_line(struct dump *dump, char *text, bool *first)
 		return 0;
 	}
 	if (sscanf(text, "0x%8x 0x%8x: eax=0x%8x ebx=0x%8x ecx=0x%8x edx=0x%8x", &leaf, &sub,
-		   &r.eax, &r.ebx, &r.ecx, &r.edx) == 6) {
+		   &r.eax, &r.ebx, &r.ecx, &r.edx) == 6 || parse_dashes(text, &leaf, &sub, &r)) {
 		if (sub || !*first)
 			return 0;
 		return dump_add(dump, PVK_VIA_CPUID, leaf, &r) ? 0 : -E2BIG;
 	}
+	/* Other headers, and where the processor is */
+	if (!strncmp(text, "------[", 7) || !strncmp(text, "allcpu:", 7))
+		return 0;
 	ret = parse_array(dump, text, *first);
 	if (ret)
 		return ret < 0 ? ret : 0;
@@ -166,16 +194,19 @@ static int parse_line(struct dump *dump, char *text, bool *first)
 
 int dump_read(struct dump *dump, FILE *file, unsigned int *line)
 {
+	static const char mark[] = "\xef\xbb\xbf";		/* UTF-8's byte order mark */
 	char text[512];
 	bool first = true;
-	int ret;
+	int ret = 0;
 
 	memset(dump, 0, sizeof(*dump));
-	for (*line = 1; fgets(text, sizeof(text), file); (*line)++) {
+	for (*line = 1; !ret && fgets(text, sizeof(text), file); (*line)++) {
 		if (!strchr(text, '\n') && !feof(file))
 			return -EINVAL;		/* too long, or no text at all */
 		if (*line > DUMP_LINES)
 			return -E2BIG;
+		if (*line == 1 && !strncmp(text, mark, sizeof(mark) - 1))
+			memmove(text, text + sizeof(mark) - 1, strlen(text + sizeof(mark) - 1) + 1);
 		ret = parse_line(dump, text, &first);
 		if (ret < 0)
 			return ret;
@@ -184,6 +215,18 @@ int dump_read(struct dump *dump, FILE *file, unsigned int *line)
 	if (ferror(file))
 		return -EIO;
 	return dump_find(dump, PVK_VIA_CPUID, 1) ? 0 : -EINVAL;
+}
+
+const char *dump_problem(int err)
+{
+	switch (-err) {
+	case EPROTO:
+		return "it begins with '>', as in a quoted mail: take that off each line";
+	case E2BIG:
+		return "too much for one machine";
+	default:
+		return "not understood: a dump of --save, libcpuid or cpuid -r is needed";
+	}
 }
 
 /*

@@ -33,10 +33,13 @@ struct dump {
 };
 
 /*
- * Reads a dump. 0; -EINVAL: no dump, -E2BIG: too long for a machine, or the
+ * Reads a dump. 0; -EINVAL: no dump, -EPROTO: a quoted one, -E2BIG: too long for a machine, or the
  * -errno of the file; `line` is the line that was wrong, 0 when none is to blame.
  */
 int dump_read(struct dump *dump, FILE *file, unsigned int *line);
+
+/* What is wrong with that line */
+const char *dump_problem(int err);
 
 /* The leaf as recorded, or NULL */
 const struct pvk_cpuid_regs *dump_find(const struct dump *dump, enum pvk_via via, uint32_t leaf);

@@ -140,8 +140,7 @@ static int read_raw(struct dump *dump, const char *path)
 		complain("%s, line %u: too much for one machine: more than %u leaves", path, line,
 			 DUMP_LEAVES);
 	else if (line)
-		complain("%s, line %u: not understood: a dump of --save, libcpuid or cpuid -r is needed",
-			 path, line);
+		complain("%s, line %u: %s", path, line, dump_problem(ret));
 	else if (ret == -EINVAL)
 		complain("%s: no CPUID leaf 1 in it: a dump of --save, libcpuid or cpuid -r is needed",
 			 path);

@@ -38,9 +38,10 @@ static int read_cpuid(struct snap *snap, const char *path)
 
 	if (f)
 		fclose(f);
-	if (ret == -EINVAL || ret == -E2BIG)
-		complain("%s, line %u: no dump of pvkit detect --save, libcpuid or cpuid -r", path,
-			 line);
+	if (ret && line)
+		complain("%s, line %u: %s", path, line, dump_problem(ret));
+	else if (ret == -EINVAL)
+		complain("%s: no dump of pvkit detect --save, libcpuid or cpuid -r", path);
 	else if (ret)
 		complain("%s: %s", path, strerror(-ret));
 	return ret;
