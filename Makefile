@@ -6,8 +6,13 @@
 # content under $PVKIT_CACHE (default ~/.cache/pvkit).
 
 BUILD	:= build
-KVER	?= $(shell ls -1 /usr/src 2>/dev/null | sed -n 's/^linux-headers-\(.*-amd64\)$$/\1/p' | sort -V | tail -n 1)
-KDIR	?= /usr/src/linux-headers-$(KVER)
+# The headers that the modules are built with: KDIR=, or those of KVER=, or the running kernel's, or
+# the newest that are installed. The tests' guests run the newest of Debian's: TEST_KDIR.
+LIBMODULES := /lib/modules
+RUNNING	:= $(shell uname -r)
+NEWEST	:= $(shell ls -1 /usr/src 2>/dev/null | sed -n 's/^linux-headers-\(.*-amd64\)$$/\1/p' | sort -V | tail -n 1)
+TEST_KDIR := /usr/src/linux-headers-$(NEWEST)
+KDIR	?= $(if $(KVER),/usr/src/linux-headers-$(KVER),$(or $(wildcard $(LIBMODULES)/$(RUNNING)/build),$(TEST_KDIR)))
 CC	:= gcc
 CLANG	:= clang
 WARN	:= -Wall -Wextra -Wshadow -Wsign-compare -Wcast-qual -Wstrict-prototypes \
@@ -32,7 +37,7 @@ UNIT	:= $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.
 FUZZ	:= $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 HDRS	:= $(wildcard hypercall/*.h hypercall/*/*.h hypercall/tools/*/*.h host-stub/*.h host-stub/*/*.h)
 
-.PHONY: all help setup stub tools modules port port-size unit fuzz fuzz-coverage fuzz-long static demo check check-long install \
+.PHONY: all help setup stub tools modules test-modules port port-size unit fuzz fuzz-coverage fuzz-long static demo check check-long install \
 	install-initramfs clean
 
 all: stub tools modules	## Build the host stub, its tools and the modules
@@ -41,12 +46,16 @@ help:	## This list
 	@echo "pvkit - make targets:"
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | sort | \
 		awk -F'|' '{printf "  %-18s %s\n", $$1, $$2}'
-	@echo "Variables: KVER=$(KVER) KDIR=$(KDIR) CC=$(CC) PREFIX=$(PREFIX)"
+	@echo "Variables: KDIR=$(KDIR) KVER=$(KVER) CC=$(CC) PREFIX=$(PREFIX)"
 
 setup:	## Install the missing Debian packages (tests/rig/packages.list)
 	@tests/rig/setup
 
-stub: setup	## Build the host stub (build/pvkit-vm)
+# What a product needs is looked for, not installed: only the tests' targets do that.
+needs-%:
+	@tests/rig/setup --product $*
+
+stub: needs-stub	## Build the host stub (build/pvkit-vm)
 	@$(MAKE) --no-print-directory -C host-stub
 
 # The tools of guests: not part of the stub, and they run without it.
@@ -71,16 +80,20 @@ $(BUILD)/pvkit-load: $(LOAD) $(READ) $(HDRS)
 
 TOOLS	:= $(addprefix $(BUILD)/pvkit-,detect status load)
 
-tools: setup $(TOOLS)	## Build the guests' tools (build/pvkit-detect, -status, -load)
+tools: needs-tools $(TOOLS)	## Build the guests' tools (build/pvkit-detect, -status, -load)
 
 # The modules are built in a copy, so that the tree stays free of products.
-modules: setup	## Build the Linux modules against KDIR (build/modules/*.ko)
-	@test -d "$(KDIR)" || { echo "make: no kernel headers at '$(KDIR)': install linux-headers-amd64 or set KDIR=" >&2; exit 1; }
+modules: needs-modules	## Build the Linux modules for the running kernel, or KDIR= (build/modules/*.ko)
+	@test "$(KDIR)" = "$(LIBMODULES)/$(RUNNING)/build" || echo "make: modules for $(KDIR)"
+	@test -d "$(KDIR)" || { echo "make: no kernel headers at '$(KDIR)': install linux-headers-$(RUNNING), or set KDIR=" >&2; exit 1; }
 	@mkdir -p $(BUILD)/kmod $(BUILD)/modules
 	@rsync -a --delete --include='*/' --include='*.[ch]' --include=Kbuild --exclude='*' \
 		Kbuild hypercall drivers $(BUILD)/kmod/
 	@$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR)/$(BUILD)/kmod W=1 modules
 	@find $(BUILD)/kmod -name '*.ko' -exec cp -u {} $(BUILD)/modules/ \;
+
+test-modules:	## Build the modules for the tests' guests
+	@$(MAKE) --no-print-directory modules KDIR=$(TEST_KDIR)
 
 port:	## Build the porting library and the minimal OS (build/port)
 	@$(MAKE) --no-print-directory -C hypercall/port
@@ -137,17 +150,17 @@ static: setup	## SPDX, sparse, checkpatch, clang
 
 demo:	## The main job: one guest, unmodified and paravirtualized, measured
 	@tests/rig/setup
-	@$(MAKE) --no-print-directory $(JOBS) all
+	@$(MAKE) --no-print-directory $(JOBS) KDIR=$(TEST_KDIR) all
 	@host-stub/tools/pvkit measure --quick --reference qemu
 
 check:	## All tests, bounded (about 40 minutes; the first run builds kernels)
 	@tests/rig/setup
-	@$(MAKE) --no-print-directory $(JOBS) all unit fuzz
+	@$(MAKE) --no-print-directory $(JOBS) KDIR=$(TEST_KDIR) all unit fuzz
 	@tests/run
 
 check-long:	## All tests, long form
 	@tests/rig/setup
-	@$(MAKE) --no-print-directory $(JOBS) all unit fuzz
+	@$(MAKE) --no-print-directory $(JOBS) KDIR=$(TEST_KDIR) all unit fuzz
 	@tests/run --long
 
 install: all	## Install pvkit-vm, tools and man pages under PREFIX
