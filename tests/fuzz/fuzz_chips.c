@@ -5,7 +5,7 @@
  * typing and of time that passes. Whatever they are: the stub survives, the
  * VM's lock is free again, and only a reset or a power-off ends the VM.
  */
-/* LINK: host-stub/emu/uart.c host-stub/emu/rtc.c host-stub/emu/i8042.c host-stub/emu/pci.c host-stub/emu/acpi_pm.c host-stub/backend/blk.c host-stub/backend/blk_open.c host-stub/backend/worker.c host-stub/mem.c host-stub/io.c host-stub/log.c */
+/* LINK: host-stub/emu/uart.c host-stub/emu/rtc.c host-stub/emu/i8042.c host-stub/emu/pci.c host-stub/emu/acpi_pm.c host-stub/emu/debug_exit.c host-stub/backend/blk.c host-stub/backend/blk_open.c host-stub/backend/worker.c host-stub/mem.c host-stub/io.c host-stub/log.c */
 /* LIBS: -luring -lpthread -Wl,--wrap=ioctl -Wl,--wrap=clock_gettime */
 #include "fuzz.h"
 #include "host-stub/emu/console.h"
@@ -91,10 +91,11 @@ static struct hs_pci_function function = {
 static void power_on(void)
 {
 	fake.config.console = "none";
+	fake.config.debug_exit = 0xf4;
 	fuzz_power_on();
 	MUST(hs_pci_create(&fake.vm) == 0 && hs_uart_create(&fake.vm) == 0 &&
 	     hs_rtc_create(&fake.vm) == 0 && hs_i8042_create(&fake.vm) == 0 &&
-	     hs_acpi_pm_create(&fake.vm) == 0);
+	     hs_acpi_pm_create(&fake.vm) == 0 && hs_debug_exit_create(&fake.vm) == 0);
 	for (unsigned int i = 0; i < 2; i++)
 		bar[i] = (struct hs_region){ .device = "bar", .space = HS_PIO, .len = i ? 32 : 16,
 					     .regs = bar_regs, .nregs = 2, .read = bar_read,
@@ -125,7 +126,7 @@ static void touch(struct input *in, uint8_t what)
 {
 	static const uint16_t bases[] = { HS_PORT_UART, HS_PORT_RTC, HS_PORT_I8042,
 					  HS_PORT_PCI_CONFIG, HS_PORT_PM1_EVT, HS_PORT_UART,
-					  HS_PORT_RTC, 0xc000 };
+					  0xf4 - 4, 0xc000 };
 	static const uint8_t sizes[] = { 1, 1, 2, 4 };
 	uint16_t port = (uint16_t)(bases[what & 7] + take(in, 1) % 10);
 	unsigned int size = sizes[what >> 3 & 3];
@@ -143,8 +144,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = { data, size };
 
-	if (!fake.vm.pci)
+	if (!fake.vm.pci) {
 		power_on();
+		fake_destroy();
+		power_on();
+	}
 	atomic_store(&held_ns, SOME_DAY);
 	while (in.left) {
 		uint8_t what = (uint8_t)take(&in, 1);
@@ -177,6 +181,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	reset();
 	for (unsigned int i = 0; i <= HS_STOP_ERROR; i++)
-		MUST(!fake.stops[i] || i == HS_STOP_REBOOT || i == HS_STOP_POWEROFF);
+		MUST(!fake.stops[i] || i == HS_STOP_REBOOT || i == HS_STOP_POWEROFF ||
+		     i == HS_STOP_DEBUG_EXIT);
 	return 0;
 }

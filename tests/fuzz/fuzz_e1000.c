@@ -245,14 +245,23 @@ static void recover(void)
 	MUST((rxd_at(0)->status & 3) == 3);
 }
 
+static void power_on(void)
+{
+	fuzz_power_on();
+	MUST(wire_create() == 0 && hs_pci_create(&fake.vm) == 0 && hs_e1000_create(&fake.vm) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = { data, size };
 
 	if (!fake.vm.pci) {
-		fuzz_power_on();
-		MUST(wire_create() == 0 && hs_pci_create(&fake.vm) == 0 &&
-		     hs_e1000_create(&fake.vm) == 0);
+		power_on();
+		recover();
+		wire_release();
+		fake_destroy();
+		wire_destroy();
+		power_on();	/* what went leaves nothing behind */
 		recover();
 	}
 	while (in.left) {

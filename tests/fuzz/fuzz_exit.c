@@ -189,7 +189,7 @@ static void port(struct hs_vcpu *vcpu, struct input *in)
 
 	run->io.direction = what & 4 ? KVM_EXIT_IO_OUT : KVM_EXIT_IO_IN;
 	run->io.size = (uint8_t)size;
-	run->io.port = (uint16_t)(bases[(what >> 3) % 7] + take(in, 1) % 70);
+	run->io.port = (uint16_t)(bases[(what >> 3) % 7] + take(in, 1) % 140);
 	run->io.count = what & 0x80 ? 1 + (uint32_t)take(in, 2) % most : 1;
 	run->io.data_offset = PAGE;
 	bytes(in, run_page + PAGE, size * run->io.count);
@@ -292,6 +292,11 @@ static void power_on(void)
 	MUST(fake_disk(0, 1 << 20, HS_FACES_BOTH));
 	fuzz_power_on();
 	fake.vm.run = &run;
+	kvm.refuses_routes = true;
+	MUST(hs_irq_create(&fake.vm.irq, -1, true) == -ENOSPC);
+	kvm.refuses_routes = false;
+	MUST(hs_irq_create(&fake.vm.irq, -1, false) == 0);
+	hs_irq_destroy(fake.vm.irq);
 	MUST(hs_irq_create(&fake.vm.irq, -1, true) == 0);
 	MUST(hs_pv_create(&fake.vm) == 0 && hs_debug_exit_create(&fake.vm) == 0);
 	fake_platform_create(&fake.vm);
@@ -312,6 +317,18 @@ static void account(void)
 		nowhere = fopen("/dev/null", "w");
 	MUST(nowhere);
 	hs_pv_json(fake.vm.pv, nowhere);
+	hs_io_json(fake.vm.io, nowhere);
+}
+
+/* As a BAR that the guest moves: also onto another, which is refused. */
+static void move_region(unsigned int i)
+{
+	hs_io_remove(fake.vm.io, &region[i]);
+	region[i].base ^= 64;
+	if (hs_io_add(fake.vm.io, &region[i]) == 0)
+		return;
+	region[i].base ^= 64;
+	MUST(hs_io_add(fake.vm.io, &region[i]) == 0);
 }
 
 /* As PV devices and chips do, from threads of their own. */
@@ -369,6 +386,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			kvm.refuses_irqfds = what & 0x20;
 			if (what & 0x40)
 				account();
+			if (what & 0x08)
+				move_region(take(&in, 1) & 3);
 			break;
 		default:
 			call(vcpu, &in);

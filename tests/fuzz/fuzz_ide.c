@@ -90,16 +90,24 @@ static void recover(void)
 	}
 }
 
+static void power_on(void)
+{
+	MUST(fake_disk(0, DISK, HS_FACES_BOTH) && fake_disk(1, DISK, HS_FACES_BOTH));
+	fake.config.disk[1].read_only = true;
+	fuzz_power_on();
+	MUST(hs_pci_create(&fake.vm) == 0 && hs_ide_create(&fake.vm) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = { data, size };
 
 	if (!fake.vm.ide) {
 		setenv("TMPDIR", "/dev/shm", 0);	/* a flush costs nothing there */
-		MUST(fake_disk(0, DISK, HS_FACES_BOTH) && fake_disk(1, DISK, HS_FACES_BOTH));
-		fake.config.disk[1].read_only = true;
-		fuzz_power_on();
-		MUST(hs_pci_create(&fake.vm) == 0 && hs_ide_create(&fake.vm) == 0);
+		power_on();
+		recover();
+		fake_destroy();
+		power_on();	/* what went leaves nothing behind */
 	}
 	memset(fake_ram(IDE_PRD, 1024), 0, 1024);
 	bm_out(4, 4, (uint32_t)IDE_PRD);

@@ -172,6 +172,16 @@ static void rude(struct input *in)
 	}
 }
 
+static void power_on(void)
+{
+	fake.config.pv_offer = PV_ALL;
+	fake.config.vcpus = 2;
+	MUST(fake_disk(0, 1 << 20, HS_FACES_PVKIT));
+	fuzz_power_on();
+	MUST(hs_pv_create(&fake.vm) == 0 && pv_negotiate(PV_ALL) == 0);
+	MUST(pv_bind(3, 0x33) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = { data, size };
@@ -180,13 +190,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!fake.vm.pv) {
 		setenv("TMPDIR", "/dev/shm", 0);	/* a flush costs nothing there */
-		fake.config.pv_offer = PV_ALL;
-		fake.config.vcpus = 2;
-		MUST(fake_disk(0, 1 << 20, HS_FACES_PVKIT));
-		fuzz_power_on();
-		MUST(hs_pv_create(&fake.vm) == 0 && pv_negotiate(PV_ALL) == 0);
-		MUST(pv_bind(3, 0x33) == 0 && pv_dev_info(0, &info) == 0);
-		MUST((info.features & 7) == 7);
+		power_on();
+		start(7);
+		fake_destroy();		/* as it runs */
+		power_on();
+		MUST(pv_dev_info(0, &info) == 0 && (info.features & 7) == 7);
 	}
 	mode = (uint8_t)take(&in, 1);
 	start(mode & 1 ? 7 : take(&in, 1) & 7);

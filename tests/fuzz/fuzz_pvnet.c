@@ -293,20 +293,31 @@ static void rude(struct input *in)
 	}
 }
 
+static void power_on(void)
+{
+	fake.config.pv_offer = PV_ALL;
+	fake.config.vcpus = 2;
+	MUST(fake_nic(0, 1, HS_NET_CSUM | HS_NET_TSO4 | HS_NET_TSO6 | HS_NET_USO, HS_FACES_PVKIT) &&
+	     fake_nic(1, 2, 0, HS_FACES_BOTH));
+	fuzz_power_on();
+	fake.vm.net = fake_nets;
+	MUST(hs_pv_create(&fake.vm) == 0 && pv_negotiate(PV_ALL) == 0);
+	MUST(pv_call(PVK_CALL_FACE_TAKE, 2, 0, 0) == 0);
+	MUST(pv_bind(3, 0x33) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = { data, size };
 	uint8_t mode;
 
 	if (!fake.vm.pv) {
-		fake.config.pv_offer = PV_ALL;
-		fake.config.vcpus = 2;
-		MUST(fake_nic(0, 1, HS_NET_CSUM | HS_NET_TSO4 | HS_NET_TSO6 | HS_NET_USO,
-			      HS_FACES_PVKIT) && fake_nic(1, 2, 0, HS_FACES_PVKIT));
-		fuzz_power_on();
-		fake.vm.net = fake_nets;
-		MUST(hs_pv_create(&fake.vm) == 0 && pv_negotiate(PV_ALL) == 0);
-		MUST(pv_bind(3, 0x33) == 0);
+		power_on();
+		device = 2;
+		start(~0ull);
+		fake_destroy();		/* as it runs */
+		fake_nics_close();
+		power_on();
 	}
 	mode = (uint8_t)take(&in, 1);
 	device = 1 + (mode >> 2) % NICS;
