@@ -138,8 +138,9 @@ unit: setup $(UNIT)	## Build the user-space tests (ASan and UBSan)
 fuzz: setup $(FUZZ)	## Build the fuzzers (libFuzzer)
 
 SECONDS	?= 8
+LEAST	?= 0
 fuzz-coverage: setup $(call fuzzers_in,cover)	## Lines that the fuzzers reach (SECONDS=8 each beside the corpora)
-	@tests/fuzz/coverage --seconds $(SECONDS)
+	@tests/fuzz/coverage --seconds $(SECONDS) --least $(LEAST)
 
 MINUTES	?= 10
 fuzz-long: fuzz	## All fuzzers, MINUTES=10 each; what fails is kept in build/fuzz/found

@@ -91,13 +91,6 @@ static int fake_kvm(unsigned long request, void *arg)
 	return -EINVAL;
 }
 
-/* As the call left it. */
-enum hs_stop hs_vm_stopped(const struct hs_vm *vm)
-{
-	(void)vm;
-	return fake.stops[HS_STOP_PANIC] ? HS_STOP_PANIC : HS_STOP_NONE;
-}
-
 /* ---- regions: ports and memory, one of each under the lock ---- */
 
 static uint64_t region_read(void *opaque, uint64_t offset, unsigned int size)
