@@ -414,6 +414,8 @@ static int restore(struct pvk_device *pdev)
 
 static struct pvk_driver driver = {
 	.driver.name	= "pvk_blk",
+	/* whatever async_probe says: twin.c waits for all that is asynchronous */
+	.driver.probe_type = PROBE_FORCE_SYNCHRONOUS,
 	.type		= PVK_DEV_BLK,
 	.probe		= probe,
 	.withdraw	= withdraw,

@@ -7,8 +7,10 @@
  *
  * It is taken over only when nobody uses it: it must be open nowhere (neither
  * mounted, nor part of an array, nor read by a program), which is made sure by
- * opening it exclusively. Then the SCSI device is removed, and only after that
- * the host is asked to take the drive away; so the disk is never there twice.
+ * opening it exclusively. Then the SCSI device is removed. libata lets go of the
+ * drive behind that, in its error handler: it puts the drive into standby, which
+ * the drive must be there to answer. Only after that the host is asked to take it
+ * away; so the disk is never there twice, and no command is left without answer.
  *
  * The PCI function's device lock is held meanwhile, so that no driver starts
  * or stops driving it halfway.
@@ -25,6 +27,7 @@
 #include "blk.h"
 
 #define SETTLE_MS	3000	/* for those who look at a new disk in passing (udev) */
+#define LET_GO_MS	30000	/* for libata: its error handler gives a drive that much */
 #define STEP_MS		50
 
 static struct pci_dev *twin_function(struct pvk_device *pdev)
@@ -140,13 +143,63 @@ static int remove_device(struct pvk_device *pdev, struct scsi_device *sdev)
 	return 0;
 }
 
-/* Has libata look for the drive; it comes by itself, a moment later. */
+static bool at_work(struct Scsi_Host *shost, u32 drive)
+{
+	struct ata_port *ap = ata_shost_to_port(shost);
+	unsigned long flags;
+	bool busy;
+
+	spin_lock_irqsave(ap->lock, flags);
+	busy = ap->pflags & (ATA_PFLAG_EH_PENDING | ATA_PFLAG_EH_IN_PROGRESS) ||
+	       (drive < ATA_MAX_DEVICES && ap->link.device[drive].flags & ATA_DFLAG_DETACH);
+	spin_unlock_irqrestore(ap->lock, flags);
+	return busy || scsi_host_in_recovery(shost);
+}
+
+/*
+ * Until libata's error handler has let go of the drive, whose SCSI device was
+ * removed. -EBUSY: it has not, at the end of the time.
+ */
+static int let_go(struct Scsi_Host *shost, u32 drive)
+{
+	unsigned int waited;
+
+	for (waited = 0; at_work(shost, drive); waited += STEP_MS) {
+		if (waited >= LET_GO_MS)
+			return -EBUSY;
+		msleep(STEP_MS);
+	}
+	return 0;
+}
+
+/* Is a disk of the drive there, and has its name? */
+static bool disk_there(struct Scsi_Host *shost, u32 drive)
+{
+	struct scsi_device *sdev = scsi_device_lookup(shost, 0, drive, 0);
+	struct twin_disk disk = { 0 };
+
+	if (!sdev)
+		return false;
+	device_for_each_child(&sdev->sdev_gendev, &disk, match_disk);
+	scsi_device_put(sdev);
+	return disk.number;
+}
+
+/*
+ * Has libata look for the drive. It comes by itself, a moment later, and is waited
+ * for, so that disks that come back one after the other get their names in that
+ * order.
+ */
 static void rescan(struct pvk_device *pdev, struct Scsi_Host *shost)
 {
 	u32 drive = PVK_TWIN_IDE_DRIVE(pdev->info.twin_location);
+	unsigned int waited;
 
-	if (shost->transportt && shost->transportt->user_scan)
-		shost->transportt->user_scan(shost, 0, drive, 0);
+	if (!shost->transportt || !shost->transportt->user_scan)
+		return;
+	shost->transportt->user_scan(shost, 0, drive, 0);
+	for (waited = 0; !disk_there(shost, drive) && waited < SETTLE_MS; waited += STEP_MS)
+		msleep(STEP_MS);
 }
 
 /* The face, after the system let go: a command of libata's may be under way. */
@@ -173,7 +226,10 @@ static int release_from(struct pvk_device *pdev, struct pci_dev *function)
 
 	if (!function->driver)
 		return take_face(pdev);
-	/* What was found is scanned by work that runs behind the driver's probe. */
+	/*
+	 * What was found is scanned by work that runs behind the driver's probe. This
+	 * probe is no such work (PROBE_FORCE_SYNCHRONOUS): it would wait for itself.
+	 */
 	async_synchronize_full();
 	shost = twin_host(pdev, function);
 	if (!shost) {
@@ -188,9 +244,11 @@ static int release_from(struct pvk_device *pdev, struct pci_dev *function)
 		scsi_device_put(sdev);
 	}
 	if (!ret) {
-		ret = take_face(pdev);
+		ret = let_go(shost, drive);
+		if (!ret)
+			ret = take_face(pdev);
 		if (ret && sdev) {
-			dev_warn(&pdev->dev, "the host keeps the emulated face on: error %d\n",
+			dev_warn(&pdev->dev, "the drive or the host keeps the emulated face on: error %d\n",
 				 -ret);
 			rescan(pdev, shost);
 		}

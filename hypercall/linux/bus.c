@@ -361,6 +361,13 @@ EXPORT_SYMBOL_GPL(__pvk_driver_register);
 
 void pvk_driver_unregister(struct pvk_driver *drv)
 {
+	struct device *dev;
+
+	/* The driver core begins with the last one; twins get names as they come back. */
+	while ((dev = driver_find_device(&drv->driver, NULL, NULL, device_match_any))) {
+		device_release_driver(dev);
+		put_device(dev);
+	}
 	driver_unregister(&drv->driver);
 }
 EXPORT_SYMBOL_GPL(pvk_driver_unregister);

@@ -348,6 +348,18 @@ int hostile_reset(void)
 	return reset() ? 1 : 0;
 }
 
+int hostile_raise(uint64_t channel, uint64_t count)
+{
+	if (begin(1))
+		return 1;
+	for (; count; count--)
+		if (call(PVK_CALL_EVENT_RAISE, channel, 0, 0, 0)) {
+			fprintf(stderr, "tool: the host raises no event on this channel\n");
+			return 1;
+		}
+	return 0;
+}
+
 /*
  * Writes that are the guest's own harm and no test of the host: the RTC's
  * registers (a periodic interrupt at 8 kHz), reset control, PCI configuration

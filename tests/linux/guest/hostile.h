@@ -18,6 +18,8 @@ int hostile_calls(uint64_t seed, uint64_t count);
 int hostile_rings(uint64_t seed, uint64_t count);
 /* Resets the first device behind the back of its driver. */
 int hostile_reset(void);
+/* Has the host raise events on a channel, count of them, for nothing. */
+int hostile_raise(uint64_t channel, uint64_t count);
 int hostile_ports(uint64_t seed, uint64_t count);
 
 #endif /* HOSTILE_H */

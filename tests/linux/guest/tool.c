@@ -187,7 +187,7 @@ static const struct {
 } commands[] = {
 	{ "write", 4 }, { "verify", 4 }, { "journal", 2 }, { "discard", 3 }, { "zeroout", 3 },
 	{ "zero", 3 }, { "eio", 3 }, { "leaves", 0 }, { "calls", 2 },
-	{ "rings", 2 }, { "ports", 2 }, { "reset", 0 },
+	{ "rings", 2 }, { "ports", 2 }, { "reset", 0 }, { "raise", 2 },
 };
 
 int main(int argc, char **argv)
@@ -226,6 +226,8 @@ int main(int argc, char **argv)
 		return hostile_ports(strtoull(arg[0], NULL, 0), strtoull(arg[1], NULL, 0));
 	case 11:
 		return hostile_reset();
+	case 12:
+		return hostile_raise(strtoull(arg[0], NULL, 0), strtoull(arg[1], NULL, 0));
 	}
 	fprintf(stderr, "tool: '%s' with %d arguments is not known\n", name, argc - 2);
 	return 2;
