@@ -49,7 +49,21 @@ static void device_release(struct device *dev)
 	kfree(to_pvk_device(dev));
 }
 
-/* 0; -EEXIST when another index has the same id (by its name); -errno */
+static int has_id(struct device *dev, const void *id)
+{
+	return to_pvk_device(dev)->id == *(const u32 *)id;
+}
+
+/* Is there a device with this id? Asked before sysfs would, which shows a stack trace. */
+static bool id_taken(u32 id)
+{
+	struct device *dev = bus_find_device(&pvk_bus, NULL, &id, has_id);
+
+	put_device(dev);
+	return dev;
+}
+
+/* 0; -EEXIST when another index has the same id; -errno */
 static int add_device(u32 index)
 {
 	struct pvk_device *pdev = kzalloc(sizeof(*pdev), GFP_KERNEL);
@@ -58,6 +72,8 @@ static int add_device(u32 index)
 	if (!pdev)
 		return -ENOMEM;
 	ret = pvk_dev_read_info(index, &pdev->info);
+	if (!ret && id_taken(pdev->info.id))
+		ret = -EEXIST;
 	if (ret) {
 		kfree(pdev);
 		return ret;

@@ -44,6 +44,7 @@
 	KIND(RESET_NEVER, "reset-never", 0)	/* DEV_RESET: -PVK_EAGAIN, for ever */ \
 	KIND(RESET_BOGUS, "reset-bogus", 500)	/* DEV_RESET: a bogus answer and an event before it */ \
 	KIND(STRUCT, "struct", 300)		/* a field of a structure: bus, device, negotiation */ \
+	KIND(TWICE, "twice", 100)		/* a device with the id of another */ \
 	KIND(CONFIG, "config", 300)		/* a field of a device's configuration */ \
 	KIND(EV_DROP, "ev-drop", 20)		/* no event */ \
 	KIND(EV_STORM, "ev-storm", 50)		/* the same many times */ \
@@ -52,7 +53,7 @@
 	KIND(CONSOLE, "console", 100)		/* the host's cursors */ \
 	KIND(CLOCK, "clock", 50)		/* the clock's section rewritten at run time */ \
 	KIND(PAGE, "page", 5000)		/* the page's heads and counts, once a boot */ \
-	KIND(OFFER, "offer", 300)		/* CPUID: versions, limits */
+	KIND(OFFER, "offer", 50)		/* CPUID: versions, limits */
 
 #define KIND(id, name, weight) LIAR_##id,
 enum liar_kind { LIAR_KINDS LIAR_KIND_COUNT };

@@ -389,6 +389,9 @@ void hs_liar_struct(void *copy, uint64_t size)
 	} else if (liar_lies(LIAR_STRUCT, &dice)) {
 		liar_field(&dice, copy, 4, size);
 	}
+	if (current == PVK_CALL_DEV_INFO && size >= sizeof(struct pvk_dev_info) &&
+	    liar_lies(LIAR_TWICE, &dice))
+		((struct pvk_dev_info *)copy)->id = 1;
 }
 
 /* ---- events ---- */
