@@ -37,15 +37,15 @@
 	KIND(UNDONE, "undone", 50)		/* answered, not done */ \
 	KIND(SQ_WAKE, "sq-wake", 50)		/* the host's wake word */ \
 	KIND(RX_FILL, "rx-fill", 1000)		/* all of a buffer written, also behind the frame */ \
-	KIND(CALL_REFUSE, "call-refused", 100)	/* an error, and nothing done */ \
-	KIND(CALL_STATUS, "call-status", 100)	/* another result of what was done */ \
-	KIND(CALL_AGAIN, "call-again", 200)	/* -PVK_EAGAIN, a few times */ \
-	KIND(RESET_REFUSE, "reset-refused", 300)	/* DEV_RESET: an error; the device goes on */ \
+	KIND(CALL_REFUSE, "call-refused", 20)	/* an error, and nothing done */ \
+	KIND(CALL_STATUS, "call-status", 20)	/* another result of what was done */ \
+	KIND(CALL_AGAIN, "call-again", 100)	/* -PVK_EAGAIN, a few times */ \
+	KIND(RESET_REFUSE, "reset-refused", 100)	/* DEV_RESET: an error; the device goes on */ \
 	KIND(RESET_NEVER, "reset-never", 0)	/* DEV_RESET: -PVK_EAGAIN, for ever */ \
-	KIND(RESET_BOGUS, "reset-bogus", 500)	/* DEV_RESET: a bogus answer and an event before it */ \
-	KIND(STRUCT, "struct", 300)		/* a field of a structure: bus, device, negotiation */ \
-	KIND(TWICE, "twice", 100)		/* a device with the id of another */ \
-	KIND(CONFIG, "config", 300)		/* a field of a device's configuration */ \
+	KIND(RESET_BOGUS, "reset-bogus", 300)	/* DEV_RESET: a bogus answer and an event before it */ \
+	KIND(STRUCT, "struct", 50)		/* a field of a structure: bus, device, negotiation */ \
+	KIND(TWICE, "twice", 20)		/* a device with the id of another */ \
+	KIND(CONFIG, "config", 100)		/* a field of a device's configuration */ \
 	KIND(EV_DROP, "ev-drop", 20)		/* no event */ \
 	KIND(EV_STORM, "ev-storm", 50)		/* the same many times */ \
 	KIND(EV_OTHER, "ev-other", 50)		/* another channel's */ \
