@@ -111,6 +111,13 @@ enum hs_boot_way {
 	HS_BOOT_MULTIBOOT,
 };
 
+/* Namespaces, another user and the like (jail.h). */
+enum hs_jail_mode {
+	HS_JAIL_AUTO,		/* what this host permits */
+	HS_JAIL_STRICT,		/* all of it, or nothing runs */
+	HS_JAIL_OFF,
+};
+
 /* The command line, parsed and checked (options.c writes it, all others read). */
 struct hs_config {
 	const char *kernel;
@@ -144,6 +151,9 @@ struct hs_config {
 	bool no_reboot;		/* a reboot request ends the VM */
 	unsigned int reboots;	/* so many boots within 10 s end it, too; 0: never */
 	bool sandbox;		/* seccomp; on unless told */
+	enum hs_jail_mode jail;
+	uint32_t uid, gid;	/* to become, as root; 0: one of its own */
+	const char *cgroup;	/* its directory, or NULL */
 	bool mp_table;		/* Intel MP tables, for kernels without ACPI */
 	uint32_t debug_exit;	/* port whose writes end the VM; 0: none */
 	bool force;		/* try a /dev/kvm that has no hardware behind it */

@@ -29,6 +29,7 @@
 #include "dev/pv.h"
 #include "emu/console.h"
 #include "emu/emu.h"
+#include "jail.h"
 #include "options.h"
 #include "reboots.h"
 #include "output.h"
@@ -134,6 +135,7 @@ static int open_own(struct host *host)
 	sigaddset(&set, SIGPIPE);	/* a console that is closed is an error of write(2) */
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	hs_vcpu_init_signal();
+	hs_writer_init_signal();
 	sigdelset(&set, SIGUSR1);
 	sigdelset(&set, SIGPIPE);
 	host->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -180,7 +182,7 @@ static int open_disks(struct host *host)
 	const struct hs_config *config = host->hs.config;
 
 	for (unsigned int i = 0; i < config->disks; i++)
-		if (hs_blk_open(&host->hs.blk[i], &config->disk[i], config->poll_ns) < 0)
+		if (hs_blk_prepare(&host->hs.blk[i], &config->disk[i]) < 0)
 			return HS_EXIT_DISK;
 	return 0;
 }
@@ -193,7 +195,7 @@ static int fork_networks(struct hs_config *config)
 
 		if (nic->kind != HS_NIC_USER)
 			continue;
-		if (hs_net_user_fork(nic, &nic->fd[0]) < 0)
+		if (hs_net_user_fork(nic, config, &nic->fd[0]) < 0)
 			return HS_EXIT_NIC;
 		nic->fds = 1;
 	}
@@ -205,7 +207,21 @@ static int open_nics(struct host *host)
 	const struct hs_config *config = host->hs.config;
 
 	for (unsigned int i = 0; i < config->nics; i++)
-		if (hs_net_open(&host->hs.net[i], &config->nic[i], i, config->poll_ns) < 0)
+		if (hs_net_prepare(&host->hs.net[i], &config->nic[i], i) < 0)
+			return HS_EXIT_NIC;
+	return 0;
+}
+
+/* Their threads, which have the rights that are left. */
+static int start_workers(struct host *host)
+{
+	const struct hs_config *config = host->hs.config;
+
+	for (unsigned int i = 0; i < config->disks; i++)
+		if (hs_blk_start(host->hs.blk[i], config->poll_ns) < 0)
+			return HS_EXIT_DISK;
+	for (unsigned int i = 0; i < config->nics; i++)
+		if (hs_net_start(host->hs.net[i], config->poll_ns) < 0)
 			return HS_EXIT_NIC;
 	return 0;
 }
@@ -312,10 +328,7 @@ static int power_on(struct host *host, enum hs_stop *why)
 	ret = hs_vm_create(&vm, &host->hs);
 	if (ret < 0)
 		return ret;
-	if (host->hs.config->sandbox && !host->boots)
-		ret = hs_sandbox_enter();
-	if (!ret)
-		ret = hs_vm_start(vm);
+	ret = hs_vm_start(vm);
 	if (!ret) {
 		wait_for_stop(host, vm);
 		hs_vm_join(vm);
@@ -409,6 +422,25 @@ static int open_messages(void)
 	else
 		hs_log_to(put_message);
 	return ret;
+}
+
+/* Gives up rights, with everything open; threads begin in between. 0 or the exit status, said. */
+static int confine(struct host *host)
+{
+	const struct hs_config *config = host->hs.config;
+	int status;
+
+	if (hs_jail_enter(config) < 0)
+		return HS_EXIT_JAIL;
+	if (config->sandbox && hs_sandbox_drop() < 0)
+		return HS_EXIT_HOST;
+	status = start_workers(host);
+	if (!status && config->sandbox && hs_sandbox_enter(&host->hs) < 0)
+		status = HS_EXIT_HOST;
+	/* Threads that begin from here on narrow themselves (thread.h). */
+	if (!status && (open_messages() < 0 || hs_console_open(config->console) < 0))
+		status = HS_EXIT_HOST;
+	return status;
 }
 
 static void close_messages(struct hs_patience *patience)
@@ -564,7 +596,9 @@ int main(int argc, char **argv)
 	status = hs_options(&config, argc, argv);
 	if (status >= 0)
 		return status;
-	status = fork_networks(&config);
+	status = hs_jail_cgroup(&config) < 0 ? HS_EXIT_JAIL : 0;
+	if (!status)
+		status = fork_networks(&config);
 	if (!status)
 		status = hs_kernel_open(&host.hs.kernel, &config);
 	if (!status)
@@ -577,12 +611,11 @@ int main(int argc, char **argv)
 		status = open_disks(&host);
 	if (!status)
 		status = open_nics(&host);
-	if (!status && config.sandbox && hs_sandbox_drop(&host.hs) < 0)
-		status = HS_EXIT_HOST;
-	/* After the drop, so that their threads begin without rights. */
 	hs_console_limit(config.console_limit);
-	if (!status && (open_messages() < 0 || hs_console_open(config.console) < 0))
+	if (!status && hs_console_prepare(config.console) < 0)
 		status = HS_EXIT_HOST;
+	if (!status)
+		status = confine(&host);
 	patience = patience_of(&host);
 	if (!status)
 		status = run(&host, &patience);

@@ -64,6 +64,10 @@ static void help(void)
 	     "  --no-reboot         a reboot ends the VM\n"
 	     "  --reboots N         so many boots within 10 s end it with status 24: 1 to 1000, or any\n"
 	     "                      for no limit (default 10)\n"
+	     "  --jail HOW          auto (default): the namespaces, empty root and user that this host\n"
+	     "                      permits; strict: all of them or status 11; off\n"
+	     "  --uid N, --gid N    as root: the user and group to become (default: of its own)\n"
+	     "  --cgroup DIR        run in that cgroup\n"
 	     "  --no-sandbox        keep system calls that a running VM does not need\n"
 	     "  --force             use a /dev/kvm that has no VMX or SVM behind it\n"
 	     "  --help, --version");
@@ -345,6 +349,7 @@ enum { OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_MEMORY, OPT_CPUS, OPT_DISK,
        OPT_MODULE, OPT_MACHINE, OPT_PAGES, OPT_PREFAULT, OPT_MP_TABLE, OPT_DEBUG_EXIT,
        OPT_KVM_MASK, OPT_CPUID, OPT_POLL, OPT_GATHER, OPT_CONSOLE, OPT_CONSOLE_LIMIT, OPT_STATS, OPT_TIME, OPT_NO_REBOOT, OPT_REBOOTS,
        OPT_NO_SANDBOX,
+       OPT_JAIL, OPT_UID, OPT_GID, OPT_CGROUP,
        OPT_FORCE, OPT_HELP, OPT_VERSION };
 
 static const struct option options[] = {
@@ -374,6 +379,10 @@ static const struct option options[] = {
 	{ "time-limit", required_argument, NULL, OPT_TIME },
 	{ "no-reboot", no_argument, NULL, OPT_NO_REBOOT },
 	{ "reboots", required_argument, NULL, OPT_REBOOTS },
+	{ "jail", required_argument, NULL, OPT_JAIL },
+	{ "uid", required_argument, NULL, OPT_UID },
+	{ "gid", required_argument, NULL, OPT_GID },
+	{ "cgroup", required_argument, NULL, OPT_CGROUP },
 	{ "no-sandbox", no_argument, NULL, OPT_NO_SANDBOX },
 	{ "force", no_argument, NULL, OPT_FORCE },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -466,6 +475,12 @@ static int parse_value(struct hs_config *config, int opt, char *arg)
 		return -EINVAL;
 	case OPT_MODULE:
 		return parse_module(config, arg);
+	case OPT_JAIL:
+		return hs_options_jail(config, arg);
+	case OPT_UID:
+		return hs_options_id("--uid", arg, &config->uid);
+	case OPT_GID:
+		return hs_options_id("--gid", arg, &config->gid);
 	case OPT_KVM_MASK:
 		return hs_options_kvm_mask(config, arg);
 	case OPT_CPUID:
@@ -510,6 +525,9 @@ int hs_options(struct hs_config *config, int argc, char **argv)
 			break;
 		case OPT_STATS:
 			config->stats = optarg;
+			break;
+		case OPT_CGROUP:
+			config->cgroup = optarg;
 			break;
 		case OPT_NO_REBOOT:
 			config->no_reboot = true;

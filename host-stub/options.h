@@ -27,6 +27,10 @@ int hs_options_nic(struct hs_config *config, char *text);
 /* options_hint.c: says that there is no option `word`, and which was probably meant. */
 void hs_options_unknown(const char *word, const struct option *options);
 
+/* options_jail.c: the value of --jail, and of --uid and --gid. 0 or -EINVAL, with the line printed. */
+int hs_options_jail(struct hs_config *config, const char *text);
+int hs_options_id(const char *option, const char *text, uint32_t *id);
+
 /* pvkit's features, all of them */
 #define HS_OFFER_ALL	(PVK_FEAT_EVENT | PVK_FEAT_BUS | PVK_FEAT_BATCH | PVK_FEAT_HANDOVER | \
 			 PVK_FEAT_INFO | PVK_FEAT_POWER | PVK_FEAT_SMP | PVK_FEAT_CONSOLE | \

@@ -7,29 +7,17 @@
 
 #include "vm.h"
 
-/* A sanitizer's run time makes calls that no list of ours has. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define HS_SANITIZED true
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define HS_SANITIZED true
-#endif
-#endif
-#ifndef HS_SANITIZED
-#define HS_SANITIZED false
-#endif
+/*
+ * Step 1, once all files are open and before there is a second thread: no new privileges,
+ * no supplementary groups, no capabilities. 0 or -errno, said.
+ */
+int hs_sandbox_drop(void);
 
 /*
- * Step 1, once all files are open: no new privileges; as root, no
- * supplementary groups and no capabilities, in every thread. 0 or -errno, said.
+ * Step 2, before anything of a guest runs: the filter of the process for all threads,
+ * those to come included, and their own for the workers (thread.h); others put
+ * theirs on when they begin. Any other call ends the process. 0 or -errno, said.
  */
-int hs_sandbox_drop(const struct hs_host *host);
-
-/*
- * Step 2, once the first VM stands: the allow list of sandbox.c for all
- * threads, those to come included. Any other call ends the process. 0 or
- * -errno, said.
- */
-int hs_sandbox_enter(void);
+int hs_sandbox_enter(const struct hs_host *host);
 
 #endif /* HS_SANDBOX_H */

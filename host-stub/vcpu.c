@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "dev/info.h"
+#include "thread.h"
 #include "vm.h"
 
 #define KICK_SIGNAL	SIGUSR1
@@ -60,6 +61,7 @@ static void *vcpu_thread(void *arg)
 	sigemptyset(&kick);
 	sigaddset(&kick, KICK_SIGNAL);
 	pthread_sigmask(SIG_UNBLOCK, &kick, NULL);
+	hs_thread_narrow(HS_THREAD_VCPU);
 
 	atomic_compare_exchange_strong(&request->entered, &never, hs_now());
 	while (atomic_load_explicit(&request->stop, memory_order_acquire) == HS_STOP_NONE) {

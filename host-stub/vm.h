@@ -25,6 +25,7 @@ enum hs_exit {
 	HS_EXIT_DISK = 8,
 	HS_EXIT_NIC = 10,		/* a NIC's back end cannot be opened */
 	HS_EXIT_HOST = 9,		/* a file, a limit or a right of this machine */
+	HS_EXIT_JAIL = 11,		/* --jail strict, --uid, --gid, --cgroup: cannot be had */
 	HS_EXIT_CRASH = 20,		/* triple fault with --no-reboot */
 	HS_EXIT_ERROR = 21,		/* KVM or the stub gave up on the guest */
 	HS_EXIT_PANIC = 22,		/* the guest panicked and said so */

@@ -9,11 +9,11 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "hs.h"
+#include "thread.h"
 #include "writer.h"
 
 #define KICK_SIGNAL	SIGUSR1		/* vcpu.c's, too: its handler does nothing */
@@ -42,13 +42,17 @@ static void on_kick(int sig)
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* Once, before there is a filter of system calls. */
 static void catch_kick(void)
 {
 	struct sigaction action = { .sa_handler = on_kick };
 
 	sigemptyset(&action.sa_mask);
 	sigaction(KICK_SIGNAL, &action, NULL);
+}
+
+void hs_writer_init_signal(void)
+{
+	pthread_once(&once, catch_kick);
 }
 
 static ssize_t write_some(struct hs_writer *w, const uint8_t *data, size_t len)
@@ -105,6 +109,7 @@ static void *writer_thread(void *arg)
 	sigemptyset(&kick);
 	sigaddset(&kick, KICK_SIGNAL);
 	pthread_sigmask(SIG_UNBLOCK, &kick, NULL);
+	hs_thread_narrow(HS_THREAD_WRITER);
 	pthread_mutex_lock(&w->lock);
 	for (;;) {
 		while (!w->filled && !w->ending)
@@ -123,17 +128,17 @@ int hs_writer_open(struct hs_writer **out, const struct hs_writer_config *config
 {
 	struct hs_writer *w = calloc(1, sizeof(*w));
 	pthread_condattr_t attr;
-	struct stat st;
 	int ret = -ENOMEM;
 
 	if (!w)
 		return ret;
 	w->config = *config;
-	w->regular = fstat(config->fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode));
+	/* What has a place to write at: fstat() is not to be had any more (sandbox.c). */
+	w->regular = lseek(config->fd, 0, SEEK_CUR) >= 0;
 	w->buffer = malloc(config->bytes);
 	if (!w->buffer)
 		goto free_writer;
-	pthread_once(&once, catch_kick);
+	hs_writer_init_signal();
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->wake, NULL);
 	pthread_condattr_init(&attr);

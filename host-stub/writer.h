@@ -42,6 +42,12 @@ struct hs_patience {
 	void *opaque;
 };
 
+/*
+ * Sets the handler of the signal that ends a write, once: what hs_writer_open() does if nobody
+ * has, but it must be done before there is a filter of system calls (sandbox.h).
+ */
+void hs_writer_init_signal(void);
+
 /* 0 or -errno. The descriptor stays the caller's. */
 int hs_writer_open(struct hs_writer **out, const struct hs_writer_config *config);
 

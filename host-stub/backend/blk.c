@@ -519,10 +519,9 @@ static void set_hook(void *arg)
 	hs_worker_set_hook(blk->worker, &blk->hook);
 }
 
-int hs_blk_open(struct hs_blk **out, const struct hs_disk_config *config, uint64_t poll_ns)
+int hs_blk_prepare(struct hs_blk **out, const struct hs_disk_config *config)
 {
 	struct hs_blk *blk = calloc(1, sizeof(*blk));
-	const char *name = strrchr(config->path, '/');
 	int ret;
 
 	if (!blk)
@@ -549,21 +548,39 @@ int hs_blk_open(struct hs_blk **out, const struct hs_disk_config *config, uint64
 		blk->op[i].next = blk->free;
 		blk->free = &blk->op[i];
 	}
-	ret = hs_worker_create(&blk->worker, name ? name + 1 : config->path, poll_ns);
-	if (ret < 0)
-		goto err_sync;
-	hs_worker_call(blk->worker, set_hook, blk);
 	*out = blk;
 	return 0;
 
-err_sync:
-	pthread_cond_destroy(&blk->idle);
-	pthread_mutex_destroy(&blk->lock);
-	free(blk->zeroes);
 err_image:
 	hs_blk_image_close(blk);
 err_free:
 	free(blk);
+	return ret;
+}
+
+int hs_blk_start(struct hs_blk *blk, uint64_t poll_ns)
+{
+	const char *name = strrchr(blk->path, '/');
+	int ret = hs_worker_create(&blk->worker, name ? name + 1 : blk->path, HS_WORKER_DISK,
+				   poll_ns);
+
+	if (!ret)
+		hs_worker_call(blk->worker, set_hook, blk);
+	return ret;
+}
+
+int hs_blk_open(struct hs_blk **out, const struct hs_disk_config *config, uint64_t poll_ns)
+{
+	struct hs_blk *blk;
+	int ret = hs_blk_prepare(&blk, config);
+
+	if (ret < 0)
+		return ret;
+	ret = hs_blk_start(blk, poll_ns);
+	if (ret < 0)
+		hs_blk_close(blk);
+	else
+		*out = blk;
 	return ret;
 }
 

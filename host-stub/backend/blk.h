@@ -72,9 +72,13 @@ struct hs_blk_req {
 };
 
 /*
- * Opens and locks the image (another VM on it: -EBUSY, said in one line), and
- * starts its worker. On error the line is already printed.
+ * Opens and locks the image (another VM on it: -EBUSY, said in one line). On error
+ * the line is already printed.
  */
+int hs_blk_prepare(struct hs_blk **out, const struct hs_disk_config *config);
+/* Starts its worker, before anybody submits. 0 or -errno, said; then only hs_blk_close(). */
+int hs_blk_start(struct hs_blk *blk, uint64_t poll_ns);
+/* Both in one. */
 int hs_blk_open(struct hs_blk **out, const struct hs_disk_config *config, uint64_t poll_ns);
 void hs_blk_close(struct hs_blk *blk);	/* waits for requests in flight */
 

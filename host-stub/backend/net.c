@@ -255,7 +255,7 @@ static int open_queue(struct hs_net_queue *q, unsigned int number, uint64_t poll
 		snprintf(name, sizeof(name), "net%u", number % 100);
 	q->hook.round = hook_round;
 	q->user_up = true;
-	ret = hs_worker_create(&q->worker, name, poll_ns);
+	ret = hs_worker_create(&q->worker, name, HS_WORKER_NIC, poll_ns);
 	if (ret < 0)
 		goto err_tx;
 	return 0;
@@ -276,6 +276,7 @@ static void close_queue(struct hs_net_queue *q)
 
 static void close_descriptors(struct hs_net *net)
 {
+	hs_net_redial_end(net);
 	for (unsigned int i = 0; i < HS_MAX_NIC_QUEUES; i++)
 		if (net->queue[i].fd >= 0)
 			close(net->queue[i].fd);
@@ -283,11 +284,9 @@ static void close_descriptors(struct hs_net *net)
 		close(net->listen_fd);
 }
 
-int hs_net_open(struct hs_net **out, const struct hs_nic_config *config, unsigned int number,
-		uint64_t poll_ns)
+int hs_net_prepare(struct hs_net **out, const struct hs_nic_config *config, unsigned int number)
 {
 	struct hs_net *net = calloc(1, sizeof(*net));
-	unsigned int opened = 0;
 	int ret;
 
 	if (!net)
@@ -295,6 +294,7 @@ int hs_net_open(struct hs_net **out, const struct hs_nic_config *config, unsigne
 	net->kind = config->kind;
 	net->number = number;
 	net->listen_fd = -1;
+	net->redial_fd = -1;
 	net->link_work.fn = link_work;
 	atomic_store(&net->user_up, true);
 	for (unsigned int i = 0; i < HS_MAX_NIC_QUEUES; i++) {
@@ -315,24 +315,44 @@ int hs_net_open(struct hs_net **out, const struct hs_nic_config *config, unsigne
 	if (ret < 0)
 		goto err_fds;
 	net->info.queues = net->queues;
-	for (; opened < net->queues; opened++) {
-		ret = open_queue(&net->queue[opened], number, poll_ns);
-		if (ret < 0)
-			goto err_queues;
-	}
-	for (unsigned int i = 0; i < net->queues; i++)
-		hs_worker_call(net->queue[i].worker, set_hook, &net->queue[i]);
 	*out = net;
 	return 0;
 
-err_queues:
-	while (opened--)
-		close_queue(&net->queue[opened]);
 err_fds:
 	close_descriptors(net);
 	free(net->name);
 err_free:
 	free(net);
+	return ret;
+}
+
+int hs_net_start(struct hs_net *net, uint64_t poll_ns)
+{
+	int ret;
+
+	for (; net->started < net->queues; net->started++) {
+		ret = open_queue(&net->queue[net->started], net->number, poll_ns);
+		if (ret < 0)
+			return ret;
+	}
+	for (unsigned int i = 0; i < net->queues; i++)
+		hs_worker_call(net->queue[i].worker, set_hook, &net->queue[i]);
+	return 0;
+}
+
+int hs_net_open(struct hs_net **out, const struct hs_nic_config *config, unsigned int number,
+		uint64_t poll_ns)
+{
+	struct hs_net *net;
+	int ret = hs_net_prepare(&net, config, number);
+
+	if (ret < 0)
+		return ret;
+	ret = hs_net_start(net, poll_ns);
+	if (ret < 0)
+		hs_net_close(net);
+	else
+		*out = net;
 	return ret;
 }
 
@@ -355,7 +375,7 @@ void hs_net_close(struct hs_net *net)
 	if (!net)
 		return;
 	/* Frames on their way have their answer in bounded time: HS_NET_STUCK_NS. */
-	for (unsigned int i = 0; i < net->queues; i++) {
+	for (unsigned int i = 0; i < net->started; i++) {
 		struct idle_call call = { .q = &net->queue[i] };
 
 		for (unsigned int n = 0; n < CLOSE_STEPS; n++) {
@@ -365,7 +385,7 @@ void hs_net_close(struct hs_net *net)
 			nanosleep(&step, NULL);
 		}
 	}
-	for (unsigned int i = 0; i < net->queues; i++)
+	for (unsigned int i = 0; i < net->started; i++)
 		close_queue(&net->queue[i]);
 	close_descriptors(net);
 	free(net->name);

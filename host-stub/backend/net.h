@@ -120,10 +120,13 @@ struct hs_net_stats {
 };
 
 /*
- * Opens what config names and starts the workers; `number` is the NIC's, for
- * names of threads. Before the sandbox: nothing is opened later. 0 or -errno,
- * with the line printed.
+ * Opens what config names; `number` is the NIC's, for names of threads. Before the
+ * jail: nothing is opened later. 0 or -errno, with the line printed.
  */
+int hs_net_prepare(struct hs_net **out, const struct hs_nic_config *config, unsigned int number);
+/* Starts the workers, before a device is attached. 0 or -errno, said; then only hs_net_close(). */
+int hs_net_start(struct hs_net *net, uint64_t poll_ns);
+/* Both in one. */
 int hs_net_open(struct hs_net **out, const struct hs_nic_config *config, unsigned int number,
 		uint64_t poll_ns);
 void hs_net_close(struct hs_net *net);		/* no face attached */
@@ -132,9 +135,9 @@ void hs_net_close(struct hs_net *net);		/* no face attached */
  * Starts the process of a user-mode network (HS_NIC_USER). Called before the
  * first thread exists. *fd: what config->fd[0] must be at hs_net_open(), with
  * fds 1. The process ends when that is closed or the caller's thread ends.
- * 0 or -errno, with the line printed.
+ * `host` says what jail it is in (jail.h). 0 or -errno, with the line printed.
  */
-int hs_net_user_fork(const struct hs_nic_config *config, int *fd);
+int hs_net_user_fork(const struct hs_nic_config *config, const struct hs_config *host, int *fd);
 
 void hs_net_info(struct hs_net *net, struct hs_net_info *info);
 bool hs_net_link(struct hs_net *net);		/* now; any thread */

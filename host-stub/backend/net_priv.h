@@ -77,7 +77,6 @@ struct hs_net_io {
 struct hs_net_unit {
 	struct hs_net_io io;		/* first */
 	struct hs_net_tx *tx;
-	struct msghdr msg;
 	struct iovec *iov;		/* of the batch */
 	unsigned int iovcnt;
 	uint32_t length;		/* with what stands in front */
@@ -115,7 +114,8 @@ struct hs_net_txq {
 	uint8_t *rest;				/* stream: of a frame whose sender has its answer */
 	uint32_t rest_at, rest_end;
 	bool blocked;				/* until POLLOUT or the limit */
-	struct hs_net_io stream, writable, timer;
+	int stream_res;				/* of the last write to a stream */
+	struct hs_net_io writable, timer;
 	struct __kernel_timespec limit;
 };
 
@@ -143,6 +143,7 @@ struct hs_net {
 	struct hs_net_info info;
 	unsigned int number;		/* of the NIC */
 	unsigned int queues;
+	unsigned int started;		/* of the queues */
 	struct hs_net_queue queue[HS_MAX_NIC_QUEUES];
 	atomic_bool peer_up, user_up;
 	bool told_up;			/* queue 0's worker: what the face knows */
@@ -151,12 +152,12 @@ struct hs_net {
 	bool detached[HS_MAX_NIC_QUEUES];
 
 	/* sockets: on queue 0's worker */
-	struct sockaddr_un peer;	/* of a named datagram socket; sun_family 0: none */
 	int listen_fd;			/* -1: none */
-	struct hs_net_io accept, shut, connect;
+	struct hs_net_io accept, shut;
 	bool seqpacket;			/* nothing read means the end */
 	unsigned int accept_errors;
-	uint64_t connect_at;		/* hs_now() when another attempt is due */
+	int redial_fd, redial_alive;	/* of a named datagram socket (net_redial.c); -1: none */
+	uint64_t redial_at;		/* hs_now() when another attempt is due */
 	bool leaving;			/* the connection is being closed */
 	bool shut_done;
 };
@@ -206,6 +207,14 @@ int hs_net_socket_open(struct hs_net *net, const struct hs_nic_config *config);
 bool hs_net_socket_round(struct hs_net *net);		/* queue 0's worker, as all below */
 void hs_net_socket_leave(struct hs_net_queue *q, const char *why);	/* end the connection */
 void hs_net_socket_lost(struct hs_net_queue *q);	/* a datagram found no receiver */
+
+/*
+ * net_redial.c: has the socket, not connected or no more, connected to its peer
+ * soon. begin() forks, and is for the time before other threads serve anybody.
+ */
+int hs_net_redial_begin(struct hs_net *net, int socket, const struct sockaddr_un *to);
+void hs_net_redial(struct hs_net *net);
+void hs_net_redial_end(struct hs_net *net);	/* the socket is ours alone again */
 
 /* net_soft.c */
 int hs_net_check_frame(const struct hs_net_meta *meta, uint32_t length);

@@ -4,9 +4,9 @@
  * datagrams, and the pair to the user-mode network's process.
  *
  * Under the sandbox nothing is opened or connected by system call. What a
- * server or a datagram socket must do while the VM runs (accept, connect
- * again, shut down) are operations of the worker's io_uring, on descriptors
- * and addresses that were fixed before.
+ * server must do while the VM runs (accept, shut down) are operations of the
+ * worker's io_uring, on descriptors that were opened before; a datagram peer that
+ * went and came back is reached again by a process of its own (net_redial.c).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -148,7 +148,7 @@ static int open_stream(struct hs_net *net, const struct hs_nic_config *config)
 
 static int open_dgram(struct hs_net *net, const struct hs_nic_config *config)
 {
-	struct sockaddr_un to;
+	struct sockaddr_un to, peer;
 	int ret, *fd = &net->queue[0].fd;
 
 	if (!config->peer) {
@@ -157,7 +157,7 @@ static int open_dgram(struct hs_net *net, const struct hs_nic_config *config)
 	}
 	ret = set_address(net, &to, config->name);
 	if (!ret)
-		ret = set_address(net, &net->peer, config->peer);
+		ret = set_address(net, &peer, config->peer);
 	if (!ret)
 		ret = new_socket(net, SOCK_DGRAM, fd);
 	if (!ret)
@@ -166,13 +166,12 @@ static int open_dgram(struct hs_net *net, const struct hs_nic_config *config)
 		ret = prepare(net, *fd);
 	/* A peer that is not there yet is found when the first frame goes out. */
 	if (!ret)
-		(void)connect(*fd, (struct sockaddr *)&net->peer, sizeof(net->peer));
-	return ret;
+		(void)connect(*fd, (struct sockaddr *)&peer, sizeof(peer));
+	return ret ? ret : hs_net_redial_begin(net, *fd, &peer);
 }
 
 static void accepted(struct hs_worker_io *io, int res);
 static void shut_done(struct hs_worker_io *io, int res);
-static void connect_done(struct hs_worker_io *io, int res);
 
 int hs_net_socket_open(struct hs_net *net, const struct hs_nic_config *config)
 {
@@ -182,10 +181,8 @@ int hs_net_socket_open(struct hs_net *net, const struct hs_nic_config *config)
 	net->framing = config->kind == HS_NIC_STREAM ? HS_NET_LENGTH : HS_NET_PACKET;
 	net->accept.io.done = accepted;
 	net->shut.io.done = shut_done;
-	net->connect.io.done = connect_done;
 	net->accept.queue = &net->queue[0];
 	net->shut.queue = &net->queue[0];
-	net->connect.queue = &net->queue[0];
 	if (config->fds) {
 		ret = take_given(net, config);
 	} else if (!config->name) {
@@ -236,13 +233,6 @@ static void shut_done(struct hs_worker_io *io, int res)
 	net->shut_done = true;
 }
 
-static void connect_done(struct hs_worker_io *io, int res)
-{
-	/* A peer that is still not there: the next lost frame tries again. */
-	(void)res;
-	((struct hs_net_io *)io)->busy = false;
-}
-
 void hs_net_socket_leave(struct hs_net_queue *q, const char *why)
 {
 	struct hs_net *net = q->net;
@@ -259,23 +249,12 @@ void hs_net_socket_leave(struct hs_net_queue *q, const char *why)
 void hs_net_socket_lost(struct hs_net_queue *q)
 {
 	struct hs_net *net = q->net;
-	struct io_uring_sqe *sqe;
-	uint64_t now;
+	uint64_t now = hs_now();
 
-	if (net->peer.sun_family != AF_UNIX || net->connect.busy)
+	if (now < net->redial_at)
 		return;
-	now = hs_now();
-	if (now < net->connect_at)
-		return;
-	sqe = hs_worker_sqe(q->worker, &net->connect.io);
-	if (!sqe)
-		return;
-	net->connect_at = now + CONNECT_NS;
-	sqe->opcode = IORING_OP_CONNECT;
-	sqe->fd = q->fd;
-	sqe->addr = (uintptr_t)&net->peer;
-	sqe->off = sizeof(net->peer);
-	net->connect.busy = true;
+	net->redial_at = now + CONNECT_NS;
+	hs_net_redial(net);
 }
 
 /* Has the connection shut down, and waits until no operation uses it. True: try again. */

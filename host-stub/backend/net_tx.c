@@ -120,14 +120,43 @@ static bool drop_old(struct hs_net_queue *q, uint64_t now)
 
 /* ---- it is issued ---- */
 
-/* False: the io_uring takes none now. */
-static bool issue_messages(struct hs_net_queue *q)
+/*
+ * To a socket, at once. Not by the io_uring: its SENDMSG takes an address, and descriptors for
+ * whoever is there, so it is an operation that the ring does not have (worker.c); its WRITEV
+ * would wait. The descriptor does not block, and SIGPIPE is blocked in workers.
+ */
+static int write_now(int fd, const struct iovec *iov, unsigned int iovcnt)
+{
+	ssize_t n;
+
+	do
+		n = writev(fd, iov, (int)iovcnt);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : (int)n;
+}
+
+static void write_messages(struct hs_net_queue *q)
 {
 	struct hs_net_txq *t = &q->tx;
-	bool tap = q->net->framing == HS_NET_VNET;
+
+	for (t->begun = t->ended; t->begun < t->count;) {
+		struct hs_net_unit *unit = &t->unit[t->begun++];
+
+		unit->io.res = write_now(q->fd, unit->iov, unit->iovcnt);
+		/* What is behind a refused one must not overtake it. */
+		if (unit->io.res < 0)
+			break;
+	}
+	hs_net_count(&q->stat.batches, 1);
+}
+
+/* To a TAP, where the io_uring takes them; else in the next round. */
+static void issue_messages(struct hs_net_queue *q)
+{
+	struct hs_net_txq *t = &q->tx;
 
 	if (!hs_worker_room(q->worker, t->count - t->ended))
-		return false;
+		return;
 	for (t->begun = t->ended; t->begun < t->count; t->begun++) {
 		struct hs_net_unit *unit = &t->unit[t->begun];
 		struct io_uring_sqe *sqe = hs_worker_sqe(q->worker, &unit->io.io);
@@ -135,71 +164,43 @@ static bool issue_messages(struct hs_net_queue *q)
 		if (!sqe)
 			break;
 		sqe->fd = q->fd;
-		if (tap) {
-			sqe->opcode = IORING_OP_WRITEV;
-			sqe->addr = (uintptr_t)unit->iov;
-			sqe->len = unit->iovcnt;
-			sqe->off = (uint64_t)-1;
-		} else {
-			memset(&unit->msg, 0, sizeof(unit->msg));
-			unit->msg.msg_iov = unit->iov;
-			unit->msg.msg_iovlen = unit->iovcnt;
-			sqe->opcode = IORING_OP_SENDMSG;
-			sqe->addr = (uintptr_t)&unit->msg;
-			sqe->len = 1;
-			sqe->msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL;
-			/* Soft: what is behind a refused one must not overtake it. */
-			sqe->flags = t->begun + 1 < t->count ? IOSQE_IO_LINK : 0;
-		}
+		sqe->opcode = IORING_OP_WRITEV;
+		sqe->addr = (uintptr_t)unit->iov;
+		sqe->len = unit->iovcnt;
+		sqe->off = (uint64_t)-1;
 		unit->io.busy = true;
 		t->in_flight++;
 	}
 	hs_net_count(&q->stat.batches, 1);
-	return true;
 }
 
 /* As many whole units as may go out at once, at least one. Their iovecs lie one behind the other. */
-static void stream_units(const struct hs_net_txq *t, struct msghdr *msg)
+static unsigned int stream_units(const struct hs_net_txq *t)
 {
 	const struct hs_net_unit *unit = &t->unit[t->ended];
 	uint32_t bytes = unit->length - t->sent;
+	unsigned int iovcnt = unit->iovcnt;
 
-	msg->msg_iov = unit->iov;
-	msg->msg_iovlen = unit->iovcnt;
 	while (++unit < t->unit + t->count) {
 		bytes += unit->length;
-		if (bytes > STREAM_BYTES || msg->msg_iovlen + unit->iovcnt > STREAM_IOV)
+		if (bytes > STREAM_BYTES || iovcnt + unit->iovcnt > STREAM_IOV)
 			break;
-		msg->msg_iovlen += unit->iovcnt;
+		iovcnt += unit->iovcnt;
 	}
+	return iovcnt;
 }
 
-static bool issue_stream(struct hs_net_queue *q)
+static void write_stream(struct hs_net_queue *q)
 {
 	struct hs_net_txq *t = &q->tx;
-	struct msghdr *msg = &t->unit[0].msg;
-	struct io_uring_sqe *sqe = hs_worker_sqe(q->worker, &t->stream.io);
+	struct iovec rest = { .iov_base = t->rest + t->rest_at, .iov_len = t->rest_end - t->rest_at };
 
-	if (!sqe)
-		return false;
-	memset(msg, 0, sizeof(*msg));
-	if (t->rest_at < t->rest_end) {
-		t->iov[0].iov_base = t->rest + t->rest_at;
-		t->iov[0].iov_len = t->rest_end - t->rest_at;
-		msg->msg_iov = t->iov;
-		msg->msg_iovlen = 1;
-	} else {
-		stream_units(t, msg);
-	}
-	sqe->opcode = IORING_OP_SENDMSG;
-	sqe->fd = q->fd;
-	sqe->addr = (uintptr_t)msg;
-	sqe->len = 1;
-	sqe->msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL;
-	t->stream.busy = true;
-	t->in_flight = 1;
+	if (rest.iov_len)
+		t->stream_res = write_now(q->fd, &rest, 1);
+	else
+		t->stream_res = write_now(q->fd, t->unit[t->ended].iov, stream_units(t));
+	t->begun = 1;
 	hs_net_count(&q->stat.batches, 1);
-	return true;
 }
 
 static void sent(struct hs_worker_io *worker_io, int res)
@@ -244,8 +245,6 @@ static void look_at_messages(struct hs_net_queue *q)
 
 		if (res >= 0) {
 			end_unit(q, 0);
-		} else if (res == -ECANCELED) {
-			break;		/* linked behind one that failed: again */
 		} else if (res == -EAGAIN && net->framing != HS_NET_VNET) {
 			block(q);
 			break;
@@ -273,16 +272,16 @@ static void look_at_stream(struct hs_net_queue *q)
 	struct hs_net_txq *t = &q->tx;
 	uint32_t bytes;
 
-	if (t->stream.res == -EAGAIN) {
+	if (t->stream_res == -EAGAIN) {
 		block(q);
 		return;
 	}
-	if (t->stream.res <= 0) {
-		if (t->stream.res != -EINTR)
-			hs_net_socket_leave(q, strerror(-t->stream.res));
+	if (t->stream_res <= 0) {
+		if (t->stream_res != -EINTR)
+			hs_net_socket_leave(q, strerror(-t->stream_res));
 		return;
 	}
-	bytes = (uint32_t)t->stream.res;
+	bytes = (uint32_t)t->stream_res;
 	if (t->rest_at < t->rest_end) {
 		t->rest_at += bytes;
 		return;
@@ -402,12 +401,12 @@ bool hs_net_tx_round(struct hs_net_queue *q)
 	}
 	if (t->ended == t->count && t->rest_at == t->rest_end)
 		return work;
-	if (stream) {
-		if (issue_stream(q))
-			t->begun = 1;
-	} else {
-		(void)issue_messages(q);
-	}
+	if (stream)
+		write_stream(q);
+	else if (q->net->framing == HS_NET_VNET)
+		issue_messages(q);
+	else
+		write_messages(q);
 	return true;
 }
 
@@ -454,8 +453,6 @@ int hs_net_tx_init(struct hs_net_queue *q)
 		t->unit[i].io.io.done = sent;
 		t->unit[i].io.queue = q;
 	}
-	t->stream.io.done = sent;
-	t->stream.queue = q;
 	t->writable.io.done = writable;
 	t->writable.queue = q;
 	t->timer.io.done = timer_done;

@@ -17,21 +17,23 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/seccomp.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <seccomp.h>
 #include <signal.h>
 #include <slirp/libslirp.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../jail.h"
+#include "../rules.h"
 #include "net.h"
+#include "net_user.h"
 
 #define NETWORK		0x0a000200u
 #define HOST		0x0a000202u
@@ -59,55 +61,6 @@ static struct {
 	uint8_t frame[HS_NET_MAX_FRAME + 1];
 	bool ended;
 } user;
-
-static const struct {
-	int call;
-	const char *reason;
-} allowed[] = {
-	/* the guest's frames, and connections in its name */
-	{ SCMP_SYS(poll), "waiting" },
-	{ SCMP_SYS(ppoll), "the same, as the C library may make it" },
-	{ SCMP_SYS(socket), "a connection of the guest" },
-	{ SCMP_SYS(bind), "its local address" },
-	{ SCMP_SYS(connect), "its peer" },
-	{ SCMP_SYS(listen), "a TCP forward" },
-	{ SCMP_SYS(accept), "a TCP forward" },
-	{ SCMP_SYS(accept4), "the same, as the C library may make it" },
-	{ SCMP_SYS(getsockname), "ports of forwards, DHCP" },
-	{ SCMP_SYS(getpeername), "connections of forwards" },
-	{ SCMP_SYS(getsockopt), "whether a connect succeeded" },
-	{ SCMP_SYS(setsockopt), "reuse of addresses, no delay, time to live" },
-	{ SCMP_SYS(shutdown), "half-closed connections" },
-	{ SCMP_SYS(sendto), "data; frames to the stub" },
-	{ SCMP_SYS(sendmsg), "data" },
-	{ SCMP_SYS(recvfrom), "data; frames from the stub" },
-	{ SCMP_SYS(recvmsg), "data; ICMP errors" },
-	{ SCMP_SYS(read), "resolv.conf" },
-	{ SCMP_SYS(readv), "data" },
-	{ SCMP_SYS(write), "data; messages" },
-	{ SCMP_SYS(writev), "data" },
-	{ SCMP_SYS(fcntl), "close-on-exec and non-blocking sockets" },
-	{ SCMP_SYS(close), "ends of connections" },
-	{ SCMP_SYS(lseek), "resolv.conf (stdio)" },
-	{ SCMP_SYS(stat), "whether resolv.conf has changed" },
-	{ SCMP_SYS(fstat), "resolv.conf (stdio)" },
-	{ SCMP_SYS(newfstatat), "the same, as current C libraries make it" },
-	/* memory, time, the end */
-	{ SCMP_SYS(mmap), "malloc" },
-	{ SCMP_SYS(munmap), "malloc" },
-	{ SCMP_SYS(mremap), "realloc" },
-	{ SCMP_SYS(brk), "malloc" },
-	{ SCMP_SYS(madvise), "malloc" },
-	{ SCMP_SYS(futex), "the C library's locks" },
-	{ SCMP_SYS(clock_gettime), "timers" },
-	{ SCMP_SYS(gettimeofday), "timers" },
-	{ SCMP_SYS(getrandom), "ports, malloc" },
-	{ SCMP_SYS(rt_sigreturn), "end of a signal handler" },
-	{ SCMP_SYS(rt_sigprocmask), "abort() of the C library" },
-	{ SCMP_SYS(restart_syscall), "a wait that was stopped and goes on" },
-	{ SCMP_SYS(exit), "the end" },
-	{ SCMP_SYS(exit_group), "the end" },
-};
 
 /* ---- what libslirp asks of its host ---- */
 
@@ -271,42 +224,29 @@ static int add_forward(const char *text)
 
 /* ---- rights ---- */
 
-/* Sockets yes; writing files, starting programs, tracing, io_uring: no. */
-static int drop_rights(void)
+/* Sockets yes; writing files, starting programs, tracing, being traced, io_uring: no. */
+static int drop_rights(const struct hs_config *host)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct scmp_arg_cmp read_only = { .arg = 2, .op = SCMP_CMP_MASKED_EQ,
-					  .datum_a = O_ACCMODE | O_CREAT | O_TRUNC, .datum_b = 0 };
-	struct scmp_arg_cmp request = { .arg = 1, .op = SCMP_CMP_EQ, .datum_a = FIONREAD };
 	struct __user_cap_data_struct none[2];
-	scmp_filter_ctx filter;
+	struct sock_fprog filter;
 	int ret;
 
 	memset(none, 0, sizeof(none));
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || syscall(SYS_capset, &head, none) < 0)
+	ret = hs_jail_enter_network(host);
+	if (ret < 0)
+		return ret;
+	/*
+	 * The change of user or namespace has taken the first of these back. Not dumpable: others
+	 * of this user cannot look into it.
+	 */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    syscall(SYS_capset, &head, none) < 0)
 		return -errno;
-	filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-	ret = filter ? 0 : -ENOMEM;
-	for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]) && !ret; i++)
-		ret = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, allowed[i].call, 0, NULL);
-	/* resolv.conf, by either call */
-	if (!ret)
-		ret = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
-					     &read_only);
-	read_only.arg = 1;
-	if (!ret)
-		ret = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(open), 1,
-					     &read_only);
-	/* how much a connection has to read */
-	if (!ret)
-		ret = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, &request);
-	request.datum_a = FIONBIO;
-	if (!ret)
-		ret = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, &request);
-	if (!ret)
-		ret = seccomp_load(filter);
-	if (filter)
-		seccomp_release(filter);
+	ret = hs_net_user_filter(&filter, HS_SANITIZED);
+	if (!ret && syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) < 0)
+		ret = -errno;
 	return ret;
 }
 
@@ -367,7 +307,7 @@ static void serve(void)
 	}
 }
 
-static int start(const struct hs_nic_config *config)
+static int start(const struct hs_nic_config *config, const struct hs_config *host)
 {
 	SlirpConfig c;
 	int ret;
@@ -399,7 +339,7 @@ static int start(const struct hs_nic_config *config)
 		if (ret < 0)
 			return ret;
 	}
-	ret = drop_rights();
+	ret = drop_rights(host);
 	if (ret < 0)
 		hs_error("user-mode network: rights cannot be given up: %s", strerror(-ret));
 	return ret;
@@ -420,7 +360,8 @@ static void keep(int fd, int status)
 	(void)syscall(SYS_close_range, 5u, ~0u, 0u);
 }
 
-static void __attribute__((noreturn)) child(const struct hs_nic_config *config, int fd, int status,
+static void __attribute__((noreturn)) child(const struct hs_nic_config *config,
+					    const struct hs_config *host, int fd, int status,
 					    pid_t parent)
 {
 	sigset_t none;
@@ -440,7 +381,7 @@ static void __attribute__((noreturn)) child(const struct hs_nic_config *config, 
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	ret = start(config);
+	ret = start(config, host);
 	if (write(4, &ret, sizeof(ret)) != (ssize_t)sizeof(ret) || ret < 0)
 		_exit(1);
 	close(4);
@@ -448,7 +389,7 @@ static void __attribute__((noreturn)) child(const struct hs_nic_config *config, 
 	_exit(0);
 }
 
-int hs_net_user_fork(const struct hs_nic_config *config, int *fd)
+int hs_net_user_fork(const struct hs_nic_config *config, const struct hs_config *host, int *fd)
 {
 	int pair[2], status[2], result, ret;
 	pid_t self = getpid(), pid;
@@ -468,7 +409,7 @@ int hs_net_user_fork(const struct hs_nic_config *config, int *fd)
 		goto err_pipe;
 	}
 	if (!pid)
-		child(config, pair[1], status[1], self);
+		child(config, host, pair[1], status[1], self);
 	close(pair[1]);
 	close(status[1]);
 	do

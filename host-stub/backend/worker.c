@@ -51,6 +51,7 @@ struct hs_worker {
 	struct io_uring ring;
 	pthread_t thread;
 	char name[16];
+	enum hs_worker_kind kind;
 	uint64_t poll_ns;
 	struct hs_hook *hook;
 	uint64_t idle_since;		/* of the present polling; 0: there is work */
@@ -403,39 +404,57 @@ static void run(struct hs_worker *w)
 }
 
 /*
- * What the back ends do by io_uring, which the system call filter does not see.
- * All of these act on descriptors that are open; the ring takes nothing else.
+ * What a back end does by io_uring, which the system call filter does not see. All of these act
+ * on descriptors that are open, and name neither a file nor an address nor another descriptor:
+ * so no SENDMSG and no SEND, which take an address, and no CONNECT. A ring takes nothing else.
  */
-static const uint8_t operations[] = {
-	IORING_OP_READ, IORING_OP_READV, IORING_OP_WRITE, IORING_OP_WRITEV,
-	IORING_OP_FSYNC, IORING_OP_FALLOCATE,			/* disks */
-	IORING_OP_SENDMSG, IORING_OP_CONNECT, IORING_OP_ACCEPT,
-	IORING_OP_SHUTDOWN, IORING_OP_POLL_ADD,			/* sockets, TAPs */
-	IORING_OP_TIMEOUT,
+static const struct operation {
+	uint8_t op;
+	unsigned int kinds;	/* 1 << enum hs_worker_kind */
+} operations[] = {
+#define DISK	(1u << HS_WORKER_DISK)
+#define NIC	(1u << HS_WORKER_NIC)
+	{ IORING_OP_READ, DISK | NIC },		/* and doorbells */
+	{ IORING_OP_READV, DISK },
+	{ IORING_OP_WRITE, DISK },
+	{ IORING_OP_WRITEV, DISK | NIC },	/* TAPs */
+	{ IORING_OP_FSYNC, DISK },
+	{ IORING_OP_FALLOCATE, DISK },
+	{ IORING_OP_ACCEPT, NIC },
+	{ IORING_OP_SHUTDOWN, NIC },
+	{ IORING_OP_POLL_ADD, NIC },
+	{ IORING_OP_TIMEOUT, NIC },
+#undef DISK
+#undef NIC
 };
 
-/* A ring that can do no more than `operations`, and can never be widened. 0 or -errno. */
+#define OPERATIONS	(sizeof(operations) / sizeof(operations[0]))
+
+/* A ring that can do no more than that, and can never be widened. 0 or -errno. */
 static int open_ring(struct hs_worker *w)
 {
 	struct io_uring_params params = { .flags = IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP |
 						   IORING_SETUP_R_DISABLED,
 					  .cq_entries = CQ_ENTRIES };
-	struct io_uring_restriction limit[sizeof(operations) + 1] = {
+	struct io_uring_restriction limit[OPERATIONS + 1] = {
 		{ .opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED,
 		  .sqe_flags = IOSQE_IO_LINK | IOSQE_IO_HARDLINK },
 	};
+	unsigned int limits = 1;
 	int ret;
 
-	for (size_t i = 0; i < sizeof(operations); i++) {
-		limit[i + 1].opcode = IORING_RESTRICTION_SQE_OP;
-		limit[i + 1].sqe_op = operations[i];
+	for (size_t i = 0; i < OPERATIONS; i++) {
+		if (!(operations[i].kinds & 1u << w->kind))
+			continue;
+		limit[limits].opcode = IORING_RESTRICTION_SQE_OP;
+		limit[limits++].sqe_op = operations[i].op;
 	}
 	ret = io_uring_queue_init_params(SQ_ENTRIES, &w->ring, &params);
 	if (ret < 0)
 		return ret;
 	/* liburing 2.3 declares functions for these two and does not have them. */
 	if (syscall(SYS_io_uring_register, w->ring.ring_fd, IORING_REGISTER_RESTRICTIONS,
-		    limit, sizeof(operations) + 1) < 0 ||
+		    limit, limits) < 0 ||
 	    syscall(SYS_io_uring_register, w->ring.ring_fd, IORING_REGISTER_ENABLE_RINGS,
 		    NULL, 0) < 0) {
 		ret = -errno;
@@ -461,7 +480,8 @@ static void *worker_main(void *arg)
 	return NULL;
 }
 
-int hs_worker_create(struct hs_worker **out, const char *name, uint64_t poll_ns)
+int hs_worker_create(struct hs_worker **out, const char *name, enum hs_worker_kind kind,
+		     uint64_t poll_ns)
 {
 	struct hs_worker *w = calloc(1, sizeof(*w));
 	sigset_t all, old;
@@ -470,6 +490,7 @@ int hs_worker_create(struct hs_worker **out, const char *name, uint64_t poll_ns)
 	if (!w)
 		return -ENOMEM;
 	strncpy(w->name, name, sizeof(w->name) - 1);
+	w->kind = kind;
 	w->poll_ns = poll_ns;
 	w->last = &w->first;
 	pthread_mutex_init(&w->lock, NULL);

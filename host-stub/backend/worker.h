@@ -27,7 +27,11 @@ struct hs_source {
 	void *slot;		/* private to the worker */
 };
 
-int hs_worker_create(struct hs_worker **out, const char *name, uint64_t poll_ns);
+/* Which operations its io_uring takes (worker.c). */
+enum hs_worker_kind { HS_WORKER_DISK, HS_WORKER_NIC };
+
+int hs_worker_create(struct hs_worker **out, const char *name, enum hs_worker_kind kind,
+		     uint64_t poll_ns);
 void hs_worker_destroy(struct hs_worker *worker);	/* joins the thread */
 
 /* Runs fn(arg) on the worker's thread and returns when it has run. Any other thread. */

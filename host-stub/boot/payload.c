@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../sandbox.h"
+#include "../rules.h"
 #include "../vm.h"
 #include "boot.h"
 #include "unpack.h"

@@ -26,6 +26,7 @@
 
 #include "../hs.h"
 #include "../output.h"
+#include "../thread.h"
 #include "../writer.h"
 
 #define OUT_SIZE	(1u << 20)
@@ -37,11 +38,12 @@
 #define LINGER_MS	40	/* without output, before it has to ring */
 
 static struct {
-	bool open;
+	bool prepared, open;
 	int in, wake;
 	uint64_t limit;			/* of a file, in bytes; 0: none */
 	struct hs_bounded_file file;
-	struct hs_writer *out;		/* NULL: nobody sees it */
+	struct hs_writer_config to;	/* fd -1: nobody sees it */
+	struct hs_writer *out;		/* NULL: the same */
 	bool tty;
 	struct termios saved;
 	pthread_t thread;
@@ -208,6 +210,7 @@ static void *console_thread(void *arg)
 	sigemptyset(&kick);
 	sigaddset(&kick, SIGUSR1);
 	pthread_sigmask(SIG_UNBLOCK, &kick, NULL);
+	hs_thread_narrow(HS_THREAD_CONSOLE);
 	while (!atomic_load(&con.ending)) {
 		struct pollfd fds[2] = {
 			{ .fd = con.wake, .events = POLLIN },
@@ -261,27 +264,38 @@ static int open_user(const char *how, struct hs_writer_config *config)
 	return 0;
 }
 
-int hs_console_open(const char *how)
+int hs_console_prepare(const char *how)
 {
-	struct hs_writer_config config = {
+	int ret;
+
+	if (con.prepared)
+		return 0;
+	con.to = (struct hs_writer_config){
 		.name = "console-out", .bytes = OUT_SIZE, .room = hs_console_wake,
 	};
+	ret = open_user(how, &con.to);
+	con.prepared = !ret;
+	con.main = pthread_self();
+	return ret;
+}
+
+int hs_console_open(const char *how)
+{
 	int ret;
 
 	if (con.open)
 		return 0;
-	ret = open_user(how, &config);
+	ret = hs_console_prepare(how);
 	if (ret)
 		return ret;
-	con.main = pthread_self();
 	con.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (con.wake < 0) {
 		ret = -errno;
 		hs_error("console: no file descriptor left for it");
 		return ret;
 	}
-	if (config.fd >= 0)
-		ret = hs_writer_open(&con.out, &config);
+	if (con.to.fd >= 0)
+		ret = hs_writer_open(&con.out, &con.to);
 	if (!ret)
 		ret = -pthread_create(&con.thread, NULL, console_thread, NULL);
 	if (ret) {
@@ -312,8 +326,10 @@ void hs_console_end(struct hs_patience *patience)
 {
 	unsigned long long lost = 0;
 
-	if (!con.open)
+	if (!con.open) {
+		restore_terminal();	/* prepared only */
 		return;
+	}
 	con.open = false;
 	atomic_store(&con.ending, true);
 	hs_console_wake();

@@ -17,9 +17,14 @@ struct hs_patience;
 void hs_console_limit(uint64_t bytes);
 
 /*
- * Opens "stdio", "none" or a file (output.h) and starts the threads
- * that do the console's I/O. Only the first call does anything. 0 or -errno,
- * with the line printed.
+ * Opens "stdio", "none" or a file (output.h); a terminal is raw from here on.
+ * Only the first call does anything. 0 or -errno, with the line printed.
+ */
+int hs_console_prepare(const char *how);
+
+/*
+ * The same if that was not done yet, and starts the threads that do the console's
+ * I/O. Only the first call does anything. 0 or -errno, with the line printed.
  */
 int hs_console_open(const char *how);
 

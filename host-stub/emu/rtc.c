@@ -14,6 +14,7 @@
 
 #include "../io.h"
 #include "../irq.h"
+#include "../thread.h"
 #include "emu.h"
 
 enum { SEC, SEC_ALARM, MIN, MIN_ALARM, HOUR, HOUR_ALARM, WDAY, MDAY, MONTH, YEAR,
@@ -207,6 +208,7 @@ static void *rtc_thread(void *arg)
 {
 	struct rtc *r = arg;
 
+	hs_thread_narrow(HS_THREAD_CLOCK);
 	hs_vm_lock(r->vm);
 	while (!r->ending) {
 		uint64_t next = next_interrupt(r);

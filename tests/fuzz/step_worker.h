@@ -64,9 +64,11 @@ uint64_t __wrap_hs_now(void)
 
 /* ---- worker.h and worker_io.h ---- */
 
-int hs_worker_create(struct hs_worker **out, const char *name, uint64_t poll_ns)
+int hs_worker_create(struct hs_worker **out, const char *name, enum hs_worker_kind kind_of,
+		     uint64_t poll_ns)
 {
 	(void)name;
+	(void)kind_of;
 	(void)poll_ns;
 	for (unsigned int i = 0; i < STEP_WORKERS; i++) {
 		if (step.worker[i])

@@ -168,7 +168,7 @@ static inline bool fake_nic(unsigned int n, unsigned int queues, uint32_t offloa
 		q->tx_last = &q->tx;
 		q->in_last = &q->in;
 		pthread_mutex_init(&q->lock, NULL);
-		if (hs_worker_create(&q->worker, "fake-net", 20000) < 0)
+		if (hs_worker_create(&q->worker, "fake-net", HS_WORKER_NIC, 20000) < 0)
 			return false;
 		hs_worker_call(q->worker, fake_net_hook, q);
 	}

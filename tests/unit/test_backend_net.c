@@ -4,7 +4,7 @@
  * alike: order, batches, peers that stop reading, faces without room, changes of
  * the face, cutting and summing.
  */
-/* LINK: host-stub/backend/net.c host-stub/backend/net_rx.c host-stub/backend/net_tx.c host-stub/backend/net_build.c host-stub/backend/net_tap.c host-stub/backend/net_socket.c host-stub/backend/net_soft.c host-stub/backend/worker.c host-stub/log.c */
+/* LINK: host-stub/backend/net.c host-stub/backend/net_rx.c host-stub/backend/net_tx.c host-stub/backend/net_build.c host-stub/backend/net_tap.c host-stub/backend/net_socket.c host-stub/backend/net_redial.c host-stub/backend/net_soft.c host-stub/backend/worker.c host-stub/log.c */
 /* LIBS: -luring -lpthread */
 #include "net_pair.h"
 

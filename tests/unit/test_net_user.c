@@ -5,19 +5,25 @@
  * down, and its stub's end ends it. Its own descriptors and rights are looked
  * at in /proc.
  */
-/* LINK: host-stub/backend/net.c host-stub/backend/net_rx.c host-stub/backend/net_tx.c host-stub/backend/net_build.c host-stub/backend/net_tap.c host-stub/backend/net_socket.c host-stub/backend/net_soft.c host-stub/backend/net_user.c host-stub/backend/worker.c host-stub/log.c */
+/* LINK: host-stub/backend/net.c host-stub/backend/net_rx.c host-stub/backend/net_tx.c host-stub/backend/net_build.c host-stub/backend/net_tap.c host-stub/backend/net_socket.c host-stub/backend/net_redial.c host-stub/backend/net_soft.c host-stub/backend/net_user.c host-stub/backend/net_user_rules.c host-stub/rules.c host-stub/jail.c host-stub/backend/worker.c host-stub/log.c */
 /* LIBS: -luring -lseccomp -lslirp -lpthread */
+#include "filtered.h"
 #include "net_peer.h"
+#include "host-stub/backend/net_user.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
-#include <signal.h>
+#include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
-#include <sys/wait.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 
 static struct hs_net *net;
 static struct peer_face face;
 static struct hs_nic_config config;
+static const struct hs_config host = { .jail = HS_JAIL_OFF };
 static pid_t child;
 static char forward[64];
 
@@ -50,7 +56,7 @@ static int begin(void **state)
 		config.forward[0] = forward;
 		config.forwards = 1;
 	}
-	if (hs_net_user_fork(&config, &config.fd[0]) < 0)
+	if (hs_net_user_fork(&config, &host, &config.fd[0]) < 0)
 		return -1;
 	config.fds = 1;
 	child = find_child();
@@ -202,6 +208,108 @@ static void rights_are_gone(void **state)
 	WAIT_FOR(open_descriptors() == 1);
 }
 
+/* A path of the text, for an argument. */
+#define PATH(text)	((long)(uintptr_t)(text))
+
+/* What a taken-over one tries, with the filter that it has. */
+static void rights_are_not_had_again(void **state)
+{
+	static const char any[] = "/nonexistent";
+	const struct {
+		const char *what;
+		long call, arg[6];
+		enum outcome right;
+	} cases[] = {
+		{ "a TCP socket", SYS_socket, { AF_INET, SOCK_STREAM }, RETURNED },
+		{ "a UDP socket", SYS_socket, { AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC }, RETURNED },
+		{ "a ping socket", SYS_socket, { AF_INET, SOCK_DGRAM, 1 }, RETURNED },
+		{ "a Unix socket", SYS_socket, { AF_UNIX, SOCK_STREAM }, KILLED },
+		{ "a Unix datagram socket", SYS_socket, { AF_UNIX, SOCK_DGRAM }, KILLED },
+		{ "a pair", SYS_socketpair, { AF_UNIX, SOCK_STREAM, 0, 0 }, KILLED },
+		{ "netlink", SYS_socket, { AF_NETLINK, SOCK_DGRAM }, KILLED },
+		{ "packets", SYS_socket, { AF_PACKET, SOCK_DGRAM }, KILLED },
+		{ "vsock", SYS_socket, { AF_VSOCK, SOCK_STREAM }, KILLED },
+		{ "a raw socket", SYS_socket, { AF_INET, SOCK_RAW, 1 }, KILLED },
+		{ "F_GETFL", SYS_fcntl, { -1, F_GETFL }, RETURNED },
+		{ "F_SETFL", SYS_fcntl, { -1, F_SETFL, O_RDWR | O_NONBLOCK }, RETURNED },
+		{ "O_ASYNC", SYS_fcntl, { -1, F_SETFL, O_RDWR | O_ASYNC }, KILLED },
+		{ "F_SETOWN", SYS_fcntl, { -1, F_SETOWN, OTHER }, KILLED },
+		{ "F_SETOWN_EX", SYS_fcntl, { -1, F_SETOWN_EX, 0 }, KILLED },
+		{ "F_SETSIG", SYS_fcntl, { -1, F_SETSIG, SIGKILL }, KILLED },
+		{ "F_SETLEASE", SYS_fcntl, { -1, F_SETLEASE, 0 }, KILLED },
+		{ "F_NOTIFY", SYS_fcntl, { -1, F_NOTIFY, 0 }, KILLED },
+		{ "F_DUPFD", SYS_fcntl, { -1, F_DUPFD, 0 }, KILLED },
+		{ "FIOASYNC", SYS_ioctl, { -1, FIOASYNC, 0 }, KILLED },
+		{ "FIOSETOWN", SYS_ioctl, { -1, 0x8901, 0 }, KILLED },
+		{ "SIOCSPGRP", SYS_ioctl, { -1, 0x8902, 0 }, KILLED },
+		{ "a file, to read", SYS_openat, { AT_FDCWD, PATH(any), O_RDONLY }, RETURNED },
+		{ "a file, to write", SYS_openat, { AT_FDCWD, PATH(any), O_WRONLY }, KILLED },
+		{ "a file, to make", SYS_openat, { AT_FDCWD, PATH(any), O_CREAT }, KILLED },
+		{ "a file without a name", SYS_openat, { AT_FDCWD, PATH(any), O_TMPFILE }, KILLED },
+		{ "kill", SYS_kill, { OTHER, SIGTERM }, KILLED },
+		{ "tgkill", SYS_tgkill, { OTHER, OTHER, SIGTERM }, KILLED },
+		{ "ptrace", SYS_ptrace, { 16, OTHER }, KILLED },
+		{ "another's memory", SYS_process_vm_readv, { OTHER }, KILLED },
+		{ "a file's place", SYS_pread64, { -1, 0, 0, 0 }, KILLED },
+		{ "clone", SYS_clone, { SIGCHLD }, KILLED },
+		{ "clone3", SYS_clone3, { 0, 0 }, KILLED },
+		{ "a program", SYS_execve, { PATH(any), 0, 0 }, KILLED },
+		{ "unshare", SYS_unshare, { CLONE_NEWUSER }, KILLED },
+		{ "setns", SYS_setns, { -1, 0 }, KILLED },
+		{ "io_uring", SYS_io_uring_setup, { 1, 0 }, KILLED },
+		{ "to be dumpable", SYS_prctl, { PR_SET_DUMPABLE, 1 }, KILLED },
+		{ "new code", SYS_mmap,
+		  { 0, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0 }, KILLED },
+		{ "a file as memory", SYS_mmap, { 0, 4096, PROT_READ, MAP_SHARED, 0, 0 }, KILLED },
+		{ "mprotect", SYS_mprotect, { 0, 0, PROT_EXEC }, KILLED },
+	};
+	struct sock_fprog program;
+	const struct sock_fprog *const filter[2] = { &program, NULL };
+
+	(void)state;
+	assert_int_equal(hs_net_user_filter(&program, false), 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		enum outcome got = filtered(filter, cases[i].call, cases[i].arg);
+
+		if (got != cases[i].right)
+			print_error("%s: outcome %d, %d is right\n", cases[i].what, got,
+				    cases[i].right);
+		assert_int_equal(got, cases[i].right);
+	}
+}
+
+/* Another process of the same, ordinary user cannot look into it. 0, or where it could. */
+static int look_into_it(void)
+{
+	static const char * const files[] = { "mem", "environ", "maps" };
+	char path[64];
+
+	if (!getuid() && (setgid(65534) < 0 || setuid(65534) < 0))
+		return 10;
+	config.forwards = 0;
+	if (hs_net_user_fork(&config, &host, &config.fd[0]) < 0)
+		return 11;
+	for (unsigned int i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		snprintf(path, sizeof(path), "/proc/%d/%s", find_child(), files[i]);
+		if (open(path, O_RDONLY) >= 0 || errno != EACCES)
+			return 20 + (int)i;
+	}
+	return 0;
+}
+
+static void memory_is_its_own(void **state)
+{
+	pid_t pid = fork();
+	int status;
+
+	(void)state;
+	if (!pid)
+		_exit(look_into_it());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 /* ---- what it does for the guest, with the rights that it kept ---- */
 
 static int listener = -1;
@@ -292,7 +400,7 @@ static void port_that_is_taken(void **state)
 
 	(void)state;
 	snprintf(forward, sizeof(forward), "tcp:127.0.0.1:%d-:22", take_port());
-	assert_int_equal(hs_net_user_fork(&busy, &fd), -EADDRINUSE);
+	assert_int_equal(hs_net_user_fork(&busy, &host, &fd), -EADDRINUSE);
 	assert_int_equal(fd, -7);
 	close(listener);
 	forward[0] = 0;
@@ -311,7 +419,7 @@ static void forward_that_is_none(void **state)
 	(void)state;
 	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		wrong.forward[0] = bad[i];
-		assert_int_equal(hs_net_user_fork(&wrong, &fd), -EINVAL);
+		assert_int_equal(hs_net_user_fork(&wrong, &host, &fd), -EINVAL);
 		assert_true(waitpid(-1, NULL, 0) > 0);
 	}
 }
@@ -349,6 +457,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(dhcp_offers_an_address, begin, end),
 		cmocka_unit_test_setup_teardown(killed_process_takes_the_link_down, begin, end),
 		cmocka_unit_test_setup_teardown(rights_are_gone, begin, end),
+		cmocka_unit_test(rights_are_not_had_again),
+		cmocka_unit_test(memory_is_its_own),
 		cmocka_unit_test_setup_teardown(host_is_reached, begin, end),
 		cmocka_unit_test_setup_teardown(name_query_is_survived, begin, end),
 		cmocka_unit_test(port_that_is_taken),

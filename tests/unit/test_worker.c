@@ -27,7 +27,8 @@ static struct hs_worker *worker;
 static int begin(void **state)
 {
 	(void)state;
-	return hs_worker_create(&worker, "a name longer than a thread's", 50000);
+	return hs_worker_create(&worker, "a name longer than a thread's",
+				HS_WORKER_NIC, 50000);
 }
 
 static int end(void **state)
@@ -180,7 +181,7 @@ static void work_from_before_the_end_runs(void **state)
 
 	(void)state;
 	for (unsigned int i = 1; i <= 50; i++) {
-		assert_int_equal(hs_worker_create(&w, "short", 0), 0);
+		assert_int_equal(hs_worker_create(&w, "short", HS_WORKER_DISK, 0), 0);
 		hs_worker_post(w, &c.work);
 		hs_worker_destroy(w);
 		assert_int_equal(c.runs, i);
@@ -423,12 +424,33 @@ static int answer_to(uint8_t opcode, uint8_t flags)
 	return a.answer;
 }
 
+/* What names a file, an address or a descriptor for another is not there, in either kind of ring. */
 static void ring_opens_nothing(void **state)
 {
+	static const uint8_t absent[] = {
+		IORING_OP_OPENAT, IORING_OP_OPENAT2, IORING_OP_CLOSE, IORING_OP_STATX,
+		IORING_OP_UNLINKAT, IORING_OP_RENAMEAT, IORING_OP_LINKAT, IORING_OP_MKDIRAT,
+		IORING_OP_SENDMSG, IORING_OP_SEND, IORING_OP_SEND_ZC, IORING_OP_RECVMSG,
+		IORING_OP_RECV, IORING_OP_CONNECT, IORING_OP_SOCKET, IORING_OP_SPLICE, IORING_OP_TEE,
+		IORING_OP_URING_CMD, IORING_OP_MSG_RING, IORING_OP_EPOLL_CTL,
+		IORING_OP_FILES_UPDATE, IORING_OP_PROVIDE_BUFFERS, IORING_OP_MADVISE,
+		IORING_OP_SETXATTR, IORING_OP_GETXATTR,
+	};
+	struct hs_worker *nic = worker;
+
 	(void)state;
-	assert_int_equal(answer_to(IORING_OP_OPENAT, 0), -EACCES);
-	assert_int_equal(answer_to(IORING_OP_STATX, 0), -EACCES);
-	assert_int_equal(answer_to(IORING_OP_UNLINKAT, 0), -EACCES);
+	for (unsigned int i = 0; i < sizeof(absent); i++)
+		assert_int_equal(answer_to(absent[i], 0), -EACCES);
+	assert_int_equal(answer_to(IORING_OP_FALLOCATE, 0), -EACCES);
+	assert_int_not_equal(answer_to(IORING_OP_POLL_ADD, 0), -EACCES);
+	assert_int_equal(hs_worker_create(&worker, "disk", HS_WORKER_DISK, 0), 0);
+	for (unsigned int i = 0; i < sizeof(absent); i++)
+		assert_int_equal(answer_to(absent[i], 0), -EACCES);
+	assert_int_equal(answer_to(IORING_OP_ACCEPT, 0), -EACCES);
+	assert_int_equal(answer_to(IORING_OP_SHUTDOWN, 0), -EACCES);
+	assert_int_not_equal(answer_to(IORING_OP_FSYNC, 0), -EACCES);
+	hs_worker_destroy(worker);
+	worker = nic;
 	assert_int_equal(answer_to(IORING_OP_READ, IOSQE_FIXED_FILE), -EACCES);
 	assert_int_equal(answer_to(IORING_OP_READ, 0), -EBADF);	/* allowed: it gets as far as the file */
 }

@@ -194,7 +194,7 @@ static inline int wire_create(void)
 	wire_list[0] = &wire;
 	fake.vm.net = wire_list;
 	fake.config.nics = 1;
-	return hs_worker_create(&wire.worker, "wire", 20000);
+	return hs_worker_create(&wire.worker, "wire", HS_WORKER_NIC, 20000);
 }
 
 /* After fake_destroy(). */
