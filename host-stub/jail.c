@@ -121,12 +121,12 @@ static void put_resolv_conf(const char *text, size_t bytes)
 
 	if (mkdir("etc", 0755) < 0)
 		return;
-	fd = open(RESOLV_CONF + 1, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	fd = open(&RESOLV_CONF[1], O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return;
 	/* Without it no name is found, which the guest sees. */
 	if (write(fd, text, bytes) < 0)
-		(void)unlink(RESOLV_CONF + 1);
+		(void)unlink(&RESOLV_CONF[1]);
 	close(fd);
 }
 
