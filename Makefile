@@ -37,7 +37,7 @@ UNIT	:= $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.
 FUZZ	:= $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 HDRS	:= $(wildcard hypercall/*.h hypercall/*/*.h hypercall/tools/*/*.h host-stub/*.h host-stub/*/*.h)
 
-.PHONY: all help setup stub tools modules test-modules port port-size unit fuzz fuzz-coverage fuzz-long static demo check check-long install \
+.PHONY: all help setup stub tools modules test-modules port port-size unit fuzz fuzz-coverage fuzz-long msan static demo check check-long install \
 	install-initramfs clean
 
 all: stub tools modules	## Build the host stub, its tools and the modules
@@ -131,11 +131,26 @@ endef
 $(eval $(call fuzzers,fuzzed,fuzz,$(ASAN)))
 $(eval $(call fuzzers,covered,cover,$(COVER)))
 
--include $(shell find $(BUILD)/asan $(BUILD)/fuzzed $(BUILD)/covered -name '*.d' 2>/dev/null)
+# Those of the stub with MemorySanitizer, too, from one set of objects (host-stub/leak.h).
+MSAN	:= -fsanitize=memory -fsanitize-memory-track-origins -fsanitize-memory-param-retval \
+	   -fno-omit-frame-pointer
+MSAN_OF	:= $(shell grep -L 'MSAN: no' $$(grep -lE 'LINK:.*(host-stub|PV)' tests/unit/test_*.c tests/fuzz/fuzz_*.c))
+MSAN_UNIT := $(patsubst tests/unit/%.c,$(BUILD)/msan/unit/%,$(filter tests/unit/%,$(MSAN_OF)))
+MSAN_FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/msan/fuzz/%,$(filter tests/fuzz/%,$(MSAN_OF)))
+
+$(eval $(call fuzzers,msan,msan/fuzz,$(MSAN)))
+
+$(MSAN_UNIT): $(BUILD)/msan/unit/%: $(BUILD)/msan/tests/unit/%.o $$(call objects,msan,tests/unit/$$*.c)
+	@mkdir -p $(@D)
+	$(CLANG) $(CFLAGS) $(MSAN) -o $@ $^ -lcmocka $(call libs,tests/unit/$*.c)
+
+-include $(shell find $(BUILD)/asan $(BUILD)/fuzzed $(BUILD)/covered $(BUILD)/msan -name '*.d' 2>/dev/null)
 
 unit: setup $(UNIT)	## Build the user-space tests (ASan and UBSan)
 
 fuzz: setup $(FUZZ)	## Build the fuzzers (libFuzzer)
+
+msan: setup $(MSAN_UNIT) $(MSAN_FUZZ)	## Build those of both that link the stub with MemorySanitizer
 
 SECONDS	?= 8
 LEAST	?= 0
@@ -156,12 +171,12 @@ demo:	## The main job: one guest, unmodified and paravirtualized, measured
 
 check:	## All tests, bounded (about 40 minutes; the first run builds kernels)
 	@tests/rig/setup
-	@$(MAKE) --no-print-directory $(JOBS) KDIR=$(TEST_KDIR) all unit fuzz
+	@$(MAKE) --no-print-directory $(JOBS) KDIR=$(TEST_KDIR) all unit fuzz msan
 	@tests/run
 
 check-long:	## All tests, long form
 	@tests/rig/setup
-	@$(MAKE) --no-print-directory $(JOBS) KDIR=$(TEST_KDIR) all unit fuzz
+	@$(MAKE) --no-print-directory $(JOBS) KDIR=$(TEST_KDIR) all unit fuzz msan
 	@tests/run --long
 
 install: all	## Install pvkit-vm, tools and man pages under PREFIX

@@ -22,6 +22,7 @@
 
 #include "hs.h"
 #include "io.h"
+#include "leak.h"
 
 #define PORTS		65536u
 #define UNCLAIMED_SHOWN	256u	/* ports listed one by one */
@@ -159,6 +160,7 @@ static void serve(struct hs_region *region, uint64_t offset, bool write, unsigne
 		} else {
 			uint64_t value = allowed ? region->read(region->opaque, offset, size) : 0;
 
+			hs_leaves(&value, size);
 			memcpy(data, &value, size);
 		}
 	}
@@ -210,6 +212,7 @@ static void split(struct hs_io *io, enum hs_space space, uint64_t address, bool 
 				r->write(r->opaque, offset, 1, *data);
 			else if (!write)
 				*data = allowed ? (uint8_t)r->read(r->opaque, offset, 1) : 0;
+			hs_leaves(data, 1);
 		}
 	}
 	if (!counted)

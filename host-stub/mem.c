@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 
 #include "hs.h"
+#include "leak.h"
 #include "mem.h"
 
 /* Host and guest address agree modulo this, so that huge pages can be mapped to the guest. */
@@ -118,9 +119,13 @@ void hs_mem_destroy(struct hs_mem *mem)
 {
 	if (!mem)
 		return;
-	for (unsigned int i = 0; i < 2; i++)
-		if (mem->piece[i].map)
-			munmap(mem->piece[i].map, mem->piece[i].map_bytes);
+	for (unsigned int i = 0; i < 2; i++) {
+		if (!mem->piece[i].map)
+			continue;
+		/* Whichever way it came there, past hs_mem_write(), too. */
+		hs_leaves(mem->piece[i].host, mem->piece[i].bytes);
+		munmap(mem->piece[i].map, mem->piece[i].map_bytes);
+	}
 	free(mem);
 }
 
@@ -165,6 +170,7 @@ int hs_mem_write(const struct hs_mem *mem, hs_gpa gpa, const void *from, uint64_
 
 	if (!to)
 		return len ? -EFAULT : 0;
+	hs_leaves(from, len);
 	memcpy(to, from, len);
 	return 0;
 }

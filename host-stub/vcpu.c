@@ -130,7 +130,7 @@ int hs_vcpu_create(struct hs_vcpu **out, struct hs_vm *vm, unsigned int id)
 	ret = hs_cpuid_set(vm, vcpu->fd, id, &vcpu->cpuid);
 	if (ret < 0)
 		goto unmap;
-	vcpu->lapic = malloc(sizeof(*vcpu->lapic));
+	vcpu->lapic = calloc(1, sizeof(*vcpu->lapic));
 	ret = vcpu->lapic ? 0 : -ENOMEM;
 	if (!ret && ioctl(vcpu->fd, KVM_GET_LAPIC, vcpu->lapic) < 0)
 		ret = -errno;

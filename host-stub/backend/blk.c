@@ -19,6 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../leak.h"
 #include "blk_priv.h"
 #include "inflight.h"
 
@@ -108,6 +109,8 @@ static void copy_bounced(struct hs_blk_req *req, uint8_t *bounce, uint64_t n, bo
 		if (part > n)
 			part = n;
 		if (to_guest)
+			hs_filled(bounce, part);
+		if (to_guest)
 			memcpy(at, bounce, part);
 		else
 			memcpy(bounce, at, part);
@@ -145,8 +148,11 @@ static void fill_move(struct hs_blk_io *io, struct io_uring_sqe *sqe)
 		io->moving = req->length - req->progress;
 		if (io->moving > HS_BLK_BOUNCE)
 			io->moving = HS_BLK_BOUNCE;
+		hs_stale(io->bounce, HS_BLK_BOUNCE);
 		if (is_write(io))
 			copy_bounced(req, io->bounce, io->moving, false);
+		if (is_write(io))
+			hs_leaves(io->bounce, io->moving);
 		sqe->opcode = is_write(io) ? IORING_OP_WRITE : IORING_OP_READ;
 		sqe->addr = (uintptr_t)io->bounce;
 		sqe->len = (uint32_t)io->moving;
@@ -238,8 +244,12 @@ static void moved(struct hs_blk_io *io, uint64_t bytes)
 
 	if (bytes > req->length - req->progress)
 		bytes = req->length - req->progress;
-	if (io->step == HS_STEP_MOVE && io->moving && req->op == HS_BLK_READ)
-		copy_bounced(req, io->bounce, bytes, true);
+	if (io->step == HS_STEP_MOVE && req->op == HS_BLK_READ) {
+		if (io->moving)
+			copy_bounced(req, io->bounce, bytes, true);
+		else
+			hs_filled_iov(req->iov, req->progress, bytes);
+	}
 	req->progress += bytes;
 	if (req->progress == req->length)
 		end_io(io, 0);
@@ -353,6 +363,8 @@ static void begin(struct hs_blk *blk, struct hs_blk_req *req)
 		end_request(blk, req, status);
 		return;
 	}
+	if (req->op == HS_BLK_WRITE)
+		hs_leaves_iov(req->iov, req->iovcnt);
 	io = blk->free;
 	blk->free = io->next;
 	io->req = req;

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "../leak.h"
 #include "net_priv.h"
 
 #define BUILD_STEPS	(2u * HS_NET_UNITS)	/* frames looked at per round */
@@ -65,6 +66,7 @@ static uint8_t *arena(struct hs_net_txq *t, uint32_t bytes)
 	if (HS_NET_ARENA - t->arena_used < bytes)
 		return NULL;
 	t->arena_used += bytes;
+	hs_stale(at, bytes);
 	return at;
 }
 
@@ -132,6 +134,7 @@ static bool add_frame(struct hs_net_queue *q)
 
 	if (ok && missing(q, &tx->meta)) {
 		if (tx->meta.gso != PVK_NET_GSO_NONE) {
+			hs_stale(t->large, HS_NET_MAX_FRAME);
 			ok = copy_frame(t->large, tx) &&
 			     hs_net_cut_begin(&t->cutter, &tx->meta, t->large, tx->length) > 0;
 			if (ok) {

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "../leak.h"
 #include "net_priv.h"
 
 #define STREAM_FRAMES	HS_NET_READS	/* most frames of a stream per round */
@@ -77,6 +78,7 @@ static bool give_pieces(struct hs_net_queue *q, const struct hs_net_meta *meta,
 		return true;
 	}
 	for (; q->rx.piece < cutter.pieces; q->rx.piece++) {
+		hs_stale(q->rx.soft, HS_NET_MAX_FRAME);
 		bytes = hs_net_cut_piece(&cutter, q->rx.piece, q->rx.soft);
 		if (!give(q, &whole, q->rx.soft, bytes))
 			return false;
@@ -164,6 +166,8 @@ static void read_done(struct hs_worker_io *worker_io, int res)
 
 	io->busy = false;
 	io->res = res;
+	if (res > 0)
+		hs_filled(q->rx.memory + io->n * HS_NET_RX_SLOT, (size_t)res);
 	q->rx.ended++;
 	/* A datagram may be empty. It is dropped, and nobody's fault but its sender's. */
 	if (res > 0 || (!res && q->net->kind == HS_NIC_DGRAM))
@@ -188,6 +192,7 @@ static bool start_chain(struct hs_net_queue *q)
 			break;
 		sqe->opcode = IORING_OP_READ;
 		sqe->fd = q->fd;
+		hs_stale(rx->memory + i * HS_NET_RX_SLOT, HS_NET_RX_SLOT);
 		sqe->addr = (uintptr_t)(rx->memory + i * HS_NET_RX_SLOT);
 		sqe->len = HS_NET_RX_BYTES;
 		sqe->off = (uint64_t)-1;
@@ -243,12 +248,14 @@ static void stream_done(struct hs_worker_io *worker_io, int res)
 	struct hs_net_queue *q = io->queue;
 
 	io->busy = false;
-	if (res > 0)
+	if (res > 0) {
+		hs_filled(q->rx.memory + q->rx.end, (size_t)res);
 		q->rx.end += (uint32_t)res;
-	else if (!res)
+	} else if (!res) {
 		hs_net_socket_leave(q, "the other end has closed the connection");
-	else if (res != -EAGAIN && res != -EINTR && res != -ECANCELED)
+	} else if (res != -EAGAIN && res != -EINTR && res != -ECANCELED) {
 		hs_net_socket_leave(q, strerror(-res));
+	}
 }
 
 static void stream_read(struct hs_net_queue *q)
@@ -270,6 +277,7 @@ static void stream_read(struct hs_net_queue *q)
 		return;
 	sqe->opcode = IORING_OP_READ;
 	sqe->fd = q->fd;
+	hs_stale(rx->memory + rx->end, HS_NET_STREAM_BYTES - rx->end);
 	sqe->addr = (uintptr_t)(rx->memory + rx->end);
 	sqe->len = HS_NET_STREAM_BYTES - rx->end;
 	sqe->off = (uint64_t)-1;
@@ -346,7 +354,7 @@ int hs_net_rx_init(struct hs_net_queue *q)
 	if (memory == MAP_FAILED)
 		return -ENOMEM;
 	rx->memory = memory;
-	rx->soft = malloc(HS_NET_MAX_FRAME);
+	rx->soft = calloc(1, HS_NET_MAX_FRAME);
 	if (!rx->soft) {
 		hs_net_rx_fini(q);
 		return -ENOMEM;

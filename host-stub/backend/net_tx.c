@@ -13,6 +13,7 @@
 #include <string.h>
 #include <poll.h>
 
+#include "../leak.h"
 #include "net_priv.h"
 
 /*
@@ -129,6 +130,7 @@ static int write_now(int fd, const struct iovec *iov, unsigned int iovcnt)
 {
 	ssize_t n;
 
+	hs_leaves_iov(iov, iovcnt);
 	do
 		n = writev(fd, iov, (int)iovcnt);
 	while (n < 0 && errno == EINTR);
@@ -163,6 +165,7 @@ static void issue_messages(struct hs_net_queue *q)
 
 		if (!sqe)
 			break;
+		hs_leaves_iov(unit->iov, unit->iovcnt);
 		sqe->fd = q->fd;
 		sqe->opcode = IORING_OP_WRITEV;
 		sqe->addr = (uintptr_t)unit->iov;
@@ -442,9 +445,9 @@ int hs_net_tx_init(struct hs_net_queue *q)
 	struct hs_net_txq *t = &q->tx;
 
 	t->last = &t->first;
-	t->arena = malloc(HS_NET_ARENA);
-	t->large = malloc(HS_NET_MAX_FRAME);
-	t->rest = malloc(HS_NET_MAX_FRAME + HS_NET_PREFIX);
+	t->arena = calloc(1, HS_NET_ARENA);
+	t->large = calloc(1, HS_NET_MAX_FRAME);
+	t->rest = calloc(1, HS_NET_MAX_FRAME + HS_NET_PREFIX);
 	if (!t->arena || !t->large || !t->rest) {
 		hs_net_tx_fini(q);
 		return -ENOMEM;

@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "../hs.h"
+#include "../leak.h"
 #include "worker_io.h"
 
 #define SQ_ENTRIES	256u
@@ -257,6 +258,7 @@ static bool reap(struct hs_worker *w)
 	unsigned int n;
 
 	n = io_uring_peek_batch_cqe(&w->ring, cqe, REAP_BATCH);
+	hs_filled(cqe, n * sizeof(cqe[0]));
 	for (unsigned int i = 0; i < n; i++) {
 		struct hs_worker_io *io = io_uring_cqe_get_data(cqe[i]);
 		int res = cqe[i]->res;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "../emu/console.h"
+#include "../leak.h"
 #include "../liar.h"
 #include "pv_priv.h"
 
@@ -116,6 +117,7 @@ static size_t receive(void *opaque, const uint8_t *data, size_t len, bool brk)
 		violated(c, "input");
 		goto unlock;
 	}
+	hs_leaves(data, len);
 	for (room = c->in_bytes - used; i < room && i < len; i++)
 		c->in[(old + i) & (c->in_bytes - 1)] = data[i];
 	c->in_next = old + i;

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../leak.h"
 #include "pv_net.h"
 
 /* ---- buffers ---- */
@@ -101,6 +102,7 @@ static void deliver(struct hs_pv_net_rx *rx, const uint8_t *frame, uint32_t leng
 		struct hs_pv_net_buffer *b = &rx->held[rx->first & mask];
 		uint32_t part = length < b->len ? length : b->len;
 
+		hs_leaves(frame, part);
 		memcpy(b->at, frame, part);
 		frame += part;
 		length -= part;
@@ -180,6 +182,7 @@ static int describe(struct hs_pv_net_rx *rx, const struct hs_pv_net_steer *steer
 			  !(steer->offloads & needs[meta->gso])))
 		return -EINVAL;
 	if (meta->csum && !sums) {
+		hs_stale(rx->scratch, HS_NET_MAX_FRAME);
 		memcpy(rx->scratch, *frame, length);
 		*frame = rx->scratch;
 		return hs_net_fill_csum(meta, rx->scratch, length);
@@ -280,7 +283,7 @@ static int create(struct hs_pv_queue *q)
 	rx->counters = &rx->net->counters[q->index];
 	q->counters = &rx->counters->common;
 	rx->held = calloc(q->entries, sizeof(*rx->held));
-	rx->scratch = malloc(HS_NET_MAX_FRAME);
+	rx->scratch = calloc(1, HS_NET_MAX_FRAME);
 	if (rx->held && rx->scratch)
 		return 0;
 	free(rx->held);

@@ -11,6 +11,7 @@
  * found nothing else to do, and before the worker sleeps (abi/ring.h). Beside
  * other work they wait longer, but not without end: most likely there will be more.
  */
+#include "../leak.h"
 #include "../liar.h"
 #include "pv_priv.h"
 
@@ -26,6 +27,7 @@ void hs_pv_queue_answer(struct hs_pv_queue *q, uint16_t id, uint8_t op, uint8_t 
 
 	if (status < 0)
 		hs_pv_add(&q->counters->errors, 1);
+	hs_leaves(&e, sizeof(e));
 	if (!hs_liar_answer(q, &e))
 		pvk_cq_put(&q->cq, &e);
 }

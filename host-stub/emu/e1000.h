@@ -96,6 +96,7 @@ enum {
 #define E1000_TX_SLOTS	64u
 #define E1000_TX_DESCS	256u	/* of one frame */
 #define E1000_TX_HEAD	512u	/* private copy of the headers: HDRLEN <= 255 and a tag */
+#define E1000_TX_BOUNCE	(HS_NET_MAX_FRAME + E1000_TX_HEAD)
 #define E1000_RX_DESCS	64u	/* of one frame: 16 KiB in buffers of 256 bytes */
 
 #define E1000_EEPROM_WORDS 64u

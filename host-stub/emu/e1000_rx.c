@@ -15,6 +15,8 @@
  */
 #include "e1000.h"
 
+#include "../leak.h"
+
 #include <string.h>
 
 /* Receive descriptor (SDM 3.2.3) */
@@ -200,7 +202,8 @@ static uint32_t buffer_bytes(struct hs_e1000 *nic)
 /* Bytes from .. from + len - 1 of the frame. */
 static void copy(const struct frame *f, uint8_t *to, uint32_t from, uint32_t len)
 {
-	const uint32_t addresses = 2 * E1000_ETH_ADDR;
+	const uint32_t addresses = 2 * E1000_ETH_ADDR, bytes = len;
+	const uint8_t *begin = to;
 	uint32_t n;
 
 	if (from < addresses) {
@@ -218,6 +221,7 @@ static void copy(const struct frame *f, uint8_t *to, uint32_t from, uint32_t len
 		len -= n;
 	}
 	memset(to, 0, len);	/* padding, FCS */
+	hs_leaves(begin, bytes);
 }
 
 /* One buffer; false: the ring is not in RAM. */

@@ -18,6 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../leak.h"
+
 #define ROUND		128u	/* descriptors */
 #define BATCH		16u	/* descriptors read at once */
 
@@ -80,6 +82,7 @@ static struct e1000_tx *slot_get(struct hs_e1000 *nic, uint32_t first)
 	tx->send = tx->finished = false;
 	memset(tx->report, 0, sizeof(tx->report));
 	memset(&tx->net.meta, 0, sizeof(tx->net.meta));
+	hs_stale(tx->head, sizeof(tx->head));
 	return tx;
 }
 
@@ -278,9 +281,10 @@ static int linearize(struct hs_e1000 *nic, struct e1000_tx *tx, uint32_t head)
 	uint32_t rest = a->length - head;
 
 	if (!nic->bounce)
-		nic->bounce = malloc(HS_NET_MAX_FRAME + E1000_TX_HEAD);
+		nic->bounce = calloc(1, E1000_TX_BOUNCE);
 	if (!nic->bounce)
 		return -ENOMEM;
+	hs_stale(nic->bounce, E1000_TX_BOUNCE);
 	memcpy(nic->bounce, tx->head, head);
 	take_front(a, nic->bounce + head, rest);
 	a->piece[0] = (struct iovec){ nic->bounce, a->length };
@@ -574,8 +578,10 @@ static void round_of(struct hs_work *work)
 	if (taken)	/* if none could be, sent() or the guest asks for the next round */
 		e1000_tx_kick(nic);
 	pthread_mutex_unlock(&nic->lock);
-	for (unsigned int i = 0; i < n; i++)
+	for (unsigned int i = 0; i < n; i++) {
+		hs_leaves_iov(ready[i]->net.iov, ready[i]->net.iovcnt);
 		hs_net_send(nic->net, 0, &ready[i]->net);
+	}
 }
 
 void e1000_tx_kick(struct hs_e1000 *nic)

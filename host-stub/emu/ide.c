@@ -19,6 +19,7 @@
 #include <stdlib.h>
 
 #include "../irq.h"
+#include "../leak.h"
 #include "emu.h"
 #include "pci.h"
 
@@ -110,7 +111,10 @@ static void op_done(struct hs_blk_req *req, int status)
 
 struct ide_op *ide_op_get(struct ide_channel *c)
 {
-	return hs_inflight_get(&c->inflight) ? &c->op : NULL;
+	if (!hs_inflight_get(&c->inflight))
+		return NULL;
+	hs_stale(c->op.bounce, sizeof(c->op.bounce));
+	return &c->op;
 }
 
 void ide_op_submit(struct ide_op *op)
@@ -137,6 +141,7 @@ static void reset_begin(struct ide_channel *c)
 	hs_inflight_forget(&c->inflight);
 	c->phase = IDE_RESET;
 	c->left = c->at = c->filled = 0;
+	hs_stale(c->buffer, sizeof(c->buffer));
 	c->bm_status &= (uint8_t)~BM_ST_ACTIVE;
 	c->interrupt = false;
 	c->status = ATA_BSY;

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "../leak.h"
 #include "../mem.h"
 #include "ide.h"
 
@@ -218,6 +219,8 @@ static void pio_buffer(struct ide_channel *c, enum ide_phase phase, uint32_t byt
 {
 	c->at = 0;
 	c->filled = bytes;
+	if (phase == IDE_PIO_OUT)
+		hs_stale(c->buffer, sizeof(c->buffer));
 	c->phase = phase;
 	c->status = ATA_READY | ATA_DRQ;
 }
@@ -267,6 +270,7 @@ void ide_op_done(struct ide_op *op, int status)
 	c->lba += bytes / ATA_SECTOR;
 	c->left -= bytes / ATA_SECTOR;
 	if (op->req.op == HS_BLK_READ) {
+		hs_stale(c->buffer, sizeof(c->buffer));
 		memcpy(c->buffer, op->bounce, bytes);
 		pio_buffer(c, IDE_PIO_IN, bytes);
 	} else if (c->left) {
@@ -338,6 +342,7 @@ static void cmd_flush(struct ide_channel *c, uint8_t flags)
 static void cmd_identify(struct ide_channel *c, uint8_t flags)
 {
 	(void)flags;
+	hs_stale(c->buffer, sizeof(c->buffer));
 	identify(ide_selected(c), c->buffer);
 	c->left = 0;
 	pio_buffer(c, IDE_PIO_IN, ATA_SECTOR);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Fuzzer of the emulated IDE: an input is a series of port accesses (task
- * file, bus master, PCI), PRD entries and pauses, with the hand-over in between.
+ * file, bus master, PCI), PRD entries, resets and pauses, with unplug and replug
+ * in between.
  * Whatever they are: the stub survives, and a reset gives back a drive that
  * identifies itself.
  */
@@ -12,6 +13,18 @@
 
 #define DISK	(1ull << 20)
 
+static void nothing(void *arg)
+{
+	(void)arg;
+}
+
+/* What is in flight comes back, whether or not a drive waits for it. */
+static void come_back(void)
+{
+	for (unsigned int i = 0; i < 8; i++)
+		hs_worker_call(hs_blk_worker(fake.blk[i & 1]), nothing, NULL);
+}
+
 /* Gives the back end a moment; a drive that hangs until its reset is left hanging. */
 static void settle(void)
 {
@@ -21,7 +34,7 @@ static void settle(void)
 		nanosleep(&moment, NULL);
 }
 
-/* A whole command that is nearly right. */
+/* A whole command that is nearly right; with 0x80 also under SRST. */
 static void command(struct input *in)
 {
 	static const uint8_t opcodes[] = {
@@ -31,7 +44,8 @@ static void command(struct input *in)
 	uint8_t kind = (uint8_t)take(in, 1), opcode = opcodes[take(in, 1) % sizeof(opcodes)];
 	uint32_t lba = (uint32_t)take(in, 2) % (DISK / 512 + 4), count = (uint32_t)take(in, 1);
 
-	ide_control(0);
+	if (!(kind & 0x80))
+		ide_control(0);
 	if (kind & 1)
 		ide_start48(kind >> 1 & 1, opcode, lba, (uint16_t)count);
 	else
@@ -129,6 +143,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			break;
 		case 4:
 			settle();
+			if (what & 8)
+				come_back();
+			break;
+		case 5:
+			ide_control(what & 8 ? CTL_SRST : 0);
 			break;
 		default:
 			touch(&in);

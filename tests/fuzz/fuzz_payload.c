@@ -6,6 +6,7 @@
  * buffers; what is refused is refused in the process that unpacks, with nothing left
  * behind in the stub. (That process is played: its fork() returns here.)
  */
+/* MSAN: no: the libraries that unpack are not instrumented */
 /* LINK: host-stub/boot/payload.c host-stub/boot/unpack.c host-stub/log.c */
 /* LIBS: -lz -lbz2 -llzma -llz4 -lzstd -lseccomp -Wl,--wrap=write -Wl,--wrap=fork -Wl,--wrap=waitpid -Wl,--wrap=_exit -Wl,--wrap=mmap -Wl,--wrap=munmap -Wl,--wrap=memfd_create -Wl,--wrap=seccomp_load -Wl,--wrap=prctl */
 #include <bzlib.h>

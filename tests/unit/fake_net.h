@@ -106,14 +106,16 @@ static inline bool fake_net_receive_some(struct fake_net_queue *q)
 
 	for (n = 0; n < FAKE_NET_BATCH && q->face && !q->stalled; n++) {
 		struct fake_frame *f;
+		bool taken;
 
 		pthread_mutex_lock(&q->lock);
 		f = q->in;
 		pthread_mutex_unlock(&q->lock);
 		if (!f)
 			break;
+		taken = q->face->receive(q->face, q->index, &f->meta, f->data, f->length);
 		atomic_fetch_add(&q->offered, 1);
-		if (!q->face->receive(q->face, q->index, &f->meta, f->data, f->length)) {
+		if (!taken) {
 			q->stalled = true;
 			break;
 		}

@@ -9,7 +9,7 @@
 
 static void frames_are_received(void **state)
 {
-	uint8_t f[2000], padded[60] = { 0 };
+	uint8_t f[2000] = { 0 }, padded[60] = { 0 };
 
 	(void)state;
 	nic_open(RX_ON);

@@ -100,15 +100,14 @@ static void channel_in_reset_takes_nothing(void **state)
 static void command_under_reset_never_comes_back(void **state)
 {
 	static const uint8_t after[] = { 0x20, 0x40, 0xc4 };
-	uint16_t id[256];
 
 	(void)state;
 	assert_int_equal(ide_simple(0, 0xc6, 0, 16) & ST_ERR, 0);
 	for (unsigned int i = 0; i < sizeof(after); i++) {
-		/* So that there is a length in the channel, and no request was ever used. */
+		/* A block that nobody reads: the channel has a length and a place in it. */
 		ide_select(0);
 		ide_out(R_STATUS, 0xec);
-		assert_int_equal(ide_pio_in(id, 512, 512, 2), READY);
+		assert_int_equal(ide_alt() & ST_DRQ, ST_DRQ);
 		atomic_store(&hold.on, true);
 		ide_control(CTL_SRST);
 		bm_start(512);

@@ -5,6 +5,7 @@
  * down, and its stub's end ends it. Its own descriptors and rights are looked
  * at in /proc.
  */
+/* MSAN: no: libseccomp and libslirp are not instrumented */
 /* LINK: host-stub/backend/net.c host-stub/backend/net_rx.c host-stub/backend/net_tx.c host-stub/backend/net_build.c host-stub/backend/net_tap.c host-stub/backend/net_socket.c host-stub/backend/net_redial.c host-stub/backend/net_soft.c host-stub/backend/net_user.c host-stub/backend/net_user_rules.c host-stub/rules.c host-stub/jail.c host-stub/backend/worker.c host-stub/log.c */
 /* LIBS: -luring -lseccomp -lslirp -lpthread */
 #include "filtered.h"

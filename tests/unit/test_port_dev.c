@@ -3,6 +3,7 @@
  * The porting library's disks and cards against the host stub's real handlers and
  * workers: bytes, refusals, hand-over, a host that lies, an OS without memory.
  */
+/* MSAN: no: what it asks is the guest's half */
 /* LINK: PV hypercall/port/host.c hypercall/port/bus.c hypercall/port/blk.c hypercall/port/net.c hypercall/port/console.c hypercall/port/power.c hypercall/port/info.c */
 /* LIBS: -luring -lpthread -Wl,--wrap=ioctl */
 #include <setjmp.h>

@@ -5,6 +5,7 @@
  * answer's bytes compared. The guest's half of the library is compiled here, told that
  * its pointers are short; the host's is linked as it is.
  */
+/* MSAN: no: what it asks is the guest's half */
 /* LINK: PV hypercall/port/host.c */
 /* LIBS: -luring -lpthread -Wl,--wrap=ioctl */
 #include <setjmp.h>

@@ -3,6 +3,7 @@
  * The porting library's sessions, console, power, CPUs and unused memory, against
  * the host stub's real handlers, and against a host that lies.
  */
+/* MSAN: no: what it asks is the guest's half */
 /* LINK: PV hypercall/port/host.c hypercall/port/bus.c hypercall/port/console.c hypercall/port/power.c */
 /* LIBS: -luring -lpthread -Wl,--wrap=ioctl */
 #include <setjmp.h>

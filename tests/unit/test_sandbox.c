@@ -4,6 +4,7 @@
  * its own that loads the real filters (the process's, then the kind's), makes one
  * call, and is looked at: did it return, was it refused, was it killed?
  */
+/* MSAN: no: libseccomp is not instrumented */
 /* LINK: host-stub/sandbox_rules.c host-stub/rules.c */
 /* LIBS: -lseccomp */
 #include "filtered.h"
