@@ -5,6 +5,7 @@
  * pvkit device when config->pv_offer says that there is something to find.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../emu/emu.h"
@@ -123,7 +124,6 @@ _Static_assert(sizeof(struct facs) == 64, "FACS");
 #define FADT_WBINVD		(1u << 0)
 #define FADT_PROC_C1		(1u << 2)
 #define FADT_NO_SLEEP_BUTTON	(1u << 5)
-#define FADT_RTC_NOT_FIXED	(1u << 6)
 #define FADT_RESET_SUPPORTED	(1u << 10)
 #define FADT_BOOT_LEGACY	(1u << 0)
 #define FADT_BOOT_8042		(1u << 1)
@@ -190,6 +190,10 @@ static void make_fadt(struct fadt *fadt, hs_gpa facs, hs_gpa dsdt)
 	fadt->sci = HS_IRQ_SCI;
 	fadt->pm1a_event = HS_PORT_PM1_EVT;
 	fadt->pm1a_control = HS_PORT_PM1_CNT;
+	fadt->gpe0 = HS_PORT_GPE0;
+	fadt->gpe0_len = 4;
+	fadt->x_gpe0 = port(HS_PORT_GPE0, 32);
+	fadt->century = HS_CMOS_CENTURY;
 	fadt->pm1_event_len = 4;
 	fadt->pm1_control_len = 2;
 	fadt->x_pm1a_event = port(HS_PORT_PM1_EVT, 32);
@@ -197,9 +201,8 @@ static void make_fadt(struct fadt *fadt, hs_gpa facs, hs_gpa dsdt)
 	fadt->c2_latency = 0xffff;	/* no C2, no C3 */
 	fadt->c3_latency = 0xffff;
 	fadt->boot_flags = FADT_BOOT_LEGACY | FADT_BOOT_8042 | FADT_BOOT_NO_VGA;
-	/* A power button among the fixed events (bit 4 clear), no sleep button. */
-	fadt->flags = FADT_WBINVD | FADT_PROC_C1 | FADT_NO_SLEEP_BUTTON | FADT_RTC_NOT_FIXED |
-		      FADT_RESET_SUPPORTED;
+	/* Fixed events: power button (bit 4 clear), the clock's alarm (bit 6 clear); no sleep button. */
+	fadt->flags = FADT_WBINVD | FADT_PROC_C1 | FADT_NO_SLEEP_BUTTON | FADT_RESET_SUPPORTED;
 	fadt->reset = port(HS_PORT_RESET, 8);
 	fadt->reset_value = HS_RESET_VALUE;
 	fadt->sdt.checksum = sum(fadt, sizeof(*fadt));
@@ -225,6 +228,32 @@ static size_t make_madt(struct madt *madt, unsigned int vcpus)
 	return length;
 }
 
+/*
+ * The DSDT with the number of CPUs in it: `Name (NCPU, 0xff)`, which iasl makes NameOp, the name,
+ * BytePrefix and the byte (ACPI 6.4, 20.2). The address in *gpa. 0 or -errno.
+ */
+static int put_dsdt(struct hs_vm *vm, hs_gpa *at, hs_gpa *gpa)
+{
+	static const char name[] = "\x08NCPU\x0a\xff";
+	uint8_t *dsdt = malloc(hs_aml_dsdt_bytes), *found;
+	int ret;
+
+	if (!dsdt)
+		return -ENOMEM;
+	memcpy(dsdt, hs_aml_dsdt, hs_aml_dsdt_bytes);
+	found = memmem(dsdt, hs_aml_dsdt_bytes, name, sizeof(name) - 1);
+	if (found) {
+		struct sdt *sdt = (struct sdt *)dsdt;
+
+		found[sizeof(name) - 2] = (uint8_t)vm->config->vcpus;
+		sdt->checksum = 0;
+		sdt->checksum = sum(dsdt, hs_aml_dsdt_bytes);
+	}
+	ret = found ? put(vm->mem, at, dsdt, hs_aml_dsdt_bytes, gpa) : -EINVAL;
+	free(dsdt);
+	return ret;
+}
+
 int hs_acpi_tables(struct hs_vm *vm)
 {
 	struct {
@@ -242,7 +271,7 @@ int hs_acpi_tables(struct hs_vm *vm)
 	ret = put(vm->mem, &at, &facs, sizeof(facs), &facs_gpa);
 	if (ret < 0)
 		goto full;
-	ret = put(vm->mem, &at, hs_aml_dsdt, hs_aml_dsdt_bytes, &dsdt_gpa);
+	ret = put_dsdt(vm, &at, &dsdt_gpa);
 	if (ret < 0)
 		goto full;
 	make_fadt(&fadt, facs_gpa, dsdt_gpa);

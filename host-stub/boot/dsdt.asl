@@ -26,6 +26,41 @@ DefinitionBlock ("", "DSDT", 2, "PVKIT", "PVKITVM", 0x00000001)
 
 	Scope (\_SB)
 	{
+		// Processors, as many as the MADT has: boot/acpi.c puts their number in.
+		Name (NCPU, 0xff)
+		Method (CSTA, 1, NotSerialized)
+		{
+			If (LLess (Arg0, NCPU))
+			{
+				Return (0x0f)
+			}
+			Return (Zero)
+		}
+		Device (CPU0)
+		{
+			Name (_HID, "ACPI0007")
+			Name (_UID, 0)
+			Method (_STA, 0, NotSerialized) { Return (CSTA (0)) }
+		}
+		Device (CPU1)
+		{
+			Name (_HID, "ACPI0007")
+			Name (_UID, 1)
+			Method (_STA, 0, NotSerialized) { Return (CSTA (1)) }
+		}
+		Device (CPU2)
+		{
+			Name (_HID, "ACPI0007")
+			Name (_UID, 2)
+			Method (_STA, 0, NotSerialized) { Return (CSTA (2)) }
+		}
+		Device (CPU3)
+		{
+			Name (_HID, "ACPI0007")
+			Name (_UID, 3)
+			Method (_STA, 0, NotSerialized) { Return (CSTA (3)) }
+		}
+
 		Device (PCI0)
 		{
 			Name (_HID, EisaId ("PNP0A03"))
@@ -97,6 +132,16 @@ DefinitionBlock ("", "DSDT", 2, "PVKIT", "PVKITVM", 0x00000001)
 						IO (Decode16, 0x0060, 0x0060, 0x01, 0x01)
 						IO (Decode16, 0x0064, 0x0064, 0x01, 0x01)
 						IRQNoFlags () { 1 }
+					})
+				}
+
+				// The controller's second interface; nothing is plugged in there, either.
+				Device (MOU)
+				{
+					Name (_HID, EisaId ("PNP0F13"))
+					Name (_CRS, ResourceTemplate ()
+					{
+						IRQNoFlags () { 12 }
 					})
 				}
 

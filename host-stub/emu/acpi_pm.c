@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * ACPI power management, fixed hardware (ACPI 6.4, 4.8.3): PM1 event block
- * (status, enable), PM1 control block, power button, reset register. The SCI
- * is a level: high while a status bit is set that is enabled.
+ * (status, enable), PM1 control block, power button, the clock's alarm, reset register, and a GPE0
+ * block to which nothing is wired. The SCI is a level: high while a status bit is set that is enabled.
  *
  * The guest writes all of it. SLP_EN with SLP_TYP 5 (\_S5 in boot/dsdt.asl) ends
  * the VM; other sleep states do not exist and the write is ignored.
@@ -32,8 +32,8 @@
 struct acpi_pm {
 	struct hs_chip chip;
 	struct hs_vm *vm;
-	uint16_t status, enable, control;
-	struct hs_region event_region, control_region;
+	uint16_t status, enable, control, gpe_enable;
+	struct hs_region event_region, control_region, gpe_region;
 };
 
 static const struct hs_reg event_regs[] = {
@@ -43,6 +43,11 @@ static const struct hs_reg event_regs[] = {
 
 static const struct hs_reg control_regs[] = {
 	{ 0, 2, HS_REG_RW, "PM1_CNT" },
+};
+
+static const struct hs_reg gpe_regs[] = {
+	{ 0, 2, HS_REG_RW, "GPE0_STS" },
+	{ 2, 2, HS_REG_RW, "GPE0_EN" },
 };
 
 static void update_sci(struct acpi_pm *pm)
@@ -96,6 +101,24 @@ static void control_write(void *opaque, uint64_t offset, unsigned int size, uint
 	}
 }
 
+/* No event ever: the status is zero. */
+static uint64_t gpe_read(void *opaque, uint64_t offset, unsigned int size)
+{
+	struct acpi_pm *pm = opaque;
+
+	(void)size;
+	return (uint32_t)pm->gpe_enable << 16 >> (8 * offset);
+}
+
+static void gpe_write(void *opaque, uint64_t offset, unsigned int size, uint64_t value)
+{
+	struct acpi_pm *pm = opaque;
+	uint32_t mask = (uint32_t)(size >= 4 ? 0xffffffffu : (1u << (8 * size)) - 1) << (8 * offset);
+	uint32_t bits = (uint32_t)value << (8 * offset) & mask;
+
+	pm->gpe_enable = (uint16_t)((pm->gpe_enable & ~(mask >> 16)) | bits >> 16);
+}
+
 static void pm_reset(struct hs_chip *chip)
 {
 	struct acpi_pm *pm = (struct acpi_pm *)chip;
@@ -103,6 +126,7 @@ static void pm_reset(struct hs_chip *chip)
 	pm->status = 0;
 	pm->enable = 0;
 	pm->control = 0;
+	pm->gpe_enable = 0;
 	update_sci(pm);
 }
 
@@ -110,25 +134,37 @@ static void pm_destroy(struct hs_chip *chip)
 {
 	struct acpi_pm *pm = (struct acpi_pm *)chip;
 
+	hs_io_remove(pm->vm->io, &pm->gpe_region);
 	hs_io_remove(pm->vm->io, &pm->control_region);
 	hs_io_remove(pm->vm->io, &pm->event_region);
 	free(pm);
 }
 
-void hs_acpi_power_button(struct hs_vm *vm)
+/* A fixed event happens. vm->lock held. */
+static void fixed_event(struct hs_vm *vm, uint16_t bit)
 {
 	struct hs_chip *chip;
 
-	hs_vm_lock(vm);
 	for (chip = vm->chips; chip; chip = chip->next) {
 		if (chip->destroy == pm_destroy) {
 			struct acpi_pm *pm = (struct acpi_pm *)chip;
 
-			pm->status |= PM1_PWRBTN;
+			pm->status |= bit;
 			update_sci(pm);
 		}
 	}
+}
+
+void hs_acpi_power_button(struct hs_vm *vm)
+{
+	hs_vm_lock(vm);
+	fixed_event(vm, PM1_PWRBTN);
 	hs_vm_unlock(vm);
+}
+
+void hs_acpi_rtc_alarm(struct hs_vm *vm)
+{
+	fixed_event(vm, PM1_RTC);
 }
 
 int hs_acpi_pm_create(struct hs_vm *vm)
@@ -152,14 +188,24 @@ int hs_acpi_pm_create(struct hs_vm *vm)
 		.regs = control_regs, .nregs = 1,
 		.read = control_read, .write = control_write, .opaque = pm,
 	};
+	pm->gpe_region = (struct hs_region){
+		.device = "acpi-pm", .space = HS_PIO, .base = HS_PORT_GPE0, .len = 4,
+		.regs = gpe_regs, .nregs = 2,
+		.read = gpe_read, .write = gpe_write, .opaque = pm,
+	};
 	ret = hs_io_add(vm->io, &pm->event_region);
 	if (ret < 0)
 		goto free_pm;
 	ret = hs_io_add(vm->io, &pm->control_region);
 	if (ret < 0)
 		goto remove_event;
+	ret = hs_io_add(vm->io, &pm->gpe_region);
+	if (ret < 0)
+		goto remove_control;
 	hs_chip_add(vm, &pm->chip);
 	return 0;
+remove_control:
+	hs_io_remove(vm->io, &pm->control_region);
 remove_event:
 	hs_io_remove(vm->io, &pm->event_region);
 free_pm:

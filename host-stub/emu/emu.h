@@ -14,6 +14,7 @@
 #define HS_IRQ_UART		4
 #define HS_PORT_RTC		0x70
 #define HS_IRQ_RTC		8
+#define HS_CMOS_CENTURY		0x32	/* the FADT names it */
 #define HS_PORT_I8042		0x60
 #define HS_PORT_PCI_CONFIG	0xcf8
 #define HS_PORT_IDE0		0x1f0
@@ -25,6 +26,7 @@
 #define HS_PORT_BMDMA		0xc000	/* BAR4 at power-on; the guest may move it */
 #define HS_PORT_PM1_EVT		0x600	/* ACPI PM1a event block, 4 bytes */
 #define HS_PORT_PM1_CNT		0x604	/* ACPI PM1a control block, 2 bytes */
+#define HS_PORT_GPE0		0x60c	/* ACPI GPE0 block, 4 bytes: no event is wired to it */
 #define HS_PORT_RESET		0xcf9	/* FADT reset register; value HS_RESET_VALUE */
 #define HS_RESET_VALUE		0x06
 #define HS_IRQ_SCI		9
@@ -55,6 +57,8 @@ int hs_acpi_pm_create(struct hs_vm *vm);	/* PM1, S5, reset register, power butto
 
 /* Presses the power button (SCI); from the main thread on SIGTERM. */
 void hs_acpi_power_button(struct hs_vm *vm);
+/* The clock's alarm, which wakes a guest that sleeps (fixed event). vm->lock held. */
+void hs_acpi_rtc_alarm(struct hs_vm *vm);
 
 /*
  * The IDE face of disk n (config order; n/2 is the channel, n%2 the drive).

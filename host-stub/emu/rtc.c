@@ -5,7 +5,8 @@
  * changed. Nothing ticks: registers are computed when read, and the thread that
  * raises IRQ 8 sleeps until the next interrupt the guest enabled, or for ever.
  *
- * The century is at 0x32, as on a PC; the FADT names it.
+ * The century is at 0x32, as on a PC; the FADT names it. An alarm is also ACPI's fixed event, by
+ * which a kernel wakes that has suspended to idle.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@
 #include "emu.h"
 
 enum { SEC, SEC_ALARM, MIN, MIN_ALARM, HOUR, HOUR_ALARM, WDAY, MDAY, MONTH, YEAR,
-       REG_A, REG_B, REG_C, REG_D, CENTURY = 0x32, CMOS_SIZE = 128 };
+       REG_A, REG_B, REG_C, REG_D, CENTURY = HS_CMOS_CENTURY, CMOS_SIZE = 128 };
 
 #define A_UIP		0x80u
 #define A_POWER_ON	0x26u	/* 32.768 kHz, periodic rate 1024 Hz */
@@ -165,8 +166,11 @@ static void advance(struct rtc *r)
 	if (second != r->updated && !(b & B_SET)) {
 		r->updated = second;
 		r->cmos[REG_C] |= B_UIE;
-		if (alarm_matches(r))
+		if (alarm_matches(r)) {
 			r->cmos[REG_C] |= B_AIE;
+			if (b & B_AIE)
+				hs_acpi_rtc_alarm(r->vm);
+		}
 	}
 	if (period && now - r->period_mark >= period) {
 		r->period_mark = now;

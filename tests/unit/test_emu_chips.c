@@ -450,6 +450,18 @@ static void power_button(void **state)
 	assert_int_equal(fake_in(HS_PORT_PM1_EVT, 4), 0x07210000);
 }
 
+static void gpe0_has_no_events(void **state)
+{
+	(void)state;
+	fake_out(HS_PORT_GPE0, 4, 0xffff0000u);
+	assert_int_equal(fake_in(HS_PORT_GPE0, 4), 0xffff0000u);
+	fake_out(HS_PORT_GPE0, 2, 0xffff);
+	fake_out(HS_PORT_GPE0 + 3, 1, 0x12);
+	assert_int_equal(fake_in(HS_PORT_GPE0, 2), 0);
+	assert_int_equal(fake_in(HS_PORT_GPE0 + 2, 2), 0x12ff);
+	assert_int_equal(fake.irq.wire[HS_IRQ_SCI], 0);
+}
+
 static void sleep_state_5_ends_the_vm(void **state)
 {
 	(void)state;
@@ -480,6 +492,7 @@ int main(void)
 		CASE(pci_moves_bars),
 		CASE(reset_control),
 		CASE(power_button),
+		CASE(gpe0_has_no_events),
 		CASE(sleep_state_5_ends_the_vm),
 	};
 

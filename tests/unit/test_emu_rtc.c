@@ -4,7 +4,7 @@
  * update cycle, alarm and periodic flags against a clock that the test holds,
  * interrupts against the real one.
  */
-/* LINK: host-stub/emu/rtc.c host-stub/backend/blk.c host-stub/backend/blk_open.c host-stub/backend/worker.c host-stub/mem.c host-stub/io.c host-stub/log.c host-stub/thread.c */
+/* LINK: host-stub/emu/rtc.c host-stub/emu/acpi_pm.c host-stub/backend/blk.c host-stub/backend/blk_open.c host-stub/backend/worker.c host-stub/mem.c host-stub/io.c host-stub/log.c host-stub/thread.c */
 /* LIBS: -luring -lpthread -Wl,--wrap=ioctl -Wl,--wrap=clock_gettime */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -55,7 +55,7 @@ static int power_on(void **state)
 	(void)state;
 	alarm(60);		/* a chip that holds the VM's lock for ever ends the test */
 	set_clock(SOME_DAY, 0);
-	return fake_create() || hs_rtc_create(&fake.vm);
+	return fake_create() || hs_acpi_pm_create(&fake.vm) || hs_rtc_create(&fake.vm);
 }
 
 static int power_off(void **state)
@@ -199,6 +199,31 @@ static void flags_are_set_and_read_once(void **state)
 	assert_int_equal(fake.irq.edges[HS_IRQ_RTC], 0);
 }
 
+/* An alarm that is enabled is ACPI's fixed event, too, until the guest clears that. */
+static void alarm_is_a_fixed_event(void **state)
+{
+	(void)state;
+	set(REG_A, 0x20);
+	fake_out(HS_PORT_PM1_EVT + 2, 2, 0x0400);	/* RTC_EN */
+	set(1, 0x05);
+	set(3, 0x46);
+	set(5, 0x17);
+	set_clock(SOME_DAY + 7, 0);
+	assert_int_equal(get(REG_C), B_UIE | B_AIE);
+	assert_int_equal(fake_in(HS_PORT_PM1_EVT, 2), 0);	/* not enabled */
+	set(1, 0x10);
+	set(REG_B, B_24 | B_AIE);
+	set_clock(SOME_DAY + 11, 0);
+	(void)get(REG_C);
+	assert_int_equal(fake_in(HS_PORT_PM1_EVT, 2), 0);	/* a second before */
+	set_clock(SOME_DAY + 12, 0);
+	(void)get(REG_C);
+	assert_int_equal(fake_in(HS_PORT_PM1_EVT, 2), 0x0400);
+	assert_int_equal(fake.irq.wire[HS_IRQ_SCI], 1);
+	fake_out(HS_PORT_PM1_EVT, 2, 0x0400);
+	assert_int_equal(fake.irq.wire[HS_IRQ_SCI], 0);
+}
+
 static void periodic_rates(void **state)
 {
 	static const struct {
@@ -275,6 +300,7 @@ int main(void)
 		CASE(nonsense_does_no_harm),
 		CASE(update_in_progress),
 		CASE(flags_are_set_and_read_once),
+		CASE(alarm_is_a_fixed_event),
 		CASE(periodic_rates),
 		CASE(update_interrupts),
 		CASE(periodic_interrupts),
