@@ -28,6 +28,24 @@ static inline void pvk_xdp_announce(struct net_device *dev)
 #endif
 }
 
+/*
+ * Kbuild looks for these in the kernel's ethtool.h: PVK_RXFH_FIELDS (6.16: fields
+ * of the hash have operations of their own) and PVK_RX_RING_COUNT (6.19: the number
+ * of receive rings has).
+ */
+
+/*
+ * 6.8: whose a page pool is, for the statistics that netlink has. Not its NAPI
+ * instance (6.4): a pool that has one may only go while that is disabled, and ours
+ * stays until the next one is in service, for the way back.
+ */
+static inline void pvk_pool_belongs(struct page_pool_params *params, struct net_device *dev)
+{
+#if PVK_KERNEL_FROM(6, 8)
+	params->netdev = dev;
+#endif
+}
+
 /* 6.8: table, key and function of RSS in a structure */
 #if PVK_KERNEL_FROM(6, 8)
 #define PVK_RXFH_PARAM		1

@@ -329,31 +329,30 @@ static void flow_types(u32 flow, u32 *by_address, u32 *by_port)
 #define BY_ADDRESS	((u64)(RXH_IP_SRC | RXH_IP_DST))
 #define BY_PORT		(BY_ADDRESS | RXH_L4_B_0_1 | RXH_L4_B_2_3)
 
-static int get_hash_fields(const struct pvk_net *net, struct ethtool_rxnfc *info)
+static u64 read_hash_fields(const struct pvk_net *net, u32 flow)
 {
 	u32 by_address, by_port;
 
-	flow_types(info->flow_type, &by_address, &by_port);
-	info->data = 0;
+	flow_types(flow, &by_address, &by_port);
 	if (net->rss.types & by_port)
-		info->data = BY_PORT;
-	else if (net->rss.types & by_address)
-		info->data = BY_ADDRESS;
-	return 0;
+		return BY_PORT;
+	return net->rss.types & by_address ? BY_ADDRESS : 0;
 }
 
 /* Addresses only means for TCP and UDP: as other packets of that protocol. */
-static int set_hash_fields(struct pvk_net *net, const struct ethtool_rxnfc *info)
+static int write_hash_fields(struct pvk_net *net, u32 flow, u64 fields)
 {
 	struct pvk_net_rss rss = net->rss;
 	u32 by_address, by_port;
 
-	flow_types(info->flow_type, &by_address, &by_port);
+	if (!has_rss(net))
+		return -EOPNOTSUPP;
+	flow_types(flow, &by_address, &by_port);
 	if (!by_address)
 		return -EINVAL;
-	if (info->data == BY_PORT && by_port) {
+	if (fields == BY_PORT && by_port) {
 		rss.types |= by_port;
-	} else if (info->data == BY_ADDRESS) {
+	} else if (fields == BY_ADDRESS) {
 		rss.types &= ~by_port;
 		rss.types |= by_address;
 	} else {
@@ -364,6 +363,34 @@ static int set_hash_fields(struct pvk_net *net, const struct ethtool_rxnfc *info
 	return use_rss(net, &rss);
 }
 
+#ifdef PVK_RX_RING_COUNT
+static u32 get_rx_ring_count(struct net_device *dev)
+{
+	const struct pvk_net *net = netdev_priv(dev);
+
+	return net->setup.pairs;
+}
+#endif
+
+#ifdef PVK_RXFH_FIELDS
+static int get_rxfh_fields(struct net_device *dev, struct ethtool_rxfh_fields *fields)
+{
+	const struct pvk_net *net = netdev_priv(dev);
+
+	if (!has_rss(net))
+		return -EOPNOTSUPP;
+	fields->data = read_hash_fields(net, fields->flow_type);
+	return 0;
+}
+
+static int set_rxfh_fields(struct net_device *dev, const struct ethtool_rxfh_fields *fields,
+			   struct netlink_ext_ack *extack)
+{
+	return write_hash_fields(netdev_priv(dev), fields->flow_type, fields->data);
+}
+#endif
+
+/* What newer kernels ask by operations of their own is asked here by the others. */
 static int get_rxnfc(struct net_device *dev, struct ethtool_rxnfc *info, u32 *locations)
 {
 	const struct pvk_net *net = netdev_priv(dev);
@@ -373,7 +400,10 @@ static int get_rxnfc(struct net_device *dev, struct ethtool_rxnfc *info, u32 *lo
 		info->data = net->setup.pairs;
 		return 0;
 	case ETHTOOL_GRXFH:
-		return has_rss(net) ? get_hash_fields(net, info) : -EOPNOTSUPP;
+		if (!has_rss(net))
+			return -EOPNOTSUPP;
+		info->data = read_hash_fields(net, info->flow_type);
+		return 0;
 	default:
 		return -EOPNOTSUPP;
 	}
@@ -383,9 +413,9 @@ static int set_rxnfc(struct net_device *dev, struct ethtool_rxnfc *info)
 {
 	struct pvk_net *net = netdev_priv(dev);
 
-	if (info->cmd != ETHTOOL_SRXFH || !has_rss(net))
+	if (info->cmd != ETHTOOL_SRXFH)
 		return -EOPNOTSUPP;
-	return set_hash_fields(net, info);
+	return write_hash_fields(net, info->flow_type, info->data);
 }
 
 const struct ethtool_ops pvk_net_ethtool_ops = {
@@ -409,4 +439,11 @@ const struct ethtool_ops pvk_net_ethtool_ops = {
 	.set_rxfh		= set_rxfh,
 	.get_rxnfc		= get_rxnfc,
 	.set_rxnfc		= set_rxnfc,
+#ifdef PVK_RX_RING_COUNT
+	.get_rx_ring_count	= get_rx_ring_count,
+#endif
+#ifdef PVK_RXFH_FIELDS
+	.get_rxfh_fields	= get_rxfh_fields,
+	.set_rxfh_fields	= set_rxfh_fields,
+#endif
 };

@@ -67,6 +67,7 @@ static int mem_alloc_one(struct pvk_net *net, struct pvk_net_mem *m, u32 index,
 		.order = 0,
 		.pool_size = setup->entries[0],
 		.nid = NUMA_NO_NODE,
+		.dev = &net->pdev->dev,
 	};
 	struct page_pool *pool;
 	int ret;
@@ -85,6 +86,7 @@ static int mem_alloc_one(struct pvk_net *net, struct pvk_net_mem *m, u32 index,
 		if (!m->lists[k])
 			return -ENOMEM;
 	}
+	pvk_pool_belongs(&params, net->dev);
 	pool = page_pool_create(&params);
 	if (IS_ERR(pool))
 		return PTR_ERR(pool);

@@ -22,7 +22,10 @@
 /*
  * A TCP socket has 2^-n seconds of its rate in the device, instead of 2^-10 (1 MB
  * at most): who waits for completions is told of many at once, so that few would
- * leave the host without work until the next interrupt.
+ * leave the host without work until the next interrupt. It is the socket's, not ours,
+ * but nothing of a device's says as much: byte queue limits count what the driver
+ * has, and a user's tcp_limit_output_bytes is for all devices. Wireless drivers do
+ * the same through the same function, for the same reason.
  */
 #define PACING_SHIFT	8
 
