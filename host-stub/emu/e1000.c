@@ -214,6 +214,9 @@ static uint32_t reg_read(struct hs_e1000 *nic, unsigned int at)
 /* Bits that a write keeps. 0 for what is not in the table. */
 static uint32_t mask_of(unsigned int at)
 {
+	/* Pairs of a low and a high half */
+	if (at >= R_RA && at < R_RA + 0x80 && at & 4)
+		return RAH_KEPT;
 	for (unsigned int i = 0; i < REGS; i++)
 		if (at >= regs[i].offset && at - regs[i].offset < regs[i].size)
 			return masks[i];

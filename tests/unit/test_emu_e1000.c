@@ -44,6 +44,33 @@ static void assert_power_on(void)
 	assert_int_equal(nic_in(N_RA + 4), 0x80005634);
 }
 
+/* What Linux's register and interrupt tests (ethtool -t) ask of the chip. */
+static void selftest_finds_the_chip(void **state)
+{
+	static const uint32_t patterns[] = { 0x5a5a5a5a, 0xa5a5a5a5, 0, 0xffffffff };
+
+	(void)state;
+	for (unsigned int i = 0; i < 16 * 4; i++) {
+		uint32_t p = patterns[i % 4];
+		unsigned int at = N_RA + i / 4 * 8;
+
+		nic_out(at, p);
+		nic_out(at + 4, p);
+		assert_int_equal(nic_in(at), p);
+		assert_int_equal(nic_in(at + 4), p & 0x8003ffff);
+	}
+	nic_out(N_IMC, 0xffffffff);
+	for (unsigned int cause = 0; cause < 10; cause++) {
+		(void)nic_in(N_ICR);
+		nic_out(N_ICS, 1u << cause);
+		assert_int_equal(fake.irq.wire[GSI], 0);
+		nic_out(N_IMS, 1u << cause);
+		assert_int_equal(fake.irq.wire[GSI], 1);
+		assert_int_equal(nic_in(N_ICR), 1u << cause);
+		nic_out(N_IMC, 1u << cause);
+	}
+}
+
 static void reset_gives_power_on_values(void **state)
 {
 	(void)state;
@@ -329,7 +356,8 @@ static void detach_waits_for_frames(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(pci_says_what_it_is), T(reset_gives_power_on_values),
+		T(pci_says_what_it_is), T(selftest_finds_the_chip),
+		T(reset_gives_power_on_values),
 		T(eeprom_reads_both_ways), T(phy_has_negotiated), T(causes_masks_and_reading),
 		T(throttling_bounds_the_rate), T(link_change_is_told),
 		T(function_goes_and_comes_back), T(detach_waits_for_frames),
