@@ -51,6 +51,7 @@ struct uart {
 	uint8_t ier, fcr, lcr, mcr, scr, msr_delta, lsr_error;
 	uint8_t dll, dlm;
 	bool thre_pending;
+	bool warned;		/* of input that cannot interrupt */
 	uint8_t fifo[FIFO_SIZE];
 	unsigned int first, filled;
 };
@@ -221,6 +222,17 @@ static void uart_write(void *opaque, uint64_t offset, unsigned int size, uint64_
 	update(u);
 }
 
+/* Said once: a guest that waits for this interrupt waits for good, here as on a PC. */
+static void warn_held_back(struct uart *u)
+{
+	if (u->warned || !(u->ier & IER_RDI) || u->mcr & MCR_OUT2)
+		return;
+	u->warned = true;
+	hs_guest_error(HS_LOG_CONSOLE,
+		       "UART: input raises no interrupt while MCR has no OUT2 (0x08): IER is 0x%02x, MCR 0x%02x",
+		       u->ier, u->mcr);
+}
+
 /* From the console's thread: takes what fits of len bytes; returns how many. */
 static size_t receive(void *opaque, const uint8_t *data, size_t len, bool brk)
 {
@@ -235,6 +247,8 @@ static size_t receive(void *opaque, const uint8_t *data, size_t len, bool brk)
 		}
 		while (taken < len && u->filled < capacity(u))
 			put(u, data[taken++]);
+		if (taken)
+			warn_held_back(u);
 		update(u);
 	}
 	hs_vm_unlock(u->vm);
@@ -250,7 +264,7 @@ static void uart_reset(struct hs_chip *chip)
 	u->ier = u->fcr = u->lcr = u->mcr = u->scr = u->msr_delta = u->lsr_error = 0;
 	u->dll = 1;
 	u->dlm = 0;
-	u->thre_pending = false;
+	u->thre_pending = u->warned = false;
 	u->first = u->filled = 0;
 	update(u);
 }

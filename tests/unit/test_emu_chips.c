@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -149,6 +150,34 @@ static void uart_transmitter_interrupt(void **state)
 	assert_int_equal(u_wire(), 0);
 	u_out(IER, 0x02);			/* enabling it with an empty transmitter raises it */
 	assert_int_equal(u_in(IIR), 0x02);
+}
+
+static unsigned int lines;
+
+static bool count_line(const char *line, size_t len)
+{
+	(void)len;
+	lines += strstr(line, "OUT2") != NULL;
+	return true;
+}
+
+static void uart_says_what_it_holds_back(void **state)
+{
+	(void)state;
+	lines = 0;
+	hs_log_to(count_line);
+	assert_int_equal(type("a"), 1);		/* a guest that polls */
+	assert_int_equal(u_in(RBR), 'a');
+	assert_int_equal(lines, 0);
+	u_out(IER, 0x01);
+	assert_int_equal(type("b"), 1);
+	assert_int_equal(u_wire(), 0);
+	assert_int_equal(u_in(RBR), 'b');
+	assert_int_equal(type("c"), 1);
+	assert_int_equal(lines, 1);
+	u_out(MCR, 0x08);
+	assert_int_equal(u_wire(), 1);
+	hs_log_to(NULL);
 }
 
 static void uart_receives(void **state)
@@ -483,6 +512,7 @@ int main(void)
 		CASE(uart_at_power_on),
 		CASE(uart_sends),
 		CASE(uart_transmitter_interrupt),
+		CASE(uart_says_what_it_holds_back),
 		CASE(uart_receives),
 		CASE(uart_break),
 		CASE(uart_loops_back),
