@@ -23,6 +23,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../hold.h"
+
 struct hs_inflight;
 
 /* In each request of a device model; the pointer to it in the back end's request. */
@@ -35,6 +37,7 @@ struct hs_request {
 /* Of an owner; all but count belongs to who holds the lock. */
 struct hs_inflight {
 	pthread_mutex_t *lock;		/* the device's, or NULL */
+	struct hs_hold *hold;		/* its statistics, or NULL */
 	pthread_cond_t idle;		/* with a lock: count became 0 */
 	/* with a lock, may be NULL: called when count became 0 */
 	void (*drained)(struct hs_inflight *f);
@@ -106,11 +109,16 @@ static inline void hs_inflight_forget(struct hs_inflight *f)
 	f->generation++;
 }
 
-/* Until nothing is in flight. It has a lock. */
+/* Until nothing is in flight. It has a lock, which is not held meanwhile. */
 static inline void hs_inflight_wait(struct hs_inflight *f)
 {
-	while (hs_inflight_count(f))
+	while (hs_inflight_count(f)) {
+		if (f->hold)
+			hs_hold_end(f->hold);
 		pthread_cond_wait(&f->idle, f->lock);
+		if (f->hold)
+			hs_hold_begin(f->hold);
+	}
 }
 
 /* ---- the back end's side ---- */
@@ -126,17 +134,24 @@ static inline bool hs_inflight_enter(struct hs_request *req)
 		return true;
 	if (req->owner->lock)
 		pthread_mutex_lock(req->owner->lock);
+	if (req->owner->hold)
+		hs_hold_begin(req->owner->hold);
 	return req->generation == req->owner->generation;
 }
 
 static inline void hs_inflight_leave(struct hs_request *req)
 {
+	struct hs_hold *hold;
 	pthread_mutex_t *lock;
 
 	if (!req)
 		return;
 	lock = req->owner->lock;
+	hold = req->owner->hold;
+	/* Without a lock the owner may be gone behind this. */
 	hs_inflight_put(req);
+	if (hold)
+		hs_hold_end(hold);
 	if (lock)
 		pthread_mutex_unlock(lock);
 }

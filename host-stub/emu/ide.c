@@ -432,10 +432,10 @@ static void ide_destroy(struct hs_chip *chip)
 	struct hs_ide *ide = (struct hs_ide *)chip;
 	struct hs_vm *vm = ide->vm;
 
-	pthread_mutex_lock(&vm->lock);
+	hs_vm_lock(vm);
 	for (unsigned int i = 0; i < 2; i++)
 		hs_inflight_wait(&ide->channel[i].inflight);
-	pthread_mutex_unlock(&vm->lock);
+	hs_vm_unlock(vm);
 	if (ide->pci.mapped[4])
 		hs_io_remove(vm->io, &ide->bm_region);
 	remove_channels(ide, 2);
@@ -451,6 +451,7 @@ static int add_channel(struct hs_ide *ide, unsigned int n)
 	c->ide = ide;
 	c->number = n;
 	hs_inflight_init(&c->inflight, &ide->vm->lock);
+	c->inflight.hold = &ide->vm->hold;
 	c->inflight.drained = drained;
 	c->op.channel = c;
 	c->op.req.request = &c->op.request;
