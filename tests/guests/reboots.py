@@ -20,6 +20,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests/lib"))
 sys.dont_write_bytecode = True
 
 from checks import Checks	# noqa: E402
+from process import field, private_memory	# noqa: E402
 
 STUB = os.environ.get("PVKIT_VM", os.path.join(ROOT, "build/pvkit-vm"))
 PROBE = os.environ.get("PVKIT_PROBE", os.path.join(ROOT, "build/guests/probe"))
@@ -28,21 +29,11 @@ SETTLED = 20		# boots until buffers that are made when first needed are there
 SLACK = 512		# KiB of private memory: half a KiB a boot
 
 
-def huge(pid):
-    """KiB in huge pages: the kernel makes one of what it finds together, when it has time."""
-    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as f:
-        return sum(int(line.split()[1]) for line in f if line.startswith("AnonHugePages:"))
-
-
 def holds(pid):
     """What the process holds: descriptors, threads, KiB of memory."""
-    fields = {}
-    with open(f"/proc/{pid}/status", encoding="ascii") as f:
-        for line in f:
-            name, value = line.split(":", 1)
-            fields[name] = value.split()[0] if value.split() else ""
-    return {"descriptors": len(os.listdir(f"/proc/{pid}/fd")), "threads": int(fields["Threads"]),
-            "private": int(fields["RssAnon"]) - huge(pid), "virtual": int(fields["VmSize"])}
+    of = f"/proc/{pid}/status"
+    return {"descriptors": len(os.listdir(f"/proc/{pid}/fd")), "threads": field(of, "Threads"),
+            "private": private_memory(pid), "virtual": field(of, "VmSize")}
 
 
 def main():

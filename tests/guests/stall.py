@@ -25,6 +25,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests/lib"))
 sys.dont_write_bytecode = True
 
 from checks import Checks	# noqa: E402
+from process import private_memory	# noqa: E402
 
 STUB = os.environ.get("PVKIT_VM", os.path.join(ROOT, "build/pvkit-vm"))
 PROBE = os.environ.get("PVKIT_PROBE", os.path.join(ROOT, "build/guests/probe"))
@@ -73,9 +74,7 @@ class Stub:
         self.end_took = None
 
     def memory(self):
-        """KiB of private memory."""
-        with open(f"/proc/{self.proc.pid}/status", encoding="ascii") as f:
-            return sum(int(line.split()[1]) for line in f if line.startswith("RssAnon:"))
+        return private_memory(self.proc.pid)
 
     def end(self, *signals, pause=0.0):
         """Sends the signals, or waits for an end by itself; the status, None if there was none."""
