@@ -6,7 +6,7 @@
  * an unplug or a replug: a request of before comes back to its pool and to
  * nothing else.
  *
- * The owner is a part of a device that is reset as a whole: an IDE channel, a
+ * The owner is a part of a device that is reset as a whole: an IDE channel, a NIC's ring, a
  * queue of a PV device. It takes a request from its pool, which stamps it with
  * the owner's generation; a reset begins another generation; the back end asks
  * at completion, with the owner's lock held, whether the stamp is still good.

@@ -142,21 +142,20 @@ static void reset_registers(struct hs_e1000 *nic)
 	*e1000_reg(nic, R_RA + 4) = word[2] | RAH_AV;
 	nic->io_address = 0;
 	nic->silent_until = 0;
-	nic->generation++;		/* what is on its way changes nothing any more */
-	nic->tx_fetch = 0;
+	e1000_tx_forget(nic);
 	nic->rx_told = false;
 	e1000_interrupt(nic);
 	e1000_rx_kick(nic);
 }
 
-/* Lets go of the lock until something has ended, for LOOK_NS at most. */
-static void wait_quiet(struct hs_e1000 *nic)
+/* Lets go of the lock until no frame is in flight, for LOOK_NS at most. */
+static void wait_a_while(struct hs_e1000 *nic)
 {
 	uint64_t until = hs_now() + LOOK_NS;
 	struct timespec ts = { .tv_sec = (time_t)(until / 1000000000u),
 			       .tv_nsec = (long)(until % 1000000000u) };
 
-	pthread_cond_clockwait(&nic->quiet, &nic->lock, CLOCK_MONOTONIC, &ts);
+	pthread_cond_clockwait(&nic->tx_flight.idle, &nic->lock, CLOCK_MONOTONIC, &ts);
 }
 
 /*
@@ -170,8 +169,8 @@ static void reset_by_guest(struct hs_e1000 *nic)
 {
 	reset_registers(nic);
 	nic->resetting++;
-	while (nic->tx_in_flight && hs_vm_stopped(nic->vm) == HS_STOP_NONE)
-		wait_quiet(nic);
+	while (hs_inflight_count(&nic->tx_flight) && hs_vm_stopped(nic->vm) == HS_STOP_NONE)
+		wait_a_while(nic);
 	nic->resetting--;
 	e1000_tx_kick(nic);	/* for another CPU that has set it up again */
 }
@@ -267,9 +266,8 @@ static void reg_write(struct hs_e1000 *nic, unsigned int at, uint32_t value)
 	case R_TDH:
 	case R_TDBAL:
 	case R_TDBAH:
-	case R_TDLEN:	/* another ring: nothing is reported to it of the old one */
-		nic->generation++;
-		nic->tx_fetch = *e1000_reg(nic, R_TDH);
+	case R_TDLEN:	/* another ring */
+		e1000_tx_forget(nic);
 		break;
 	case R_TCTL:
 	case R_TDT:
@@ -437,7 +435,7 @@ static void leave(struct hs_e1000 *nic)
 	hs_vm_lock(nic->vm);
 	pthread_mutex_lock(&nic->lock);
 	nic->present = false;
-	nic->generation++;
+	e1000_tx_forget(nic);
 	e1000_interrupt(nic);
 	pthread_mutex_unlock(&nic->lock);
 	hs_pci_remove(nic->vm, &nic->pci);
@@ -446,7 +444,8 @@ static void leave(struct hs_e1000 *nic)
 	/* What was posted before has run when this has. */
 	hs_worker_call(nic->worker, nothing, NULL);
 	pthread_mutex_lock(&nic->lock);
-	while (nic->tx_in_flight || nic->timer_running)
+	hs_inflight_wait(&nic->tx_flight);
+	while (nic->timer_running)
 		pthread_cond_wait(&nic->quiet, &nic->lock);
 	pthread_mutex_unlock(&nic->lock);
 }

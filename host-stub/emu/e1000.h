@@ -5,13 +5,13 @@
  *
  *   e1000.c		registers, interrupts, statistics, life and hand-over
  *   e1000_eeprom.c	EEPROM and PHY
- *   e1000_tx.c		transmit ring and offloads
+ *   e1000_tx.c		transmit ring
+ *   e1000_frame.c	frames to send, with their offloads
  *   e1000_rx.c		filters, receive ring, checksum status
  *
  * Threads: vCPUs write registers; everything that touches rings and frames
  * runs on the worker of the back end's queue 0 ("the worker"). nic->lock, taken
- * after vm->lock and never before it, protects all fields but those that are
- * said to be the worker's.
+ * after vm->lock and never before it, protects all fields.
  */
 #ifndef HS_EMU_E1000_H
 #define HS_EMU_E1000_H
@@ -119,27 +119,29 @@ struct e1000_context {
 };
 
 /*
- * A frame on its way, or descriptors that make none. In the ring's order from
- * fetching to write-back. The worker's.
+ * Descriptors of a frame, or some that make none: in the ring's order from fetching to
+ * write-back.
  */
-struct e1000_tx {
-	struct hs_net_tx net;		/* first: done() gets it back */
-	struct hs_e1000 *nic;
-	uint64_t generation;		/* of the ring that it was fetched from */
-	hs_gpa ring;
-	uint32_t ring_count;		/* descriptors of that ring */
-	uint32_t first;			/* index there */
+struct e1000_done {
+	uint32_t first;			/* index in the ring */
 	uint32_t descs;			/* fetched for it */
 	uint64_t report[E1000_TX_DESCS / 64];	/* RS: status is wanted */
-	bool send, finished;
-	bool head_used;			/* iov[0] is head */
+	bool finished;
+};
+
+/* A frame with the back end: a request of nic->tx_flight. */
+struct e1000_tx {
+	struct hs_net_tx net;		/* first: done() gets it back */
+	struct hs_request request;
+	struct hs_e1000 *nic;
+	struct e1000_done *of;		/* good as long as the frame is not forgotten */
 	struct iovec iov[HS_NET_IOV];
 	uint8_t head[E1000_TX_HEAD];
 };
 
-/* The frame that is being put together; the worker's. */
+/* The frame that is being put together. */
 struct e1000_assembly {
-	struct e1000_tx *tx;		/* NULL: between frames */
+	struct e1000_done *of;		/* NULL: between frames */
 	bool drop;			/* to its EOP: too long, out of RAM, nonsense */
 	bool extended, tse;
 	uint8_t popts;			/* of its first descriptor */
@@ -159,7 +161,7 @@ struct hs_e1000 {
 	struct hs_net_face face;
 
 	pthread_mutex_t lock;
-	pthread_cond_t quiet;		/* something that detach or a reset waits for has ended */
+	pthread_cond_t quiet;		/* the timer has ended */
 	bool present;			/* in its slot, attached to the back end */
 	uint32_t reg[R_END / 4];
 	uint32_t io_address;		/* IOADDR */
@@ -185,16 +187,15 @@ struct hs_e1000 {
 
 	/* transmission */
 	struct hs_work tx_work;
-	uint64_t generation;		/* counts resets of the rings */
 	uint32_t tx_fetch;		/* next descriptor to fetch; TDH is the oldest not complete */
-	unsigned int tx_in_flight;	/* with the back end */
-	unsigned int resetting;		/* CPUs that wait for the end of these: nothing is fetched */
-	/* the worker's: */
-	uint64_t tx_generation;		/* what the rest belongs to */
+	unsigned int resetting;		/* CPUs that wait for tx_flight: nothing is fetched */
+	struct hs_inflight tx_flight;	/* frames with the back end */
+	struct e1000_tx *tx;		/* E1000_TX_SLOTS of them, its pool */
+	/* of this life of the ring: e1000_tx_forget() */
+	struct e1000_done tx_done[E1000_TX_SLOTS];	/* a ring of their own */
+	unsigned int tx_oldest, tx_used;
 	struct e1000_context csum_context, tso_context;
 	struct e1000_assembly assembly;
-	struct e1000_tx *tx;		/* E1000_TX_SLOTS of them, a ring of their own */
-	unsigned int tx_oldest, tx_used;
 	uint8_t *bounce;		/* of one frame of more pieces than the back end takes */
 	struct e1000_tx *bounce_user;
 
@@ -266,6 +267,8 @@ int e1000_tx_init(struct hs_e1000 *nic);	/* 0 or -ENOMEM */
 void e1000_tx_free(struct hs_e1000 *nic);
 void e1000_tx_kick(struct hs_e1000 *nic);	/* there may be descriptors; lock held */
 void e1000_tx_retire(struct hs_e1000 *nic);	/* completes the oldest that are finished; lock held */
+/* Another life of the ring: nothing is reported to it of what was fetched before. Lock held. */
+void e1000_tx_forget(struct hs_e1000 *nic);
 
 /* ---- e1000_rx.c ---- */
 

@@ -3,7 +3,7 @@
  * The emulated 82540EM (emu/e1000_tx.c): descriptors of frames to send, their
  * offloads and their ends, as Linux's e1000 makes them and as none should.
  */
-/* LINK: host-stub/emu/e1000.c host-stub/emu/e1000_irq.c host-stub/emu/e1000_eeprom.c host-stub/emu/e1000_tx.c host-stub/emu/e1000_rx.c host-stub/emu/pci.c host-stub/backend/net_soft.c host-stub/backend/blk.c host-stub/backend/blk_open.c host-stub/backend/worker.c host-stub/mem.c host-stub/io.c host-stub/log.c */
+/* LINK: host-stub/emu/e1000.c host-stub/emu/e1000_irq.c host-stub/emu/e1000_eeprom.c host-stub/emu/e1000_tx.c host-stub/emu/e1000_frame.c host-stub/emu/e1000_rx.c host-stub/emu/pci.c host-stub/backend/net_soft.c host-stub/backend/blk.c host-stub/backend/blk_open.c host-stub/backend/worker.c host-stub/mem.c host-stub/io.c host-stub/log.c */
 /* LIBS: -luring -lpthread -Wl,--wrap=ioctl */
 #include "e1000_bench.h"
 
@@ -405,6 +405,98 @@ static void reset_in_the_middle(void **state)
 	assert_int_equal(wire.frame[1].length, 80);	/* without the other half */
 }
 
+/* A ring like the one before, in its place: with descriptor 0 next, and none to be sent. */
+static void another_ring(void)
+{
+	nic_out(N_TCTL, 0);
+	nic_out(N_TDT, 0);
+	nic_out(N_TDBAL, (uint32_t)TX_RING);
+	nic_out(N_TDH, 0);
+	nic_out(N_TCTL, 2);
+	txd_at(0)->upper = 0;
+}
+
+/* What was fetched from another ring is sent, and not reported to this one. */
+static void another_ring_in_the_middle(void **state)
+{
+	unsigned int n = 0;
+
+	(void)state;
+	a_frame_is_held(&n);
+	tx_put(&n, TX_BUFFER, 50, 0);			/* half a frame */
+	nic_out(N_TDT, n);
+	wire_settle();
+	another_ring();
+	n = 0;
+	tx_put(&n, TX_BUFFER, 80 | LAST, 0);
+	nic_out(N_TDT, n);
+	assert_true(FAKE_UNTIL(atomic_load(&wire.sent) == 2));
+	assert_int_equal(wire.frame[1].length, 80);
+	wire_release_first();
+	assert_int_equal(atomic_load(&wire.done), 1);
+	assert_false(txd_done(0));
+	assert_int_equal(nic_in(N_TDH) | (nic_in(N_ICR) & 3) | nic_in(N_GPTC), 0);
+	wire_release();
+	assert_true(FAKE_UNTIL(nic_in(N_TDH) == 1));
+	assert_true(txd_done(0));
+	assert_int_equal(nic_in(N_GPTC), 1);
+}
+
+/* Frames of another ring keep what they have until they are done: the new ring's wait. */
+static void forgotten_frames_hold_all_slots(void **state)
+{
+	unsigned int n = 0;
+
+	(void)state;
+	a_frame_is_held(&n);
+	while (n < DESCS - 1)
+		tx_put(&n, TX_BUFFER, 100 | LAST, 0);
+	nic_out(N_TDT, n);
+	assert_true(FAKE_UNTIL(atomic_load(&wire.sent) == DESCS - 1));
+	another_ring();
+	n = 0;
+	for (unsigned int i = 0; i < 2; i++)
+		tx_put(&n, TX_BUFFER, (80 + i) | LAST, 0);
+	nic_out(N_TDT, n);
+	assert_true(FAKE_UNTIL(atomic_load(&wire.sent) == DESCS));
+	wire_settle();
+	assert_int_equal(atomic_load(&wire.sent), DESCS);	/* there are as many as descriptors */
+	wire_release();
+	assert_true(FAKE_UNTIL(nic_in(N_TDH) == 2));
+	assert_int_equal(wire.frame[DESCS % WIRE_FRAMES].length, 81);
+	assert_int_equal(nic_in(N_GPTC), 2);
+}
+
+static void put_in_pieces(unsigned int *n, uint8_t byte)
+{
+	memset(fake_ram(TX_BUFFER, 0x10000), byte, 0x10000);
+	for (unsigned int i = 0; i < 50; i++)
+		tx_put(n, TX_BUFFER + 64 * i, i < 49 ? 20 : 20 | LAST, 0);
+}
+
+static void forgotten_frame_holds_the_buffer(void **state)
+{
+	unsigned int n = 0;
+
+	(void)state;
+	nic_open(RX_ON);
+	atomic_store(&wire.hold, true);
+	put_in_pieces(&n, 1);
+	nic_out(N_TDT, n);
+	assert_true(FAKE_UNTIL(atomic_load(&wire.sent) == 1));
+	another_ring();
+	n = 0;
+	put_in_pieces(&n, 2);
+	nic_out(N_TDT, n);
+	wire_settle();
+	assert_int_equal(atomic_load(&wire.sent), 1);
+	wire_release();
+	assert_true(FAKE_UNTIL(nic_in(N_TDH) == n));
+	assert_int_equal(atomic_load(&wire.sent), 2);
+	assert_int_equal(wire.frame[1].length, 1000);
+	assert_int_equal(wire.frame[1].bytes[999], 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -414,7 +506,8 @@ int main(void)
 		T(large_packets_with_a_tag), T(tag_is_inserted), T(many_pieces_are_joined),
 		T(nonsense_is_completed), T(endless_frame_is_dropped),
 		T(long_ring_is_served_in_rounds), T(impossible_rings_do_nothing),
-		T(reset_in_the_middle),
+		T(reset_in_the_middle), T(another_ring_in_the_middle),
+		T(forgotten_frames_hold_all_slots), T(forgotten_frame_holds_the_buffer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

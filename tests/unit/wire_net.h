@@ -35,20 +35,23 @@ struct hs_net {
 static struct hs_net wire;
 static struct hs_net *wire_list[HS_MAX_NICS];
 
+static void wire_finish_first(void *arg)
+{
+	struct hs_net_tx *tx = wire.first;
+
+	(void)arg;
+	wire.first = tx->next;
+	if (!wire.first)
+		wire.last = &wire.first;
+	atomic_fetch_add(&wire.done, 1);
+	hs_net_tx_back(tx, atomic_load(&wire.status));
+}
+
 static void wire_finish(struct hs_work *work)
 {
-	struct hs_net_tx *tx;
-
 	(void)work;
-	if (atomic_load(&wire.hold))
-		return;
-	while ((tx = wire.first)) {
-		wire.first = tx->next;
-		if (!wire.first)
-			wire.last = &wire.first;
-		atomic_fetch_add(&wire.done, 1);
-		hs_net_tx_back(tx, atomic_load(&wire.status));
-	}
+	while (wire.first && !atomic_load(&wire.hold))
+		wire_finish_first(NULL);
 }
 
 void hs_net_send(struct hs_net *net, unsigned int queue, struct hs_net_tx *tx)
@@ -133,6 +136,12 @@ static void wire_deliver(void *arg)
 	       wire.face->receive(wire.face, 0, &in->meta, in->bytes, in->length))
 		in->taken++;
 	wire.face->received(wire.face, 0);
+}
+
+/* Of those that are held the oldest is done. */
+static inline void wire_release_first(void)
+{
+	hs_worker_call(wire.worker, wire_finish_first, NULL);
 }
 
 /* A batch of `times` copies of one frame comes in; how many were taken. */
