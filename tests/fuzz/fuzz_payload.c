@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Fuzzer of the unpacking of kernels: an input is a payload, packed here and then
- * spoilt, or bytes behind a format's first ones, and the header that names it. What
- * was not spoilt comes out as it was; nothing is read or written outside of the two
- * buffers; what is refused is refused in the process that unpacks, with nothing left
- * behind in the stub. (That process is played: its fork() returns here.)
+ * spoilt, or bytes behind a format's first ones, and the header that names it; the same
+ * bytes are a kernel's file that is packed as a whole. What was not spoilt comes out as it
+ * was; nothing is read or written outside of the two buffers; what is refused is refused in
+ * the process that unpacks, with nothing left behind in the stub. (That process is played:
+ * its fork() returns here; what it would have left in shared memory is put there.)
  */
 /* MSAN: no: the libraries that unpack are not instrumented */
 /* LINK: host-stub/boot/payload.c host-stub/boot/unpack.c host-stub/log.c */
@@ -30,19 +31,27 @@
 #define PACKED	40000u
 #define SETUP	512u		/* of the image: where the payload's piece begins */
 
+static uint8_t content[CONTENT], packed[PACKED + 64];
+
 /* ---- the process that unpacks ---- */
+
+enum { PACKED_BYTES, UNPACKED, MADE, MAPS };
 
 static struct {
 	jmp_buf ended;
 	int pid;			/* what fork() returns */
 	int status;			/* what it ended with */
+	uint64_t made;			/* what it said that it unpacked */
+	uint64_t want;			/* and what it has to be; 0: anything */
+	uint8_t trouble;		/* bits of enum: calls that fail */
 	struct {
 		void *at;
 		size_t bytes;
-	} map[4];
+	} map[MAPS];			/* in the order in which payload.c makes them */
 	int fd;
-	bool no_memory;
 } child;
+
+enum { NO_PROCESS = 1, NO_MEMORY = 2, NO_FILTER = 4, INTERRUPTED = 8, LOST = 16, HUGE_FILE = 32 };
 
 pid_t __wrap_fork(void);
 pid_t __wrap_waitpid(pid_t pid, int *status, int options);
@@ -65,6 +74,12 @@ pid_t __wrap_fork(void)
 pid_t __wrap_waitpid(pid_t pid, int *status, int options)
 {
 	MUST(pid == child.pid && !options);
+	if (child.trouble & (INTERRUPTED | LOST)) {
+		errno = child.trouble & INTERRUPTED ? EINTR : ECHILD;
+		child.trouble &= (uint8_t)~INTERRUPTED;
+		return -1;
+	}
+	*(uint64_t *)child.map[MADE].at = child.made;
 	*status = child.status << 8;
 	return pid;
 }
@@ -73,6 +88,9 @@ void __wrap__exit(int status)
 {
 	MUST(!child.pid);
 	child.status = status;
+	child.made = *(uint64_t *)child.map[MADE].at;
+	if (child.want && !status)
+		MUST(child.made == child.want && !memcmp(child.map[UNPACKED].at, content, child.want));
 	longjmp(child.ended, 1);
 }
 
@@ -80,12 +98,12 @@ void *__wrap_mmap(void *at, size_t bytes, int prot, int flags, int fd, off_t off
 {
 	void *map;
 
-	if (child.no_memory) {
+	if (child.trouble & NO_MEMORY) {
 		errno = ENOMEM;
 		return MAP_FAILED;
 	}
 	map = __real_mmap(at, bytes, prot, flags, fd, offset);
-	for (unsigned int i = 0; i < 4 && map != MAP_FAILED; i++) {
+	for (unsigned int i = 0; i < MAPS && map != MAP_FAILED; i++) {
 		if (child.map[i].at)
 			continue;
 		child.map[i].at = map;
@@ -97,7 +115,7 @@ void *__wrap_mmap(void *at, size_t bytes, int prot, int flags, int fd, off_t off
 
 int __wrap_munmap(void *at, size_t bytes)
 {
-	for (unsigned int i = 0; i < 4; i++) {
+	for (unsigned int i = 0; i < MAPS; i++) {
 		if (child.map[i].at != at)
 			continue;
 		MUST(child.map[i].bytes == bytes);
@@ -115,7 +133,7 @@ int __wrap_memfd_create(const char *name, unsigned int flags)
 int __wrap_seccomp_load(const scmp_filter_ctx filter)
 {
 	(void)filter;
-	return 0;
+	return child.trouble & NO_FILTER ? -EINVAL : 0;
 }
 
 int __wrap_prctl(int option, ...)
@@ -127,7 +145,7 @@ int __wrap_prctl(int option, ...)
 /* What was the process's goes with it. */
 static void release(void)
 {
-	for (unsigned int i = 0; i < 4; i++)
+	for (unsigned int i = 0; i < MAPS; i++)
 		if (child.map[i].at)
 			__wrap_munmap(child.map[i].at, child.map[i].bytes);
 	close(child.fd);
@@ -233,8 +251,6 @@ static size_t raw(struct input *in, uint8_t how, uint8_t *out)
 
 /* ---- the input ---- */
 
-static uint8_t content[CONTENT], packed[PACKED + 64];
-
 /* Runs of bytes, so that there is something to pack. */
 static size_t make_content(struct input *in)
 {
@@ -274,40 +290,66 @@ static void unpack_alone(size_t bytes, size_t size, bool whole)
 	free(job.out);
 }
 
-static int open_payload(struct hs_kernel *k, size_t bytes, uint32_t at, uint32_t length)
+struct image {
+	bool whole;			/* the file is packed, not a part of it */
+	size_t bytes;
+	uint32_t at, length;		/* what the header says of the part */
+};
+
+static int open_image(struct hs_kernel *k, const struct image *image)
 {
-	*k = (struct hs_kernel){ .bytes = SETUP + bytes, .pieces = 1 };
+	off_t begin = image->whole ? 0 : SETUP;
+
+	*k = (struct hs_kernel){ .bytes = (uint64_t)begin + image->bytes, .pieces = 1 };
 	k->fd = __real_memfd_create("image", MFD_CLOEXEC);
-	MUST(k->fd >= 0 && pwrite(k->fd, packed, bytes, SETUP) == (ssize_t)bytes);
-	k->piece[0] = (struct hs_piece){ HS_BOOT_LOW_END, SETUP, bytes };
-	memcpy(k->setup + 0x248, &at, 4);
-	memcpy(k->setup + 0x24c, &length, 4);
+	MUST(k->fd >= 0 && pwrite(k->fd, packed, image->bytes, begin) == (ssize_t)image->bytes);
+	if (image->whole) {
+		MUST(pread(k->fd, k->setup, sizeof(k->setup), 0) >= 0);
+		if (child.trouble & HUGE_FILE)
+			k->bytes = 1ull << 30;
+		return hs_payload_whole(k, "image");
+	}
+	k->piece[0] = (struct hs_piece){ HS_BOOT_LOW_END, SETUP, image->bytes };
+	memcpy(k->setup + 0x248, &image->at, 4);
+	memcpy(k->setup + 0x24c, &image->length, 4);
 	return hs_payload_open(k, "image");
 }
 
 /* The whole way: once as the process that unpacks, once as the one that made it. */
-static void open_twice(size_t bytes, uint32_t at, uint32_t length, bool fork_fails)
+static void open_twice(const struct image *image)
 {
 	static struct hs_kernel k;
+	uint8_t trouble = child.trouble;
 	volatile bool apart = false;
+	volatile int first = 0;
+	bool unpacked;
 	int ret;
 
 	child.pid = 0;
 	child.fd = -1;
 	if (!setjmp(child.ended)) {
-		ret = open_payload(&k, bytes, at, length);
-		MUST(ret == 3);		/* refused, before there was a process */
+		/* There was no process: refused before, or a file that is not packed. */
+		first = open_image(&k, image);
+		MUST(first == 3 || (!first && image->whole && k.pieces == 1));
 		child.fd = -1;
 	} else {
 		apart = true;
 		release();
 	}
 	close(k.fd);
-	child.pid = fork_fails ? -1 : 4711;
-	ret = open_payload(&k, bytes, at, length);
-	MUST(ret == (apart && !fork_fails && !child.status ? 0 : 3));
-	MUST(ret || (k.bytes && !k.pieces && k.bytes <= 1u << 30));
-	for (unsigned int i = 0; i < 4; i++)
+	child.pid = trouble & NO_PROCESS ? -1 : 4711;
+	ret = open_image(&k, image);
+	child.trouble = trouble;
+	unpacked = apart && !(trouble & (NO_PROCESS | LOST)) && !child.status &&
+		   (child.made || !image->whole);
+	if (apart)
+		MUST(ret == (unpacked ? 0 : 3));
+	else
+		MUST(ret == first);
+	if (unpacked)
+		MUST(k.bytes && !k.pieces && k.bytes <= 1u << 30 &&
+		     (!image->whole || k.bytes == child.made));
+	for (unsigned int i = 0; i < MAPS; i++)
 		MUST(!child.map[i].at);
 	close(k.fd);
 }
@@ -316,7 +358,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = { data, size };
 	uint8_t how = (uint8_t)take(&in, 1), more = (uint8_t)take(&in, 1);
-	uint32_t at = 0, length, out_bytes;
+	uint32_t at = 0, length, out_bytes, made;
 	bool whole = !(how & 0x80);
 	size_t bytes;
 
@@ -333,6 +375,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			bytes -= take(&in, 2) % bytes;
 	}
 	unpack_alone(bytes, out_bytes, whole);
+	made = out_bytes;
 	if (more & 0x80)
 		out_bytes = (uint32_t)take(&in, 4);
 	if (out_bytes > 1u << 24)	/* refused by its size, or slow */
@@ -343,8 +386,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		at = (uint32_t)take(&in, 4);
 		length = (uint32_t)take(&in, 2);
 	}
-	child.no_memory = (more & 0x30) == 0x30;
-	open_twice(bytes + 4, at, length, (more & 0x30) == 0x20);
-	child.no_memory = false;
+	child.trouble = (more & 0x30) == 0x30 ? NO_MEMORY : (more & 0x30) == 0x20 ? NO_PROCESS : 0;
+	child.trouble |= (uint8_t)take(&in, 1);
+	child.want = whole && !(more & 0xc0) ? made : 0;
+	open_twice(&(struct image){ false, bytes + 4, at, length });
+	child.want = whole ? made : 0;
+	open_twice(&(struct image){ .whole = true, .bytes = bytes });
+	child.trouble = 0;
 	return 0;
 }
