@@ -11,63 +11,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "host-stub/boot/boot.h"
+#include "tests/unit/fake_boot.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-int __wrap_ioctl(int fd, unsigned long request, ...);
-
-/* KVM takes any memory. */
-int __wrap_ioctl(int fd, unsigned long request, ...)
-{
-	(void)fd;
-	(void)request;
-	return 0;
-}
 
 /* Refusals are what most inputs end in. */
 void hs_error(const char *fmt, ...)
 {
 	(void)fmt;
-}
-
-/* Unpacking has its own process and its own tests. */
-int hs_payload_open(struct hs_kernel *k, const char *path)
-{
-	(void)k;
-	(void)path;
-	return 3;
-}
-
-int hs_payload_whole(struct hs_kernel *k, const char *path)
-{
-	(void)k;
-	(void)path;
-	return 0;
-}
-
-int hs_boot_tables(struct hs_mem *mem, const struct hs_kernel *k)
-{
-	(void)mem;
-	(void)k;
-	return 0;
-}
-
-int hs_bios_data(struct hs_mem *mem)
-{
-	(void)mem;
-	return 0;
-}
-
-int hs_acpi_tables(struct hs_vm *vm)
-{
-	(void)vm;
-	return 0;
-}
-
-int hs_mp_table(struct hs_vm *vm)
-{
-	(void)vm;
-	return 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -15,21 +15,10 @@
 
 #include <cmocka.h>
 
-#include "host-stub/boot/boot.h"
-#include "host-stub/vm.h"
+#include "fake_boot.h"
 
 #define BASE	0x200000u
 #define MAGIC1	0x1badb002u
-
-int __wrap_ioctl(int fd, unsigned long request, ...);
-
-/* KVM takes any memory. */
-int __wrap_ioctl(int fd, unsigned long request, ...)
-{
-	(void)fd;
-	(void)request;
-	return 0;
-}
 
 static char said[512];
 static unsigned int lines;
@@ -42,46 +31,6 @@ void hs_error(const char *fmt, ...)
 	vsnprintf(said, sizeof(said), fmt, args);
 	va_end(args);
 	lines++;
-}
-
-/* What this test is not about */
-int hs_payload_open(struct hs_kernel *k, const char *path)
-{
-	(void)k;
-	(void)path;
-	return HS_EXIT_KERNEL;
-}
-
-int hs_payload_whole(struct hs_kernel *k, const char *path)
-{
-	(void)k;
-	(void)path;
-	return 0;
-}
-
-int hs_boot_tables(struct hs_mem *mem, const struct hs_kernel *k)
-{
-	(void)mem;
-	(void)k;
-	return 0;
-}
-
-int hs_bios_data(struct hs_mem *mem)
-{
-	(void)mem;
-	return 0;
-}
-
-int hs_acpi_tables(struct hs_vm *vm)
-{
-	(void)vm;
-	return 0;
-}
-
-int hs_mp_table(struct hs_vm *vm)
-{
-	(void)vm;
-	return 0;
 }
 
 static struct hs_config config;
