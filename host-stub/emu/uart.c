@@ -51,6 +51,7 @@ struct uart {
 	uint8_t ier, fcr, lcr, mcr, scr, msr_delta, lsr_error;
 	uint8_t dll, dlm;
 	bool thre_pending;
+	bool line;		/* the interrupt line's level */
 	bool warned;		/* of input that cannot interrupt */
 	uint8_t fifo[FIFO_SIZE];
 	unsigned int first, filled;
@@ -81,14 +82,30 @@ static uint8_t pending(const struct uart *u)
 static void update(struct uart *u)
 {
 	bool loop = u->mcr & MCR_LOOP;
+	bool level = pending(u) != IIR_NONE && (u->mcr & MCR_OUT2) && !loop;
 
-	hs_irq_wire(u->vm->irq, HS_IRQ_UART,
-		    pending(u) != IIR_NONE && (u->mcr & MCR_OUT2) && !loop);
+	if (level == u->line)
+		return;
+	u->line = level;
+	hs_irq_wire(u->vm->irq, HS_IRQ_UART, level);
 }
 
 static unsigned int capacity(const struct uart *u)
 {
 	return (u->fcr & FCR_ENABLE) ? FIFO_SIZE : 1;
+}
+
+/* How many bytes can be typed now. */
+static unsigned int room(const struct uart *u)
+{
+	return u->mcr & MCR_LOOP ? 0 : capacity(u) - u->filled;
+}
+
+/* What waits to be typed is not offered again before it is asked for. */
+static void ask_for_more(const struct uart *u, unsigned int room_before)
+{
+	if (room(u) > room_before)
+		hs_console_room();
 }
 
 static void put(struct uart *u, uint8_t byte)
@@ -125,6 +142,7 @@ static uint8_t modem_status(const struct uart *u)
 static uint64_t uart_read(void *opaque, uint64_t offset, unsigned int size)
 {
 	struct uart *u = opaque;
+	unsigned int room_before = room(u);
 	uint8_t value = 0;
 
 	(void)size;	/* the chip has an 8-bit bus */
@@ -161,13 +179,15 @@ static uint64_t uart_read(void *opaque, uint64_t offset, unsigned int size)
 		break;
 	}
 	update(u);
-	if (offset == THR_RBR && !(u->lcr & LCR_DLAB))
-		hs_console_room();
+	ask_for_more(u, room_before);
 	return value;
 }
 
+/* The byte lowers the line until it is sent: without that, one after another is no edge. */
 static void transmit(struct uart *u, uint8_t byte)
 {
+	u->thre_pending = false;
+	update(u);
 	if (u->mcr & MCR_LOOP)
 		put(u, byte);
 	else
@@ -179,6 +199,7 @@ static void uart_write(void *opaque, uint64_t offset, unsigned int size, uint64_
 {
 	struct uart *u = opaque;
 	uint8_t value = (uint8_t)wide;
+	unsigned int room_before = room(u);
 
 	(void)size;
 	switch (offset) {
@@ -220,6 +241,7 @@ static void uart_write(void *opaque, uint64_t offset, unsigned int size, uint64_
 		break;	/* LSR and MSR are read-only */
 	}
 	update(u);
+	ask_for_more(u, room_before);
 }
 
 /* Said once: a guest that waits for this interrupt waits for good, here as on a PC. */

@@ -152,6 +152,29 @@ static void uart_transmitter_interrupt(void **state)
 	assert_int_equal(u_in(IIR), 0x02);
 }
 
+/* A driver that never reads IIR: the line is edge-triggered, so a byte that is sent lowers it. */
+static void uart_each_byte_is_an_edge(void **state)
+{
+	(void)state;
+	u_out(MCR, 0x08);
+	u_out(IER, 0x02);
+	for (unsigned int i = 1; i < 5; i++) {
+		assert_int_equal(u_wire(), 1);
+		assert_int_equal(fake.irq.edges[HS_IRQ_UART], i);
+		assert_int_equal(u_in(LSR), 0x60);
+		u_out(RBR, 'x');
+	}
+	u_out(IER, 0x03);			/* nor does it when there is input, too */
+	assert_int_equal(type("a"), 1);
+	assert_int_equal(fake.irq.edges[HS_IRQ_UART], 5);
+	u_out(RBR, 'x');
+	assert_int_equal(fake.irq.edges[HS_IRQ_UART], 5);
+	assert_int_equal(u_in(RBR), 'a');
+	assert_int_equal(u_wire(), 1);
+	assert_int_equal(u_in(IIR), 0x02);
+	assert_int_equal(u_wire(), 0);
+}
+
 static unsigned int lines;
 
 static bool count_line(const char *line, size_t len)
@@ -214,6 +237,32 @@ static void uart_receives(void **state)
 	u_out(IIR, 0x00);
 	assert_int_equal(u_in(LSR) & 0x01, 0);
 	assert_int_equal(u_wire(), 0);
+}
+
+/* What waits for room is asked for again, whichever register made the room. */
+static void uart_asks_for_what_waits(void **state)
+{
+	(void)state;
+	assert_int_equal(type("ab"), 1);
+	assert_int_equal(u_in(LSR), 0x61);
+	assert_int_equal(user.room, 0);
+	u_out(IIR, 0x01);			/* FIFOs on, and empty: Linux's set_termios() */
+	assert_int_equal(user.room, 1);
+	assert_int_equal(type("0123456789abcdefgh"), 16);
+	u_out(IIR, 0x01);			/* nothing new */
+	assert_int_equal(user.room, 1);
+	u_out(IIR, 0x03);			/* cleared */
+	assert_int_equal(user.room, 2);
+	assert_int_equal(type("0123456789abcdefgh"), 16);
+	u_out(IIR, 0x00);			/* FIFOs off, and empty */
+	assert_int_equal(user.room, 3);
+	u_out(MCR, 0x10);
+	assert_int_equal(type("c"), 0);
+	u_out(MCR, 0x00);			/* the end of the loop */
+	assert_int_equal(user.room, 4);
+	assert_int_equal(type("c"), 1);
+	assert_int_equal(u_in(RBR), 'c');
+	assert_int_equal(user.room, 5);
 }
 
 static void uart_break(void **state)
@@ -512,8 +561,10 @@ int main(void)
 		CASE(uart_at_power_on),
 		CASE(uart_sends),
 		CASE(uart_transmitter_interrupt),
+		CASE(uart_each_byte_is_an_edge),
 		CASE(uart_says_what_it_holds_back),
 		CASE(uart_receives),
+		CASE(uart_asks_for_what_waits),
 		CASE(uart_break),
 		CASE(uart_loops_back),
 		CASE(keyboard_controller),
