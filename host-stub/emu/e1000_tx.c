@@ -191,7 +191,8 @@ static void end_frame(struct hs_e1000 *nic, const struct e1000_desc *last, struc
  * One descriptor, number `index` of the ring. True: taken. False: something that it
  * needs is not free; a later round tries again. Lock held.
  */
-static bool take(struct hs_e1000 *nic, const struct e1000_desc *d, uint32_t index, struct ready *ready)
+static bool take(struct hs_e1000 *nic, const struct e1000_desc *d, uint32_t index,
+		 struct ready *ready)
 {
 	struct e1000_assembly *a = &nic->assembly;
 	bool extended = d->lower & TXD_DEXT;

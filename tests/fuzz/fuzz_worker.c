@@ -38,10 +38,14 @@ static unsigned int refused;
 
 int __wrap_eventfd(unsigned int count, int flags);
 int __real_eventfd(unsigned int count, int flags);
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *), void *arg);
-int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *), void *arg);
-int __wrap_io_uring_queue_init_params(unsigned int n, struct io_uring *ring, struct io_uring_params *p);
-int __real_io_uring_queue_init_params(unsigned int n, struct io_uring *ring, struct io_uring_params *p);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *),
+			  void *arg);
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *),
+			  void *arg);
+int __wrap_io_uring_queue_init_params(unsigned int n, struct io_uring *ring,
+				      struct io_uring_params *p);
+int __real_io_uring_queue_init_params(unsigned int n, struct io_uring *ring,
+				      struct io_uring_params *p);
 long __wrap_syscall(long number, ...);
 long __real_syscall(long number, ...);
 
@@ -51,12 +55,14 @@ int __wrap_eventfd(unsigned int count, int flags)
 	return refused & NO_EVENTFD ? -1 : __real_eventfd(count, flags);
 }
 
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *), void *arg)
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *),
+			  void *arg)
 {
 	return refused & NO_THREAD ? EAGAIN : __real_pthread_create(thread, attr, fn, arg);
 }
 
-int __wrap_io_uring_queue_init_params(unsigned int n, struct io_uring *ring, struct io_uring_params *p)
+int __wrap_io_uring_queue_init_params(unsigned int n, struct io_uring *ring,
+				      struct io_uring_params *p)
 {
 	return refused & NO_RING ? -EPERM : __real_io_uring_queue_init_params(n, ring, p);
 }
