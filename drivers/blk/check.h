@@ -24,6 +24,8 @@
 #define PVK_BLK_MAX_SECTORS	((u64)LLONG_MAX >> 9)
 /* Most of one request: a bio counts bytes in 32 bits, and one of zeroes gets the limit itself */
 #define PVK_BLK_MAX_RANGE	(U32_MAX >> 9)
+/* Most of a hint that is believed, bytes: the kernel reads ahead twice as much, in each open file */
+#define PVK_BLK_MAX_OPTIMAL	(8u << 20)
 
 static inline bool pvk_blk_power_of_2(u32 value, u32 least, u32 most)
 {
@@ -34,7 +36,7 @@ static inline bool pvk_blk_power_of_2(u32 value, u32 least, u32 most)
  * Makes a configuration usable: 0, or -EIO for one that no disk can have.
  * What is only a hint, or belongs to a feature that was not accepted, is
  * corrected instead: capacity becomes whole logical blocks, a serial number
- * printable ASCII with a NUL, an impossible discard limit 0.
+ * printable ASCII with a NUL, an impossible discard limit or best size 0.
  */
 static inline int pvk_blk_check_config(struct pvk_blk_config *c, u64 features)
 {
@@ -60,7 +62,9 @@ static inline int pvk_blk_check_config(struct pvk_blk_config *c, u64 features)
 		c->max_discard_sectors = 0;
 	if (!(features & PVK_BLK_F_WRITE_ZEROES))
 		c->max_zeroes_sectors = 0;
-	if (c->optimal_io & (c->logical_block - 1))
+	/* One that no request can have is no hint, either. */
+	if (c->optimal_io & (c->logical_block - 1) ||
+	    c->optimal_io > min(c->max_bytes, PVK_BLK_MAX_OPTIMAL))
 		c->optimal_io = 0;
 	c->serial[PVK_BLK_SERIAL_LEN - 1] = 0;
 	for (i = 0; i < PVK_BLK_SERIAL_LEN && c->serial[i]; i++)

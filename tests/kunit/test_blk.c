@@ -93,6 +93,33 @@ static void hints_are_corrected(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, c.max_zeroes_sectors, 0u);
 }
 
+/* The kernel reads twice as much ahead, in pages, computed in 32 bits. */
+static void readahead_is_bounded(struct kunit *test)
+{
+	static const struct {
+		u32 max_bytes, told, believed;
+	} cases[] = {
+		{ 16u << 20, 64u << 10, 64u << 10 },
+		{ 16u << 20, PVK_BLK_MAX_OPTIMAL, PVK_BLK_MAX_OPTIMAL },
+		{ 16u << 20, PVK_BLK_MAX_OPTIMAL + 512, 0 },
+		{ U32_MAX, 1u << 31, 0 },
+		{ U32_MAX, U32_MAX & ~511u, 0 },
+		{ 1u << 20, 1u << 20, 1u << 20 },
+		{ 1u << 20, (1u << 20) + 512, 0 },	/* more than one request */
+		{ 1u << 20, 4096 + 1, 0 },
+	};
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct pvk_blk_config c = sound;
+
+		c.max_bytes = cases[i].max_bytes;
+		c.optimal_io = cases[i].told;
+		KUNIT_EXPECT_EQ(test, pvk_blk_check_config(&c, all), 0);
+		KUNIT_EXPECT_EQ_MSG(test, c.optimal_io, cases[i].believed, "case %u", i);
+	}
+}
+
 /* A bio of zeroes gets the limit, shifted by 9, in 32 bits: of 2^23 nothing would be left. */
 static void limits_fit_a_bio(struct kunit *test)
 {
@@ -199,6 +226,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(sound_configurations_stay),
 	KUNIT_CASE(impossible_configurations_are_refused),
 	KUNIT_CASE(hints_are_corrected),
+	KUNIT_CASE(readahead_is_bounded),
 	KUNIT_CASE(limits_fit_a_bio),
 	KUNIT_CASE(serials_are_printable_and_end),
 	KUNIT_CASE(block_sizes_stay),
