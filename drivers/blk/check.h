@@ -24,7 +24,7 @@
 #define PVK_BLK_MAX_SECTORS	((u64)LLONG_MAX >> 9)
 /* Most of one request: a bio counts bytes in 32 bits, and one of zeroes gets the limit itself */
 #define PVK_BLK_MAX_RANGE	(U32_MAX >> 9)
-/* Most of a hint that is believed, bytes: the kernel reads ahead twice as much, in each open file */
+/* Most of a hint that is believed, bytes: the kernel reads ahead twice as much, in each file */
 #define PVK_BLK_MAX_OPTIMAL	(8u << 20)
 
 static inline bool pvk_blk_power_of_2(u32 value, u32 least, u32 most)

@@ -36,8 +36,10 @@ static inline void pvk_xdp_announce(struct net_device *dev)
 
 /*
  * 6.8: whose a page pool is, for the statistics that netlink has. Not its NAPI
- * instance (6.4): a pool that has one may only go while that is disabled, and ours
- * stays until the next one is in service, for the way back.
+ * instance (6.4): a pool that has one may only go while that is disabled, or the kernel
+ * warns (napi_assert_will_not_race()). Ours are made while their predecessors are in use,
+ * and go then, too, when there is not enough memory for all of them; and the old ones
+ * stay until the next are in service, for the way back.
  */
 static inline void pvk_pool_belongs(struct page_pool_params *params, struct net_device *dev)
 {

@@ -199,7 +199,6 @@ static void get_stats64(struct net_device *dev, struct rtnl_link_stats64 *s)
 	}
 }
 
-/* No ndo_tx_timeout: the kernel would look at stopped queues only; see pvk_net_watch_work(). */
 static const struct net_device_ops netdev_ops = {
 	.ndo_open		= open,
 	.ndo_stop		= stop,
@@ -212,6 +211,7 @@ static const struct net_device_ops netdev_ops = {
 	.ndo_features_check	= pvk_net_features_check,
 	.ndo_set_features	= set_features,
 	.ndo_get_stats64	= get_stats64,
+	.ndo_tx_timeout		= pvk_net_tx_timeout,
 	.ndo_bpf		= pvk_net_bpf,
 	.ndo_xdp_xmit		= pvk_net_xdp_xmit,
 };
@@ -412,6 +412,7 @@ static void dress_netdev(struct pvk_net *net)
 
 	dev->netdev_ops = &netdev_ops;
 	dev->ethtool_ops = &pvk_net_ethtool_ops;
+	dev->watchdog_timeo = PVK_NET_TIMEOUT;
 	dev->min_mtu = PVK_NET_MIN_MTU;
 	dev->max_mtu = net->config.max_mtu;
 	dev->mtu = net->config.mtu;

@@ -37,6 +37,8 @@
 #define PVK_NET_FRAMES_DEFAULT	32u	/* coalescing, once it is not adaptive */
 /* Between looks at the transmit queues: unanswered for 5 to 7.5 s, they are stalled */
 #define PVK_NET_WATCH		(5 * HZ / 2)
+/* The kernel's own limit for a stopped queue: only for what those looks do not see */
+#define PVK_NET_TIMEOUT		(10 * HZ)
 
 #define PVK_NET_MIN_ENTRIES	32u	/* of a ring: the largest frame takes 18 buffers */
 
@@ -104,6 +106,7 @@ struct pvk_net_tx {
 	struct netdev_queue *nq;	/* its lock is that of all here */
 	struct pvk_net_mem *mem;
 	bool live;			/* in service: entries may be put */
+	bool polled;			/* by the kernel's time limit, no completion since */
 	u32 kicked;			/* q->sq.next when the host was last told */
 	u32 wake;			/* number of the completion that was asked for */
 	u32 in_flight;
@@ -162,6 +165,7 @@ struct pvk_net {
 	u32 tx_frames;
 	enum pvk_net_state state;
 	bool away;			/* frozen, shut down or removed: stays out of service */
+	bool stuck;			/* by a time limit; said, and a reset is to come */
 	bool link;
 	struct delayed_work watch;	/* while in service */
 	atomic_t faults;		/* since a completion was last good */
@@ -207,6 +211,8 @@ void pvk_net_set_xps(struct pvk_net *net);	/* as net->setup has pairs; registere
 void pvk_net_recover(struct pvk_device *pdev);
 /* The host must answer what is sent, also where nobody waits for room. */
 void pvk_net_watch_work(struct work_struct *work);
+/* The kernel's watchdog, in softirq: a queue is stopped for long. */
+void pvk_net_tx_timeout(struct net_device *dev, unsigned int index);
 /* The host broke the ABI in a completion of that queue: said, counted, reset. */
 void pvk_net_malformed(struct pvk_net *net, const struct pvk_queue *q, const struct pvk_cqe *e);
 int pvk_net_read_config(struct pvk_net *net, struct pvk_net_config *config);
@@ -223,6 +229,8 @@ void pvk_net_tx_xdp(struct pvk_net_tx *tx, struct xdp_frame *frame);
 void pvk_net_tx_end(struct pvk_net_tx *tx);
 void pvk_net_tx_poll(struct pvk_net_tx *tx, int budget);	/* takes the lock */
 bool pvk_net_tx_stalled(struct pvk_net_tx *tx);	/* a look each PVK_NET_WATCH; takes the lock */
+/* Completions are there that no event told of: NAPI takes them. Once; takes the lock. */
+bool pvk_net_tx_missed(struct pvk_net_tx *tx);
 void pvk_net_tx_begin(struct pvk_net_tx *tx, struct pvk_net_mem *mem);
 void pvk_net_tx_drop_all(struct pvk_net_tx *tx);
 

@@ -10,6 +10,9 @@
  *
  * Memory for the next state of things is there before the present one is given
  * up, so that a lack of it changes nothing.
+ *
+ * Meanwhile the interface is detached: a host may take a minute for a reset, and
+ * to the kernel a queue that is stopped for so long under a carrier is a fault.
  */
 #include <linux/rtnetlink.h>
 #include <linux/slab.h>
@@ -191,6 +194,7 @@ static int bring_up(struct pvk_net *net, struct pvk_net_mem *mem)
 		goto err;
 
 	net->mem = mem;
+	WRITE_ONCE(net->stuck, false);
 	WRITE_ONCE(net->state, PVK_NET_RUNNING);
 	send_filter(net);
 	for (i = 0; i < pairs; i++) {
@@ -362,8 +366,11 @@ int pvk_net_reconfigure(struct pvk_net *net, const struct pvk_net_setup *want)
 		ret = apply(net, want, rings);
 	} else {
 		mem = mem_alloc(net, want);
-		if (mem)
+		if (mem) {
+			netif_device_detach(net->dev);
 			ret = exchange(net, want, rings, mem);
+			netif_device_attach(net->dev);
+		}
 	}
 	pvk_rings_free(rings);
 	return ret;
@@ -380,6 +387,33 @@ void pvk_net_malformed(struct pvk_net *net, const struct pvk_queue *q, const str
 	pvk_dev_fault(net->pdev);
 }
 
+/* A time limit ran out: said once, and the device is reset. Any context. */
+static void stuck(struct pvk_net *net, u32 index)
+{
+	if (xchg(&net->stuck, true))
+		return;		/* recovery may wait, for RTNL for instance */
+	netdev_err(net->dev, "transmit queue %u: %u frames not answered in time: resetting the device\n",
+		   index, READ_ONCE(net->pairs[index].tx.in_flight));
+	/* One that is not heard, as the driver is just being bound, is asked for again. */
+	if (!pvk_dev_fault(net->pdev))
+		WRITE_ONCE(net->stuck, false);
+}
+
+/*
+ * Not what pvk_net_watch_work() is for, which looks more often, and at queues that
+ * are not stopped, too. What is left: an event that was lost, and a fault that
+ * nobody heard of.
+ */
+void pvk_net_tx_timeout(struct net_device *dev, unsigned int index)
+{
+	struct pvk_net *net = netdev_priv(dev);
+
+	if (pvk_net_tx_missed(&net->pairs[index].tx))
+		netdev_warn(dev, "transmit queue %u: completions came without an event\n", index);
+	else
+		stuck(net, index);
+}
+
 void pvk_net_watch_work(struct work_struct *work)
 {
 	struct pvk_net *net = container_of(to_delayed_work(work), struct pvk_net, watch);
@@ -389,12 +423,10 @@ void pvk_net_watch_work(struct work_struct *work)
 	for (i = 0; i < net->setup.pairs; i++) {
 		struct pvk_net_tx *tx = &net->pairs[i].tx;
 
-		if (!pvk_net_tx_stalled(tx))
-			continue;
-		netdev_err(net->dev, "transmit queue %u: %u frames not answered in time: resetting the device\n",
-			   i, READ_ONCE(tx->in_flight));
-		pvk_dev_fault(net->pdev);
-		return;
+		if (pvk_net_tx_stalled(tx)) {
+			stuck(net, i);
+			break;
+		}
 	}
 	schedule_delayed_work(&net->watch, PVK_NET_WATCH);
 }
@@ -409,6 +441,7 @@ void pvk_net_recover(struct pvk_device *pdev)
 	if (net->state != PVK_NET_RUNNING || net->away)
 		goto unlock;
 	net->resets++;
+	netif_device_detach(net->dev);
 	bring_down(net);
 	faults = atomic_inc_return(&net->faults);
 	if (faults <= PVK_NET_MAX_FAULTS)
@@ -420,6 +453,7 @@ void pvk_net_recover(struct pvk_device *pdev)
 		dev_info_ratelimited(&net->pdev->dev, "%s: works again after a reset\n",
 				     net->dev->name);
 	}
+	netif_device_attach(net->dev);
 unlock:
 	rtnl_unlock();
 }

@@ -25,7 +25,10 @@
  * leave the host without work until the next interrupt. It is the socket's, not ours,
  * but nothing of a device's says as much: byte queue limits count what the driver
  * has, and a user's tcp_limit_output_bytes is for all devices. Wireless drivers do
- * the same through the same function, for the same reason.
+ * the same through the same function, for the same reason. What speaks against it:
+ * the socket keeps it when its route moves to another device, it adds to the delay
+ * behind a slow link, and no driver of a wired NIC does it. What it is worth stands in
+ * docs/DRIVER-NET.md: without this one line everything works, with more exits.
  */
 #define PACING_SHIFT	8
 
@@ -50,6 +53,7 @@ void pvk_net_tx_begin(struct pvk_net_tx *tx, struct pvk_net_mem *mem)
 	tx->bytes = 0;
 	tx->xdp = 0;
 	memset(&tx->watch, 0, sizeof(tx->watch));
+	tx->polled = false;
 	tx->first_free = 0;
 }
 
@@ -153,6 +157,7 @@ static bool reap(struct pvk_net_tx *tx, int budget)
 	}
 	if (!done.sent && !done.errors)
 		return false;
+	tx->polled = false;
 	pvk_net_progress(net);
 	u64_stats_update_begin(&tx->syncp);
 	u64_stats_add(&tx->stats.packets, done.sent);
@@ -216,6 +221,20 @@ bool pvk_net_tx_stalled(struct pvk_net_tx *tx)
 					  tx->in_flight && !pvk_cq_pending(cq));
 	__netif_tx_unlock_bh(tx->nq);
 	return stalled;
+}
+
+bool pvk_net_tx_missed(struct pvk_net_tx *tx)
+{
+	bool missed;
+
+	__netif_tx_lock(tx->nq, smp_processor_id());
+	missed = tx->live && !tx->polled && pvk_cq_pending(&tx->q->cq);
+	if (missed) {
+		tx->polled = true;
+		napi_schedule(&tx->pair->napi);
+	}
+	__netif_tx_unlock(tx->nq);
+	return missed;
 }
 
 /* ---- sending ---- */
@@ -415,6 +434,8 @@ void pvk_net_tx_xdp(struct pvk_net_tx *tx, struct xdp_frame *frame)
 {
 	struct pvk_net_tx_sqe e = { .op = PVK_NET_TX, .length = frame->len, .nsegs = 1 };
 
+	/* The kernel's watchdog goes by when the queue, which is the stack's, was last used. */
+	txq_trans_cond_update(tx->nq);
 	e.id = slot_get(tx, PVK_NET_XDP, frame, frame->len);
 	add_seg(&e.seg[0], virt_to_phys(frame->data), frame->len);
 	put_entry(tx, &e);

@@ -136,17 +136,20 @@ void pvk_recovery_off(struct pvk_device *pdev)
 	cancel_work_sync(&pdev->recover_work);
 }
 
-void pvk_dev_fault(struct pvk_device *pdev)
+bool pvk_dev_fault(struct pvk_device *pdev)
 {
 	struct workqueue_struct *wq;
 	unsigned long flags;
+	bool heard;
 
 	spin_lock_irqsave(&pdev->fault_lock, flags);
-	if (pdev->recovers) {
+	heard = pdev->recovers;
+	if (heard) {
 		wq = to_pvk_driver(pdev->dev.driver)->wq;
 		queue_work(wq ?: system_wq, &pdev->recover_work);
 	}
 	spin_unlock_irqrestore(&pdev->fault_lock, flags);
+	return heard;
 }
 EXPORT_SYMBOL_GPL(pvk_dev_fault);
 

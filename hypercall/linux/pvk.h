@@ -274,9 +274,10 @@ int pvk_dev_reset(struct pvk_device *pdev);
 /**
  * pvk_dev_fault() - something is wrong with the device: has @recover called
  *
- * Any context. Nothing happens where the device is retired, shut down or frozen.
+ * Any context. Nothing happens where the device is retired, shut down or frozen, or
+ * its probe has not ended: false.
  */
-void pvk_dev_fault(struct pvk_device *pdev);
+bool pvk_dev_fault(struct pvk_device *pdev);
 
 /**
  * pvk_dev_retire() - out of service for good, whatever the host says
