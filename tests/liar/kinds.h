@@ -28,32 +28,32 @@
 	KIND(CQ_ID, "cq-id", 30)		/* of another request, or of none */ \
 	KIND(CQ_OP, "cq-op", 30)		/* another operation or flag */ \
 	KIND(CQ_VALUE, "cq-value", 100)		/* another value: lengths, offloads of a frame */ \
-	KIND(CQ_PHASE, "cq-phase", 10)		/* an entry that looks old */ \
+	KIND(CQ_PHASE, "cq-phase", 20)		/* an entry that looks old */ \
 	KIND(CQ_DUP, "cq-dup", 30)		/* the same answer twice */ \
 	KIND(CQ_INVENT, "cq-invent", 30)	/* an answer to nothing asked, before the real one */ \
-	KIND(CQ_DROP, "cq-drop", 10)		/* no answer */ \
+	KIND(CQ_DROP, "cq-drop", 20)		/* no answer */ \
 	KIND(CQ_LATE, "cq-late", 30)		/* after later ones, or never */ \
 	KIND(CQ_STORM, "cq-storm", 5)		/* more entries than the ring has */ \
 	KIND(UNDONE, "undone", 50)		/* answered, not done */ \
 	KIND(SQ_WAKE, "sq-wake", 50)		/* the host's wake word */ \
 	KIND(RX_FILL, "rx-fill", 1000)		/* all of a buffer written, also behind the frame */ \
-	KIND(CALL_REFUSE, "call-refused", 20)	/* an error, and nothing done */ \
-	KIND(CALL_STATUS, "call-status", 20)	/* another result of what was done */ \
-	KIND(CALL_AGAIN, "call-again", 100)	/* -PVK_EAGAIN, a few times */ \
-	KIND(RESET_REFUSE, "reset-refused", 100)	/* DEV_RESET: an error; the device goes on */ \
+	KIND(CALL_REFUSE, "call-refused", 10)	/* an error, and nothing done */ \
+	KIND(CALL_STATUS, "call-status", 10)	/* another result of what was done */ \
+	KIND(CALL_AGAIN, "call-again", 50)	/* -PVK_EAGAIN, a few times */ \
+	KIND(RESET_REFUSE, "reset-refused", 60)	/* DEV_RESET: an error; the device goes on */ \
 	KIND(RESET_NEVER, "reset-never", 0)	/* DEV_RESET: -PVK_EAGAIN, for ever */ \
-	KIND(RESET_BOGUS, "reset-bogus", 300)	/* DEV_RESET: a bogus answer and an event before it */ \
-	KIND(STRUCT, "struct", 50)		/* a field of a structure: bus, device, negotiation */ \
-	KIND(TWICE, "twice", 20)		/* a device with the id of another */ \
-	KIND(CONFIG, "config", 100)		/* a field of a device's configuration */ \
+	KIND(RESET_BOGUS, "reset-bogus", 100)	/* DEV_RESET: a bogus answer and an event before it */ \
+	KIND(STRUCT, "struct", 15)		/* a field of a structure: bus, device, negotiation */ \
+	KIND(TWICE, "twice", 10)		/* a device with the id of another */ \
+	KIND(CONFIG, "config", 40)		/* a field of a device's configuration */ \
 	KIND(EV_DROP, "ev-drop", 20)		/* no event */ \
 	KIND(EV_STORM, "ev-storm", 50)		/* the same many times */ \
 	KIND(EV_OTHER, "ev-other", 50)		/* another channel's */ \
 	KIND(NOTIFY, "notify", 50)		/* something changed that did not */ \
 	KIND(CONSOLE, "console", 100)		/* the host's cursors */ \
 	KIND(CLOCK, "clock", 50)		/* the clock's section rewritten at run time */ \
-	KIND(PAGE, "page", 5000)		/* the page's heads and counts, once a boot */ \
-	KIND(OFFER, "offer", 50)		/* CPUID: versions, limits */
+	KIND(PAGE, "page", 3000)		/* the page's heads and counts, once a boot */ \
+	KIND(OFFER, "offer", 20)		/* CPUID: versions, limits */
 
 #define KIND(id, name, weight) LIAR_##id,
 enum liar_kind { LIAR_KINDS LIAR_KIND_COUNT };

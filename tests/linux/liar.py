@@ -1,12 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""liar.py FIRST LAST [INITRD] - does a guest survive a host that lies to its modules?
+"""liar.py KERNEL FIRST LAST - does a guest survive a host that lies to its drivers?
 
 A guest for each seed FIRST..LAST under build/liar/pvkit-vm (tests/liar/kinds.h has the
-kinds of lies), at work with disks and a card, suspended, unbound, unloaded. Its
-kernel is the stock one, with freed memory poisoned and red zones around
-objects (slub_debug, page_poison): what a driver, or the host by its mistake, writes
-there is found. PVKIT_LIAR adds words to those of a seed. In the long form
+kinds of lies), at work with disks and a card, suspended, unbound, unloaded. KERNEL:
+
+  checked  the patched kernel with KASAN, lockdep, UBSAN and more (pvops/checked.config): the
+           modules and the patches are lied to
+  stock    Debian's, with freed memory poisoned and red zones around objects (slub_debug,
+           page_poison): what a driver, or the host by its mistake, writes there is found
+
+PVKIT_LIAR adds words to those of a seed. In the long form each guest has more time, and
 seeds go on, by tens, for LONG_HOURS hours (2).
 """
 
@@ -25,10 +29,19 @@ import vm	# noqa: E402
 
 LONG_HOURS = float(os.environ.get("LONG_HOURS", "2"))
 ASKED = os.environ.get("PVKIT_LIAR")
-RATE = 300		# lies of 10,000 opportunities, times a kind's weight
-SECONDS = 4		# of each load
-LIMIT = 400		# of a guest; 40 on an idle machine
-CHECKERS = "page_poison=1 slub_debug=FZPU log_buf_len=1M hung_task_panic=0"
+RATE = 300 if vm.LONG else 500	# lies of 10,000 opportunities, times a kind's weight
+SECONDS = 4 if vm.LONG else 1	# of each load
+ROUNDS = 2 if vm.LONG else 1
+CPUS = 2 if vm.LONG else 1	# two cost twice the time where there is one
+LIMIT = 600		# of a guest
+CHECKED = os.path.join(vm.ROOT, "build/checked")
+# The kernel, the initrd, what the liar does not lie about, the kernel's options, the stub's. The
+# checked kernel has no ACPI, the stock one no driver of the console's rings.
+KERNELS = {
+    "checked": (CHECKED + "/kernel/bzImage", CHECKED + "/initrd-liar", "", "page_poison=1",
+                ["--mp-table"]),
+    "stock": ("kernel", "liar", "except=console", "page_poison=1 slub_debug=FZPU", []),
+}
 TROUBLE = re.compile(r"^(?:KMSG|CANARY).*|.*(?:Kernel panic|Oops:|BUG:)", re.M)
 
 
@@ -49,15 +62,16 @@ def serve():
     threading.Thread(target=httpd.serve_forever, daemon=True).start()
 
 
-def guest(t, seed, initrd, told):
+def guest(t, seed, name, told):
     """One guest: did it survive? Adds what was told to `told`, by kind."""
-    words = f"seed={seed},rate={RATE}," + (ASKED or "except=console")	# the kernel has none
-    os.environ["PVKIT_LIAR"] = words
+    kernel, initrd, spared, options, more = KERNELS[name]
+    os.environ["PVKIT_LIAR"] = ",".join(w for w in (f"seed={seed},rate={RATE}", ASKED or spared) if w)
     top = vm.scratch()
     disks = [vm.make_disk(f"{top}/{n}.img", 4 << 20) + f",serial=LIAR0{n}" for n in (1, 2)]
-    with vm.Vm(t, initrd, f"liar.sh {seed} {SECONDS}", cpus=2, memory="384M", disks=disks,
-               options=["--nic", "user", "--no-reboot"], stats=False, name=f"{initrd}-{seed}",
-               append=f"noxsave pvk.coldplug=0 suspend.pm_test_delay=0 {CHECKERS}") as g:
+    with vm.Vm(t, initrd, f"liar.sh {seed} {SECONDS} {ROUNDS}", cpus=CPUS, memory="256M", disks=disks,
+               options=["--nic", "user", "--no-reboot"] + more, stats=False, name=f"liar-{name}-{seed}",
+               kernel=kernel, append="noxsave pvk.coldplug=0 suspend.pm_test_delay=0 log_buf_len=1M "
+               f"hung_task_panic=0 {options}") as g:
         g.start()
         g.wait_for(r"(?m)^PVK-RESULT", LIMIT)
         # Whether it can switch itself off is not asked, so the stub is told to end.
@@ -78,8 +92,7 @@ def guest(t, seed, initrd, told):
 
 
 def main():
-    first, last = int(sys.argv[1]), int(sys.argv[2])
-    initrd = sys.argv[3] if len(sys.argv) > 3 else "liar"
+    name, first, last = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     t = vm.Checks()
     told, survived, guests = collections.Counter(), 0, 0
     vm.STUB = os.path.join(vm.ROOT, "build/liar/pvkit-vm")
@@ -87,7 +100,7 @@ def main():
     end = time.monotonic() + (LONG_HOURS * 3600 if vm.LONG else 0)
     for tens in itertools.count(0, 10):
         for seed in range(first + tens, last + tens + 1):
-            survived += guest(t, seed, initrd, told)
+            survived += guest(t, seed, name, told)
             guests += 1
         if time.monotonic() > end:
             break
@@ -95,7 +108,9 @@ def main():
            + ", ".join(f"{kind} {n}" for kind, n in sorted(told.items())))
     never = sorted(kind for kind, n in told.items() if not n)
     if not ASKED:
-        t.check("lies of each kind were told", told and not never, " ".join(never))
+        # A few guests at work for a second have no opportunity for some kinds.
+        t.check("lies of each kind were told" if vm.LONG else "lies of most kinds were told",
+                len(never) <= (0 if vm.LONG else len(told) // 3), " ".join(never))
     sys.exit(t.end())
 
 

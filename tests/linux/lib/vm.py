@@ -104,11 +104,12 @@ class Vm:
         line = f"console=ttyS0 quiet panic=-1 pvk.timeout={7200 if LONG else 600} {append}"
         if script:
             line += f' pvk.cmd="{script}"'
+        if "/" not in initrd:
+            initrd = os.path.join(PREPARED, "initrd-" + initrd)
         # Unpacked by the stub: a third of a boot in an emulated host is the kernel
         # unpacking itself, which boot.py sees.
         self.argv = [STUB, "--kernel", os.path.join(PREPARED, kernel), "--boot", "linux64",
-                     "--initrd", os.path.join(PREPARED, "initrd-" + initrd),
-                     "--append", line, "--memory", memory, "--cpus", str(cpus)]
+                     "--initrd", initrd, "--append", line, "--memory", memory, "--cpus", str(cpus)]
         for d in disks:
             self.argv += ["--disk", d]
         if stats:
