@@ -26,12 +26,23 @@ CONTRACT = "arch/x86/include/asm/pvkit/"	# copies of hypercall/'s headers
 
 
 def touched():
-    """Every file that a patch of the series names."""
-    names = set()
+    """Every file that the series adds, or a patch of it names."""
+    names = {n for n in added() if not n.endswith(".patch")}
     for path in glob.glob(DIR + "/[0-9]*.patch"):
         with open(path, encoding="utf-8") as f:
             names.update(re.findall(r"^(?:---|\+\+\+) [ab]/(\S+)", f.read(), re.M))
     return sorted(names)
+
+
+def added():
+    """What apply says it puts in: files by their names in the tree, and patches."""
+    return [line.split(None, 1)[1] for line in apply("--state", SERIES)[1].splitlines()]
+
+
+def steps():
+    """The files of each step of the series for a mailing list, in order."""
+    with open(os.path.join(ROOT, "pvops/linux/steps"), encoding="utf-8") as f:
+        return [line.split()[1:] for line in f if line.startswith("files:")]
 
 
 def state(tree):
@@ -87,6 +98,9 @@ try:
     pristine = state(tree)
     changed = [n for n in files if n in pristine]
     t.check("the series touches files of the tree", len(changed) > 3, files)
+    wrong = [n for n in files if n not in pristine and
+             sum(n == s or s.endswith("/") and n.startswith(s) for step in steps() for s in step) != 1]
+    t.check("each added file is in one step for a mailing list", not wrong, wrong)
 
     done = apply(tree)
     t.check("applies to the pristine tree, silently", done == (0, "", ""), done)
@@ -132,7 +146,7 @@ try:
     os.makedirs(os.path.dirname(os.path.join(tree, name)), exist_ok=True)
     with open(os.path.join(tree, name), "w", encoding="ascii") as f:
         f.write("somebody else's\n")
-    refused("a file where a patch makes one", r"\d{4}-.*patch does not fit", tree)
+    refused("a file where one is added", re.escape(name) + " is there already", tree)
     os.unlink(os.path.join(tree, name))
 
     shutil.copy2(os.path.join(tree, "Makefile"), tmp + "/Makefile")
@@ -146,6 +160,9 @@ try:
     replace(os.path.join(tree, victim), "pvkit_early_init();", "pvkit_late_init();")
     refused("a patched tree that was changed, back", r"\d{4}-.*patch does not fit", "--reverse",
             tree)
+    replace(os.path.join(tree, victim), "pvkit_late_init();", "pvkit_early_init();")
+    replace(os.path.join(tree, name), "SPDX", "spdx")
+    refused("an added file that was changed, back", re.escape(name) + " was changed", "--reverse", tree)
     with open(os.path.join(tree, ".pvkit-patches"), "a", encoding="ascii") as f:
         f.write("0  9999-other.patch\n")
     refused("another state of the patches", "another state", tree)
