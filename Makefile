@@ -30,12 +30,12 @@ link	= $(patsubst PV_STEP,$(filter-out %/worker.c,$(PV)),$(patsubst PV,$(PV),$(s
 	  sed -n 's|.*LINK:\(.*\)\*/.*|\1|p' $(1))))
 libs	= $(shell sed -n 's|.*LIBS:\(.*\)\*/.*|\1|p' $(1))
 
-PV	:= $(filter-out %/doorbell.c %/info.c,$(wildcard host-stub/dev/*.c)) \
-	   $(addprefix host-stub/,backend/net_soft.c backend/blk.c backend/blk_open.c \
-	     backend/worker.c mem.c io.c log.c)
+PV	:= $(filter-out %/doorbell.c %/info.c,$(wildcard host-stub/pv/*.c)) \
+	   $(addprefix host-stub/,net/net_soft.c disk/disk.c disk/disk_open.c \
+	     worker.c mem.c io.c log.c)
 UNIT	:= $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 FUZZ	:= $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-HDRS	:= $(wildcard hypercall/*.h hypercall/*/*.h hypercall/tools/*/*.h host-stub/*.h host-stub/*/*.h)
+HDRS	:= $(wildcard hypercall/*.h hypercall/*/*.h hypercall/*/*/*.h host-stub/*.h host-stub/*/*.h)
 
 .PHONY: all help setup stub tools modules test-modules port port-size unit fuzz fuzz-coverage fuzz-long msan static demo check check-long install \
 	install-initramfs clean
@@ -48,25 +48,25 @@ help:	## This list
 		awk -F'|' '{printf "  %-18s %s\n", $$1, $$2}'
 	@echo "Variables: KDIR=$(KDIR) KVER=$(KVER) CC=$(CC) PREFIX=$(PREFIX)"
 
-setup:	## Install the missing Debian packages (tests/rig/packages.list)
-	@tests/rig/setup
+setup:	## Install the missing Debian packages (host-stub/rig/packages.list)
+	@host-stub/rig/setup
 
 # What a product needs is looked for, not installed: only the tests' targets do that.
 needs-%:
-	@tests/rig/setup --product $*
+	@host-stub/rig/setup --product $*
 
 stub: needs-stub	## Build the host stub (build/pvkit-vm)
 	@$(MAKE) --no-print-directory -C host-stub
 
 # The tools of guests: not part of the stub, and they run without it.
-DETECT	:= $(wildcard hypercall/tools/detect/*.c hypercall/detect/*.c)
+DETECT	:= $(wildcard hypercall/tools/detect/*.c hypercall/detect/*.c hypercall/detect/dump/*.c)
 
 $(BUILD)/pvkit-detect: $(DETECT) $(HDRS)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -o $@ $(DETECT) -lcpuid
 
 JUDGE	:= $(wildcard hypercall/tools/status/*.c)
-READ	:= hypercall/tools/detect/dump.c hypercall/tools/detect/record.c $(wildcard hypercall/detect/*.c)
+READ	:= $(wildcard hypercall/detect/*.c hypercall/detect/dump/*.c)
 
 $(BUILD)/pvkit-status: $(JUDGE) $(READ) $(HDRS)
 	@mkdir -p $(@D)
@@ -165,22 +165,22 @@ static: setup	## SPDX, sparse, checkpatch, clang
 	@tests/static/run
 
 demo:	## The main job: one guest, unmodified and paravirtualized, measured
-	@tests/rig/setup
+	@host-stub/rig/setup
 	@$(MAKE) --no-print-directory $(JOBS) KDIR=$(TEST_KDIR) all
-	@host-stub/tools/pvkit measure --quick --reference qemu
+	@host-stub/pvkit measure --quick --reference qemu
 
 check:	## All tests, bounded (about 40 minutes; the first run builds kernels)
-	@tests/rig/setup
+	@host-stub/rig/setup
 	@$(MAKE) --no-print-directory $(JOBS) KDIR=$(TEST_KDIR) all unit fuzz msan
 	@tests/run
 
 check-long:	## All tests, long form
-	@tests/rig/setup
+	@host-stub/rig/setup
 	@$(MAKE) --no-print-directory $(JOBS) KDIR=$(TEST_KDIR) all unit fuzz msan
 	@tests/run --long
 
 install: all	## Install pvkit-vm, tools and man pages under PREFIX
-	@host-stub/tools/install "$(DESTDIR)$(PREFIX)"
+	@host-stub/install "$(DESTDIR)$(PREFIX)"
 
 install-initramfs: tools	## Install pvkit-load and its initramfs hook (then: update-initramfs -u)
 	@hypercall/tools/load/install-initramfs "$(DESTDIR)" "$(PREFIX)"

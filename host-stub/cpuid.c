@@ -11,8 +11,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include "../hypercall/tools/detect/dump.h"
-#include "dev/pv.h"
+#include "../hypercall/detect/dump/dump.h"
+#include "pv/pv.h"
 #include "vm.h"
 
 #define MAX_ENTRIES	256u

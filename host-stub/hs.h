@@ -4,7 +4,7 @@
  *
  * One process runs one VM. The main thread sets everything up, drops the
  * process's rights, then waits; each vCPU has a thread (vcpu.c), each back
- * end has worker threads (backend/worker.c). A guest that asks for a reboot gets
+ * end has worker threads (worker.c). A guest that asks for a reboot gets
  * a new struct hs_vm in the same process: back ends and workers outlive it.
  *
  * Locking: vm->lock serialises the emulated chips: hs_io_dispatch() holds it
@@ -47,7 +47,7 @@ struct hs_e1000;
 struct hs_run;
 struct hs_stats;
 
-/* Which faces a disk or NIC has (docs/ABI.md, "Faces"). */
+/* Which faces a disk or NIC has (docs/abi.md, "Faces"). */
 enum hs_faces {
 	HS_FACES_BOTH,		/* emulated, and pvkit for a guest that asks */
 	HS_FACES_EMULATED,
@@ -64,7 +64,7 @@ struct hs_disk_config {
 	char serial[PVK_BLK_SERIAL_LEN + 1];
 };
 
-/* Where a NIC's frames go (backend/net.h). */
+/* Where a NIC's frames go (net/net.h). */
 enum hs_nic_kind {
 	HS_NIC_TAP,		/* interface `name`, or fd */
 	HS_NIC_USER,		/* user-mode network, in a process of its own */
@@ -89,7 +89,7 @@ struct hs_nic_config {
 	bool restricted;	/* HS_NIC_USER: the guest reaches nobody but the host's forwards */
 };
 
-/* What there is besides CPUs and RAM (docs/STUB.md, "Machines"). */
+/* What there is besides CPUs and RAM (docs/stub.md, "Machines"). */
 enum hs_machine {
 	HS_MACHINE_PC,		/* the chips of a PC */
 	HS_MACHINE_LEAN,	/* nothing but pvkit's devices */

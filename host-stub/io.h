@@ -70,7 +70,7 @@ void hs_io_remove(struct hs_io *io, struct hs_region *region);
 void hs_io_dispatch(struct hs_io *io, enum hs_space space, uint64_t address, bool write,
 		    unsigned int size, void *data, uint32_t count);
 
-/* The accounts as the JSON value of "registers": see docs/MEASURE.md. */
+/* The accounts as the JSON value of "registers": see docs/measure.md. */
 void hs_io_json(struct hs_io *io, FILE *out);
 
 #endif /* HS_IO_H */

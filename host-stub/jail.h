@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The jail: what surrounds a process whose system calls are filtered (sandbox.h), so
- * that a hole in one wall is none in the other. docs/SECURITY.md says what it is for.
+ * that a hole in one wall is none in the other. docs/security.md says what it is for.
  *
  * The stub enters it when everything is open and before it has a second thread.
  */

@@ -2,7 +2,7 @@
 /*
  * Where a test build of the stub (make -C host-stub LIAR=1) may lie to its
  * guest: what a hostile host could say through the contract. tests/liar/lie.c
- * decides; docs/TESTING.md says how to ask it. In any other build nothing of
+ * decides; docs/testing.md says how to ask it. In any other build nothing of
  * this is left.
  */
 #ifndef HS_LIAR_H

@@ -23,11 +23,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "backend/blk.h"
-#include "backend/net.h"
-#include "backend/worker.h"
-#include "dev/pv.h"
-#include "emu/console.h"
+#include "disk/disk.h"
+#include "net/net.h"
+#include "worker.h"
+#include "pv/pv.h"
+#include "console.h"
 #include "emu/emu.h"
 #include "jail.h"
 #include "options.h"
@@ -98,7 +98,7 @@ static int open_kvm(struct host *host)
 	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 
 	if (fd < 0 && errno == ENOENT)
-		hs_error("/dev/kvm: not there: load kvm_intel or kvm_amd, or run under tests/rig/box");
+		hs_error("/dev/kvm: not there: load kvm_intel or kvm_amd, or run under host-stub/rig/box");
 	else if (fd < 0 && (errno == EACCES || errno == EPERM))
 		hs_error("/dev/kvm: no permission: join its group (kvm)");
 	else if (fd < 0)
@@ -109,7 +109,7 @@ static int open_kvm(struct host *host)
 	if (hs_kvm_check(fd) < 0)
 		return HS_EXIT_KVM;
 	if (!host->hs.config->force && !has_hardware()) {
-		hs_error("/dev/kvm: no VMX or SVM behind it (no CPU flag, no kvm_intel or kvm_amd): run under tests/rig/box, or --force to try");
+		hs_error("/dev/kvm: no VMX or SVM behind it (no CPU flag, no kvm_intel or kvm_amd): run under host-stub/rig/box, or --force to try");
 		return HS_EXIT_NO_HARDWARE;
 	}
 	return hs_probe(fd, &host->hs.probe) < 0 ? HS_EXIT_KVM : 0;
@@ -454,7 +454,7 @@ static void close_messages(struct hs_patience *patience)
 
 static void print_accounts(struct host *host, FILE *f);
 
-/* The file of --stats, in the form that docs/STUB.md describes. 0 or -errno, said. */
+/* The file of --stats, in the form that docs/stub.md describes. 0 or -errno, said. */
 static int write_accounts(struct host *host, struct hs_patience *patience)
 {
 	char *text = NULL;

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../hypercall/tools/detect/dump.h"
-#include "dev/info.h"
+#include "../hypercall/detect/dump/dump.h"
+#include "pv/info.h"
 #include "file.h"
 #include "mem.h"
 #include "options.h"

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dev/info.h"
+#include "pv/info.h"
 #include "options.h"
 
 struct name {

@@ -5,7 +5,7 @@
  * signal nobody else: it has the descriptors that are open, and the calls of
  * sandbox_rules.c. What goes by io_uring, a filter does not see: each worker's
  * ring takes no operations but those of its back end, none of which names a file
- * or an address (backend/worker.c).
+ * or an address (worker.c).
  */
 #include <errno.h>
 #include <grp.h>
@@ -17,9 +17,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "backend/blk.h"
-#include "backend/net.h"
-#include "backend/worker.h"
+#include "disk/disk.h"
+#include "net/net.h"
+#include "worker.h"
 #include "rules.h"
 #include "sandbox.h"
 #include "sandbox_rules.h"

@@ -17,7 +17,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "dev/pv.h"
+#include "pv/pv.h"
 #include "emu/emu.h"
 #include "io.h"
 #include "stats.h"

@@ -3,7 +3,7 @@
  * The accounts of one power-on: KVM's own statistics, exits to user space,
  * CPU time, and marks. A mark is a byte that the guest writes to
  * HS_PORT_MARK: the accounts at that moment are kept, so that a tool can tell
- * what happened between two marks. docs/STUB.md describes the JSON.
+ * what happened between two marks. docs/stub.md describes the JSON.
  */
 #ifndef HS_STATS_H
 #define HS_STATS_H

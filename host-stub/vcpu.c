@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "dev/info.h"
+#include "pv/info.h"
 #include "thread.h"
 #include "vm.h"
 

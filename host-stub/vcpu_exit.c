@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include "dev/pv.h"
+#include "pv/pv.h"
 #include "emu/emu.h"
 #include "io.h"
 #include "vm.h"

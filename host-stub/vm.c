@@ -10,9 +10,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "backend/blk.h"
-#include "dev/info.h"
-#include "dev/pv.h"
+#include "disk/disk.h"
+#include "pv/info.h"
+#include "pv/pv.h"
 #include "emu/emu.h"
 #include "io.h"
 #include "irq.h"

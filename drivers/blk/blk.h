@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The PV block driver, seen whole: see docs/DRIVER-BLK.md.
+ * The PV block driver, seen whole: see docs/driver-blk.md.
  *
  *   main.c     probe, remove, limits, sysfs, power management
  *   request.c  blk-mq's side of the rings: submit, complete, poll, time out

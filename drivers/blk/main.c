@@ -2,7 +2,7 @@
 /*
  * pvkit block driver: a disk per PVK_DEV_BLK device, named pvka, pvkb ...
  *
- * See blk.h for the parts and docs/DRIVER-BLK.md for what a user sees.
+ * See blk.h for the parts and docs/driver-blk.md for what a user sees.
  */
 #include <linux/blkdev.h>
 #include <linux/idr.h>

@@ -24,7 +24,7 @@ struct counter {
 #define TX(field)	{ "tx_" #field, TX_STAT, offsetof(struct pvk_net_tx_stats, field) }
 #define RX(field)	{ "rx_" #field, RX_STAT, offsetof(struct pvk_net_rx_stats, field) }
 
-/* Of each pair; names are "pN_" and this. Documented in docs/DRIVER-NET.md. */
+/* Of each pair; names are "pN_" and this. Documented in docs/driver-net.md. */
 static const struct counter counters[] = {
 	RX(packets), RX(bytes), RX(dropped), RX(errors), RX(csum_valid), RX(csum_partial),
 	RX(gso), RX(copied), RX(alloc_failed), RX(xdp_pass), RX(xdp_drop), RX(xdp_tx),

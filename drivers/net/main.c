@@ -2,7 +2,7 @@
 /*
  * pvkit network driver: a net_device per PVK_DEV_NET device.
  *
- * See net.h for the parts and docs/DRIVER-NET.md for what a user sees.
+ * See net.h for the parts and docs/driver-net.md for what a user sees.
  */
 #include <linux/etherdevice.h>
 #include <linux/module.h>

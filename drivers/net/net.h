@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The PV network driver, seen whole: see docs/DRIVER-NET.md.
+ * The PV network driver, seen whole: see docs/driver-net.md.
  *
  *   main.c     probe, remove, the net_device's operations, power management
  *   reset.c    device into service, out of it, back after a fault, and with

@@ -28,7 +28,7 @@
  * the same through the same function, for the same reason. What speaks against it:
  * the socket keeps it when its route moves to another device, it adds to the delay
  * behind a slow link, and no driver of a wired NIC does it. What it is worth stands in
- * docs/DRIVER-NET.md: without this one line everything works, with more exits.
+ * docs/driver-net.md: without this one line everything works, with more exits.
  */
 #define PACING_SHIFT	8
 

@@ -16,8 +16,8 @@
 #ifndef HS_EMU_E1000_H
 #define HS_EMU_E1000_H
 
-#include "../backend/net.h"
-#include "../backend/worker_io.h"
+#include "../net/net.h"
+#include "../worker_io.h"
 #include "../hs.h"
 #include "../io.h"
 #include "../mem.h"

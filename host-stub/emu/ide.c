@@ -103,7 +103,7 @@ static void op_done(struct hs_blk_req *req, int status)
 	struct ide_op *op = (struct ide_op *)req;
 	struct hs_hold *hold = &ide_vm(op->channel)->hold;
 
-	/* vm->lock is held: backend/inflight.h took it */
+	/* vm->lock is held: inflight.h took it */
 	hs_hold_begin(hold);
 	ide_op_done(op, status);
 	hs_hold_end(hold);

@@ -6,8 +6,8 @@
 #ifndef HS_EMU_IDE_H
 #define HS_EMU_IDE_H
 
-#include "../backend/blk.h"
-#include "../backend/inflight.h"
+#include "../disk/disk.h"
+#include "../inflight.h"
 #include "../hs.h"
 #include "../io.h"
 

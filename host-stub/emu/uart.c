@@ -14,7 +14,7 @@
 
 #include "../io.h"
 #include "../irq.h"
-#include "console.h"
+#include "../console.h"
 #include "emu.h"
 
 enum { THR_RBR, IER, IIR_FCR, LCR, MCR, LSR, MSR, SCR };

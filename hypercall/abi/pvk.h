@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * pvkit ABI, all of it. docs/ABI.md explains it; these headers define it.
+ * pvkit ABI, all of it. docs/abi.md explains it; these headers define it.
  * Every guest, the host stub and the tests include these same files.
  */
 #ifndef PVK_ABI_PVK_H

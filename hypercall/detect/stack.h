@@ -13,7 +13,7 @@
  * as a live one. Freestanding, no allocation, no floating point; tables are
  * constant. Answers are copied once; no value is believed beyond what is
  * stored: leaves inside their block, at most PVK_INTERFACES blocks.
- * docs/DETECT.md has the rules.
+ * docs/detect.md has the rules.
  */
 #ifndef PVK_DETECT_STACK_H
 #define PVK_DETECT_STACK_H

@@ -2,7 +2,7 @@
 /*
  * The tables of tables.h. Sources of the signatures: the hypervisors' own
  * interface documents and sources where there are any, else what other tools have
- * seen; docs/DETECT.md says which are confirmed by a recording of ours.
+ * seen; docs/detect.md says which are confirmed by a recording of ours.
  */
 #include "tables.h"
 

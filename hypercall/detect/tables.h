@@ -2,7 +2,7 @@
 /*
  * What stack.c knows, as tables: signatures, what facts mean, and how each
  * interface is called. To teach it a hypervisor, add rows here, names in tables.c,
- * and a dump in tests/dumps.
+ * and a dump in tests/data/dumps.
  */
 #ifndef PVK_DETECT_TABLES_H
 #define PVK_DETECT_TABLES_H

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the user can see, all read-only; docs/MODULES.md fixes the format.
+ * What the user can see, all read-only; docs/modules.md fixes the format.
  *
  * /sys/bus/pvk/                       the offer of the host, and the session
  * /sys/devices/platform/PVKT0001:00/  counters of the core

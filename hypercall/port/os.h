@@ -2,7 +2,7 @@
 /*
  * The porting library: what an operating system supplies, all of it. With
  * these functions it becomes a guest of pvkit, KVM, Hyper-V and Xen hosts.
- * docs/PORTING.md walks through a port.
+ * docs/porting.md walks through a port.
  *
  * The first group has to be written for each system. The second is done in
  * x86.c for anything that runs in ring 0; who has his own leaves that file out.

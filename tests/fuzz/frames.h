@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "host-stub/backend/net.h"
+#include "host-stub/net/net.h"
 #include "input.h"
 
 #define FRAME_ID_AT	14u	/* its number, behind the EtherType of experiments */

@@ -18,7 +18,7 @@
 #include <time.h>
 
 #include "frames.h"
-#include "host-stub/backend/net_priv.h"
+#include "host-stub/net/net_priv.h"
 #include "step_worker.h"
 
 #define PIPE		300000u	/* bytes, and messages, that wait to be read */

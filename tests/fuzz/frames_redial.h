@@ -21,7 +21,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "host-stub/backend/net_priv.h"
+#include "host-stub/net/net_priv.h"
 #include "input.h"
 
 #define REDIAL_PID	4711

@@ -5,10 +5,10 @@
  * typing and of time that passes. Whatever they are: the stub survives, the
  * VM's lock is free again, and only a reset or a power-off ends the VM.
  */
-/* LINK: host-stub/emu/uart.c host-stub/emu/rtc.c host-stub/emu/i8042.c host-stub/emu/pci.c host-stub/emu/acpi_pm.c host-stub/emu/debug_exit.c host-stub/backend/blk.c host-stub/backend/blk_open.c host-stub/backend/worker.c host-stub/mem.c host-stub/io.c host-stub/log.c host-stub/thread.c */
+/* LINK: host-stub/emu/uart.c host-stub/emu/rtc.c host-stub/emu/i8042.c host-stub/emu/pci.c host-stub/emu/acpi_pm.c host-stub/emu/debug_exit.c host-stub/disk/disk.c host-stub/disk/disk_open.c host-stub/worker.c host-stub/mem.c host-stub/io.c host-stub/log.c host-stub/thread.c */
 /* LIBS: -luring -lpthread -Wl,--wrap=ioctl -Wl,--wrap=clock_gettime */
 #include "fuzz.h"
-#include "host-stub/emu/console.h"
+#include "host-stub/console.h"
 #include "host-stub/emu/pci.h"
 
 /* ---- the clock: held, so that an input means the same each time ---- */

@@ -6,7 +6,7 @@
  * arrives once, in order, but for escapes, which do what they say; and what was
  * taken for output reaches the reader as it was.
  */
-/* LINK: host-stub/emu/console.c host-stub/writer.c host-stub/output.c host-stub/log.c host-stub/thread.c */
+/* LINK: host-stub/console.c host-stub/writer.c host-stub/output.c host-stub/log.c host-stub/thread.c */
 /* LIBS: -lpthread -Wl,--wrap=write -Wl,--wrap=isatty -Wl,--wrap=tcgetattr -Wl,--wrap=tcsetattr -Wl,--wrap=pthread_kill */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@
 #include <termios.h>
 #include <time.h>
 
-#include "host-stub/emu/console.h"
+#include "host-stub/console.h"
 #include "host-stub/hs.h"
 #include "input.h"
 #include "quiet.h"

@@ -4,7 +4,7 @@
  * answers of a host that says anything. Whatever it is: it ends, in a
  * bounded number of questions, with a description that holds together.
  */
-/* LINK: hypercall/detect/stack.c hypercall/detect/tables.c hypercall/detect/features.c hypercall/tools/detect/dump.c hypercall/tools/detect/terse.c */
+/* LINK: hypercall/detect/stack.c hypercall/detect/tables.c hypercall/detect/features.c hypercall/detect/dump/dump.c hypercall/tools/detect/terse.c */
 /* LIBS: */
 #include <stdint.h>
 #include <stdlib.h>

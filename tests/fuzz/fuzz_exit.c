@@ -7,7 +7,7 @@
  * once, a call has a status of the ABI in RAX, no lock stays taken, what KVM is told
  * of routes and doorbells is sound, and only the exits that may end the VM do.
  */
-/* LINK: PV host-stub/vcpu_exit.c host-stub/death.c host-stub/irq.c host-stub/dev/doorbell.c host-stub/emu/debug_exit.c */
+/* LINK: PV host-stub/vcpu_exit.c host-stub/death.c host-stub/irq.c host-stub/pv/doorbell.c host-stub/emu/debug_exit.c */
 /* LIBS: -luring -lpthread -Wl,--wrap=ioctl -Wl,--wrap=write */
 #define FAKE_IDE
 #define FAKE_KVM

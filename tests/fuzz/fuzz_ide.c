@@ -6,7 +6,7 @@
  * Whatever they are: the stub survives, and a reset gives back a drive that
  * identifies itself.
  */
-/* LINK: host-stub/emu/ide.c host-stub/emu/ide_cmd.c host-stub/emu/pci.c host-stub/backend/blk.c host-stub/backend/blk_open.c host-stub/backend/worker.c host-stub/mem.c host-stub/io.c host-stub/log.c */
+/* LINK: host-stub/emu/ide.c host-stub/emu/ide_cmd.c host-stub/emu/pci.c host-stub/disk/disk.c host-stub/disk/disk_open.c host-stub/worker.c host-stub/mem.c host-stub/io.c host-stub/log.c */
 /* LIBS: -luring -lpthread -Wl,--wrap=ioctl */
 #include "fuzz.h"
 #include "tests/unit/ide_guest.h"

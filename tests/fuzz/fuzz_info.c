@@ -6,7 +6,7 @@
  * be read by the contract's rules, and its clock stays readable, though the guest
  * spoils the page.
  */
-/* LINK: PV host-stub/irq.c host-stub/dev/doorbell.c host-stub/dev/info.c host-stub/cpuid.c hypercall/tools/detect/dump.c hypercall/detect/tables.c */
+/* LINK: PV host-stub/irq.c host-stub/pv/doorbell.c host-stub/pv/info.c host-stub/cpuid.c hypercall/detect/dump/dump.c hypercall/detect/tables.c */
 /* LIBS: -luring -lpthread -Wl,--wrap=ioctl -Wl,--wrap=write */
 #define FAKE_IDE
 #define FAKE_KVM
@@ -15,8 +15,8 @@
 #include "tests/unit/fake_net.h"
 #include "tests/unit/fake_platform.h"
 #include "host-stub/boot/boot.h"
-#include "host-stub/dev/info.h"
-#include "host-stub/dev/pv.h"
+#include "host-stub/pv/info.h"
+#include "host-stub/pv/pv.h"
 
 #define LEAVES	100u
 

@@ -5,12 +5,12 @@
  * a header that is nearly right. Whatever hs_net_check() allows must be cut or
  * refused without reading beyond the frame, and pieces add up to it.
  */
-/* LINK: host-stub/backend/net_soft.c */
+/* LINK: host-stub/net/net_soft.c */
 /* LIBS: -lpthread -Wl,--wrap=ioctl */
 #include <stdlib.h>
 #include <string.h>
 
-#include "host-stub/backend/net.h"
+#include "host-stub/net/net.h"
 #include "fuzz.h"
 
 struct seen {

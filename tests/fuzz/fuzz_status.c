@@ -4,7 +4,7 @@
  * it holds: it is read or refused within bounds, judged, and said in every form; and
  * what is written again is judged the same.
  */
-/* LINK: hypercall/tools/status/snap.c hypercall/tools/status/look.c hypercall/tools/status/judge.c hypercall/tools/status/wants.c hypercall/tools/status/features.c hypercall/tools/status/devices.c hypercall/tools/status/say.c hypercall/tools/detect/dump.c hypercall/detect/stack.c hypercall/detect/tables.c hypercall/detect/features.c */
+/* LINK: hypercall/tools/status/snap.c hypercall/tools/status/look.c hypercall/tools/status/judge.c hypercall/tools/status/wants.c hypercall/tools/status/features.c hypercall/tools/status/devices.c hypercall/tools/status/say.c hypercall/detect/dump/dump.c hypercall/detect/stack.c hypercall/detect/tables.c hypercall/detect/features.c */
 /* LIBS: */
 #include <stdint.h>
 #include <string.h>

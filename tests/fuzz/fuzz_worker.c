@@ -6,7 +6,7 @@
  * when a worker is made. Whatever they are: what was posted runs, each operation that was
  * taken ends once, a source that has work is polled, and the worker ends.
  */
-/* LINK: host-stub/backend/worker.c host-stub/log.c */
+/* LINK: host-stub/worker.c host-stub/log.c */
 /* LIBS: -luring -lpthread -Wl,--wrap=write -Wl,--wrap=eventfd -Wl,--wrap=pthread_create -Wl,--wrap=io_uring_queue_init_params -Wl,--wrap=syscall */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "host-stub/backend/worker_io.h"
+#include "host-stub/worker_io.h"
 #include "host-stub/hs.h"
 #include "input.h"
 #include "quiet.h"

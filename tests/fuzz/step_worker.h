@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * In place of backend/worker.c: a worker without a thread, whose kernel the fuzzer
+ * In place of worker.c: a worker without a thread, whose kernel the fuzzer
  * plays. Operations wait until the fuzzer ends them with what it likes: done in full
  * or in part, refused, late, or never taken into the ring. Time stands still unless
  * it is moved. So an input means the same each time.
@@ -14,7 +14,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "host-stub/backend/worker_io.h"
+#include "host-stub/worker_io.h"
 #include "must.h"
 #include "quiet.h"
 

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../host-stub/dev/pv_net.h"
+#include "../../host-stub/pv/pv_net.h"
 #include "../../host-stub/liar.h"
 #include "kinds.h"
 

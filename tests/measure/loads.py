@@ -13,7 +13,7 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(ROOT, "tests/lib"))
-sys.path.insert(0, os.path.join(ROOT, "host-stub/tools"))
+sys.path.insert(0, os.path.join(ROOT, "host-stub"))
 from checks import Checks	# noqa: E402
 from measure import ablate, cases, parts, trace, worker	# noqa: E402
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""quotes.py - does docs/PORTING.md quote what stands in the tree?
+"""quotes.py - does docs/porting.md quote what stands in the tree?
 
 A line "`FILE`:" and the indented block behind it: the block stands in that file, line
 by line. The table of sizes has a row for each part of the library.
@@ -18,7 +18,7 @@ sys.dont_write_bytecode = True
 from checks import Checks	# noqa: E402
 
 t = Checks()
-with open(os.path.join(ROOT, "docs/PORTING.md"), encoding="utf-8") as f:
+with open(os.path.join(ROOT, "docs/porting.md"), encoding="utf-8") as f:
     page = f.read()
 quotes = re.findall(r"^`(\S+)`:\n\n((?:    .*\n|\n(?=    ))+)", page, re.M)
 t.check("the page quotes code", len(quotes) > 12, len(quotes))

@@ -81,10 +81,10 @@ def replace(path, old, new):
 
 t = Checks()
 number = SERIES.partition("-")[2]
-got = subprocess.run([os.path.join(ROOT, "tests/rig/fetch"), "source-tree", number],
+got = subprocess.run([os.path.join(ROOT, "host-stub/rig/fetch"), "source-tree", number],
                      stdout=subprocess.PIPE, text=True, check=False)
 if got.returncode:
-    t.check("Debian's source is at hand", False, "tests/rig/fetch source-tree failed")
+    t.check("Debian's source is at hand", False, "host-stub/rig/fetch source-tree failed")
     sys.exit(t.end())
 source = got.stdout.strip()
 tmp = tempfile.mkdtemp(prefix="pvkit-apply-test-")

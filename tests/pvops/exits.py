@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """exits - counts the exits of kernels' boots, power-on to /init, by reason and register.
 
-    tests/rig/box --cpus 1 -- tests/pvops/exits.py --out DIR CASE...
+    host-stub/rig/box --cpus 1 -- tests/pvops/exits.py --out DIR CASE...
 
 CASE is NAME=KERNEL@MACHINE[,OPTION...]. MACHINE: a machine of pvkit-vm (pc, lean), or of
 QEMU with KVM (qemu-pc, qemu-q35, qemu-microvm). Options: cpus=N, loud (the console at
@@ -22,7 +22,7 @@ import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
-sys.path.insert(0, os.path.join(ROOT, "host-stub/tools"))
+sys.path.insert(0, os.path.join(ROOT, "host-stub"))
 sys.path.insert(0, os.path.join(ROOT, "tests/pvops"))
 
 from measure import trace	# noqa: E402
@@ -100,7 +100,7 @@ def argv(case, initrd):
     console = "hvc0" if pv == "pvkit" else "ttyS0"
     words = [f"console={console}", "noxsave", "panic=-1"]
     if case["machine"] == "pc" or qemu:
-        words.append("pci=noearly")	# docs/MEASURE.md
+        words.append("pci=noearly")	# docs/measure.md
     if not case["loud"]:
         words.append("quiet")
     words += case["arg"]

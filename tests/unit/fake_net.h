@@ -3,7 +3,7 @@
  * Network back ends for the tests and fuzzers of the PV network device: real
  * workers, and in place of a TAP a list. What is sent comes back, or is kept
  * until the test lets it go; what the test injects is received. A file that
- * includes this links host-stub/backend/net_soft.c, and no other of its kind.
+ * includes this links host-stub/net/net_soft.c, and no other of its kind.
  */
 #ifndef TESTS_FAKE_NET_H
 #define TESTS_FAKE_NET_H
@@ -11,8 +11,8 @@
 #include <stddef.h>
 
 #include "fake_vm.h"
-#include "host-stub/backend/net.h"
-#include "host-stub/backend/worker_io.h"
+#include "host-stub/net/net.h"
+#include "host-stub/worker_io.h"
 
 #define FAKE_NET_BATCH	16u
 
@@ -253,7 +253,7 @@ static inline void fake_net_inject(unsigned int n, unsigned int queue,
 		hs_worker_call(q->worker, fake_net_nothing, NULL);
 }
 
-/* ---- backend/net.h ---- */
+/* ---- net/net.h ---- */
 
 void hs_net_info(struct hs_net *net, struct hs_net_info *info)
 {

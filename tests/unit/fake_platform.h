@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
-#include "host-stub/emu/console.h"
+#include "host-stub/console.h"
 #include "host-stub/vm.h"
 
 static struct {

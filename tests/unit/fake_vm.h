@@ -7,7 +7,7 @@
  * One per process (`fake`). A file that includes this links with
  * -Wl,--wrap=ioctl, so that mem.c finds a KVM that takes any memory slot; one
  * that does not link emu/ide.c defines FAKE_IDE first; one that links irq.c and
- * dev/doorbell.c defines FAKE_KVM, and fake_kvm(), which plays KVM for them.
+ * pv/doorbell.c defines FAKE_KVM, and fake_kvm(), which plays KVM for them.
  */
 #ifndef TESTS_FAKE_VM_H
 #define TESTS_FAKE_VM_H
@@ -23,8 +23,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "host-stub/backend/blk.h"
-#include "host-stub/backend/worker.h"
+#include "host-stub/disk/disk.h"
+#include "host-stub/worker.h"
 #include "host-stub/emu/emu.h"
 #include "host-stub/io.h"
 #include "host-stub/irq.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * For tests of the network back end (backend/net.h): a face that keeps what it
+ * For tests of the network back end (net/net.h): a face that keeps what it
  * gets, frames to send that count their ends, and frames of a pattern.
  */
 #ifndef TESTS_NET_PEER_H
@@ -23,8 +23,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "host-stub/backend/net.h"
-#include "host-stub/backend/worker.h"
+#include "host-stub/net/net.h"
+#include "host-stub/worker.h"
 
 static inline void pause_a_bit(void)
 {

@@ -10,7 +10,7 @@
 #include "fake_vm.h"
 #include "fake_platform.h"
 
-#include "host-stub/dev/pv.h"
+#include "host-stub/pv/pv.h"
 #include "hypercall/ring.h"
 
 #define PV_STRUCTS	0x10000ull	/* call structures */

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The disk back end (backend/blk.h) on temporary images: what it refuses to
+ * The disk back end (disk/disk.h) on temporary images: what it refuses to
  * open, locks, requests and their errors, transfers that the kernel cuts short,
  * size changes. Between it and the kernel stands io_uring_submit(), wrapped:
  * it tears transfers, refuses to deallocate, or breaks the descriptor.
  */
-/* LINK: host-stub/backend/blk.c host-stub/backend/blk_open.c host-stub/backend/worker.c host-stub/log.c */
+/* LINK: host-stub/disk/disk.c host-stub/disk/disk_open.c host-stub/worker.c host-stub/log.c */
 /* LIBS: -luring -lpthread -Wl,--wrap=io_uring_submit -Wl,--wrap=io_uring_submit_and_wait */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,8 +26,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "host-stub/backend/blk.h"
-#include "host-stub/backend/worker.h"
+#include "host-stub/disk/disk.h"
+#include "host-stub/worker.h"
 
 #define DISK	(1u << 20)
 

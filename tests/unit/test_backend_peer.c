@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The network back end's sockets (backend/net.h): peers that lie about lengths,
+ * The network back end's sockets (net/net.h): peers that lie about lengths,
  * write in crumbs, read what there is, go away or are not there yet; sockets with
  * names.
  */
-/* LINK: host-stub/backend/net.c host-stub/backend/net_rx.c host-stub/backend/net_tx.c host-stub/backend/net_build.c host-stub/backend/net_tap.c host-stub/backend/net_socket.c host-stub/backend/net_redial.c host-stub/backend/net_soft.c host-stub/backend/worker.c host-stub/log.c */
+/* LINK: host-stub/net/net.c host-stub/net/net_rx.c host-stub/net/net_tx.c host-stub/net/net_build.c host-stub/net/net_tap.c host-stub/net/net_socket.c host-stub/net/net_redial.c host-stub/net/net_soft.c host-stub/worker.c host-stub/log.c */
 /* LIBS: -luring -lpthread */
 #include "net_pair.h"
 

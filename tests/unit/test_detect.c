@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Detection (hypercall/detect/) on recorded and constructed machines: each file of
- * tests/dumps states in its lines "#= ..." what `pvkit detect --terse` must say
+ * tests/data/dumps states in its lines "#= ..." what `pvkit detect --terse` must say
  * of it, and every row of the tables must be needed by one of them. Then what
  * no recording shows: hosts that lie.
  */
-/* LINK: hypercall/detect/stack.c hypercall/detect/tables.c hypercall/detect/features.c hypercall/tools/detect/dump.c hypercall/tools/detect/terse.c */
+/* LINK: hypercall/detect/stack.c hypercall/detect/tables.c hypercall/detect/features.c hypercall/detect/dump/dump.c hypercall/tools/detect/terse.c */
 /* LIBS: */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -87,7 +87,7 @@ static void dumps_say_what_they_must(void **state)
 	glob_t files;
 
 	(void)state;
-	assert_int_equal(glob("tests/dumps/*.dump", 0, NULL, &files), 0);
+	assert_int_equal(glob("tests/data/dumps/*.dump", 0, NULL, &files), 0);
 	assert_true(files.gl_pathc >= 40);
 	for (size_t i = 0; i < files.gl_pathc; i++) {
 		char *want = expected(files.gl_pathv[i]), *got;
@@ -134,7 +134,7 @@ static void every_row_has_a_dump(void **state)
 
 	(void)state;
 	assert_true(pvk_signatures <= 64 && pvk_fact_rules <= 64);
-	assert_int_equal(glob("tests/dumps/*.dump", 0, NULL, &files), 0);
+	assert_int_equal(glob("tests/data/dumps/*.dump", 0, NULL, &files), 0);
 	for (size_t i = 0; i < files.gl_pathc; i++) {
 		read_dump(files.gl_pathv[i]);
 		for (unsigned int n = 0; n < pvk_signatures; n++)
@@ -352,7 +352,7 @@ static void what_is_written_reads_the_same(void **state)
 	glob_t files;
 
 	(void)state;
-	assert_int_equal(glob("tests/dumps/*.dump", 0, NULL, &files), 0);
+	assert_int_equal(glob("tests/data/dumps/*.dump", 0, NULL, &files), 0);
 	for (size_t i = 0; i < files.gl_pathc; i++) {
 		unsigned int line;
 		char *text;

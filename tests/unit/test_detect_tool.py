@@ -17,12 +17,12 @@ sys.path.insert(0, os.path.join(ROOT, "tests/lib"))
 from checks import Checks	# noqa: E402
 
 TOOL = os.path.join(ROOT, "build/pvkit-detect")
-DUMPS = sorted(glob.glob(os.path.join(ROOT, "tests/dumps/*.dump")))
+DUMPS = sorted(glob.glob(os.path.join(ROOT, "tests/data/dumps/*.dump")))
 YES, NO, USAGE, TROUBLE = range(4)
 
 
 def dump(name):
-    return os.path.join(ROOT, "tests/dumps", name + ".dump")
+    return os.path.join(ROOT, "tests/data/dumps", name + ".dump")
 
 
 def run(*argv, **more):

@@ -4,7 +4,7 @@
  * configuration mechanism 1, reset control, ACPI power management. The clock is
  * test_emu_rtc.c's, the disks test_emu_ide.c's.
  */
-/* LINK: host-stub/emu/uart.c host-stub/emu/i8042.c host-stub/emu/pci.c host-stub/emu/acpi_pm.c host-stub/backend/blk.c host-stub/backend/blk_open.c host-stub/backend/worker.c host-stub/mem.c host-stub/io.c host-stub/log.c host-stub/thread.c */
+/* LINK: host-stub/emu/uart.c host-stub/emu/i8042.c host-stub/emu/pci.c host-stub/emu/acpi_pm.c host-stub/disk/disk.c host-stub/disk/disk_open.c host-stub/worker.c host-stub/mem.c host-stub/io.c host-stub/log.c host-stub/thread.c */
 /* LIBS: -luring -lpthread -Wl,--wrap=ioctl */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "fake_vm.h"
-#include "host-stub/emu/console.h"
+#include "host-stub/console.h"
 #include "host-stub/emu/pci.h"
 
 /* ---- the user's end of the UART ---- */

@@ -5,7 +5,7 @@
  * when nothing of before is in flight any more, and what comes back late
  * neither changes a register nor shows the guest a byte.
  */
-/* LINK: host-stub/emu/ide.c host-stub/emu/ide_cmd.c host-stub/emu/pci.c host-stub/backend/blk.c host-stub/backend/blk_open.c host-stub/backend/worker.c host-stub/mem.c host-stub/io.c host-stub/log.c */
+/* LINK: host-stub/emu/ide.c host-stub/emu/ide_cmd.c host-stub/emu/pci.c host-stub/disk/disk.c host-stub/disk/disk_open.c host-stub/worker.c host-stub/mem.c host-stub/io.c host-stub/log.c */
 /* LIBS: -luring -lpthread -Wl,--wrap=ioctl -Wl,--wrap=hs_blk_submit */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -4,7 +4,7 @@
  * update cycle, alarm and periodic flags against a clock that the test holds,
  * interrupts against the real one.
  */
-/* LINK: host-stub/emu/rtc.c host-stub/emu/acpi_pm.c host-stub/backend/blk.c host-stub/backend/blk_open.c host-stub/backend/worker.c host-stub/mem.c host-stub/io.c host-stub/log.c host-stub/thread.c */
+/* LINK: host-stub/emu/rtc.c host-stub/emu/acpi_pm.c host-stub/disk/disk.c host-stub/disk/disk_open.c host-stub/worker.c host-stub/mem.c host-stub/io.c host-stub/log.c host-stub/thread.c */
 /* LIBS: -luring -lpthread -Wl,--wrap=ioctl -Wl,--wrap=clock_gettime */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -7,7 +7,7 @@
  * did not (/proc/thread-self/schedstat): the CPU time of who holds the lock, and
  * whatever it waits for. So a loaded machine does not show, and a wait does.
  */
-/* LINK: host-stub/emu/e1000.c host-stub/emu/e1000_irq.c host-stub/emu/e1000_eeprom.c host-stub/emu/e1000_tx.c host-stub/emu/e1000_frame.c host-stub/emu/e1000_rx.c host-stub/emu/pci.c host-stub/emu/ide.c host-stub/emu/ide_cmd.c host-stub/emu/uart.c host-stub/emu/console.c host-stub/writer.c host-stub/output.c host-stub/backend/net_soft.c host-stub/backend/blk.c host-stub/backend/blk_open.c host-stub/backend/worker.c host-stub/mem.c host-stub/io.c host-stub/log.c host-stub/thread.c */
+/* LINK: host-stub/emu/e1000.c host-stub/emu/e1000_irq.c host-stub/emu/e1000_eeprom.c host-stub/emu/e1000_tx.c host-stub/emu/e1000_frame.c host-stub/emu/e1000_rx.c host-stub/emu/pci.c host-stub/emu/ide.c host-stub/emu/ide_cmd.c host-stub/emu/uart.c host-stub/console.c host-stub/writer.c host-stub/output.c host-stub/net/net_soft.c host-stub/disk/disk.c host-stub/disk/disk_open.c host-stub/worker.c host-stub/mem.c host-stub/io.c host-stub/log.c host-stub/thread.c */
 /* LIBS: -luring -lpthread -Wl,--wrap=ioctl */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 
 #include "e1000_guest.h"
-#include "host-stub/emu/console.h"
+#include "host-stub/console.h"
 #include "host-stub/writer.h"
 #include "ide_guest.h"
 

@@ -38,14 +38,14 @@ with tempfile.TemporaryDirectory() as tmp:
     for product in ("stub", "tools", "modules"):
         said = run("make", "-n", product)[1]
         t.check(f"make {product} looks for what it needs, and installs nothing",
-                f"tests/rig/setup --product {product}" in said and
-                not any(x.strip() == "tests/rig/setup" for x in said.splitlines()), said[:300])
+                f"host-stub/rig/setup --product {product}" in said and
+                not any(x.strip() == "host-stub/rig/setup" for x in said.splitlines()), said[:300])
     listing = os.path.join(tmp, "list")
     with open(listing, "w", encoding="ascii") as f:
         f.write("pvkit-is-no-package # a reason [stub]\npvkit-nor-this # another\n")
-    code, out, err = run("tests/rig/setup", "--product", "stub", "--list", listing)
+    code, out, err = run("host-stub/rig/setup", "--product", "stub", "--list", listing)
     t.check("a missing package is said in one line", code == 1 and not out and err.count("\n") == 1 and
             "pvkit-is-no-package" in err and "nor-this" not in err, out + err)
-    t.equal("what another product needs is not missed", run("tests/rig/setup", "--product", "tools",
+    t.equal("what another product needs is not missed", run("host-stub/rig/setup", "--product", "tools",
                                                             "--list", listing), (0, "", ""))
 sys.exit(t.end())

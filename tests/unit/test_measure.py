@@ -21,11 +21,11 @@ import tempfile
 
 sys.dont_write_bytecode = True
 TOP = os.path.realpath(os.path.join(os.path.dirname(os.path.realpath(__file__)), "../.."))
-sys.path.insert(0, os.path.join(TOP, "host-stub/tools"))
+sys.path.insert(0, os.path.join(TOP, "host-stub"))
 
 from measure import cli, guests, net, page, parse, plan, progress, stats, table, trace  # noqa: E402
 
-TOOL = os.path.join(TOP, "host-stub/tools/pvkit")
+TOOL = os.path.join(TOP, "host-stub/pvkit")
 IDE = "/sys/devices/pci0000:00/0000:00:01.1/ata1/host0/target0:0:0/0:0:0:0/block/sda"
 PVKIT = "/sys/devices/platform/PVKT0001:00/pvk1/block/pvka"
 VIRTIO = "/sys/devices/pci0000:00/0000:00:02.0/virtio0/block/vda"

@@ -16,12 +16,12 @@ import tempfile
 
 sys.dont_write_bytecode = True
 TOP = os.path.realpath(os.path.join(os.path.dirname(os.path.realpath(__file__)), "../.."))
-sys.path.insert(0, os.path.join(TOP, "host-stub/tools"))
+sys.path.insert(0, os.path.join(TOP, "host-stub"))
 
 from measure import (MeasureError, ablate, ablate_table, boots, boots_table, cases, cli,  # noqa: E402
                      parts, trace)
 
-TOOL = os.path.join(TOP, "host-stub/tools/pvkit")
+TOOL = os.path.join(TOP, "host-stub/pvkit")
 count = failed = 0
 
 
@@ -432,7 +432,7 @@ def test_detail():
 
 
 def test_loads():
-    with open(os.path.join(TOP, "host-stub/tools/measure/guest/load.c"), encoding="ascii") as f:
+    with open(os.path.join(TOP, "host-stub/measure/guest/load.c"), encoding="ascii") as f:
         source = f.read()
     equal("loads: the guest has each", [n for n in ablate.LOADS if f'"{n}", load_{n}' not in source],
           [])

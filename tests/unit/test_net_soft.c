@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Checksums and cutting in software (backend/net_soft.c). Every piece is
+ * Checksums and cutting in software (net/net_soft.c). Every piece is
  * looked at by a parser of the test's own, which sums byte by byte.
  */
-/* LINK: host-stub/backend/net_soft.c */
+/* LINK: host-stub/net/net_soft.c */
 /* LIBS: */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host-stub/backend/net.h"
+#include "host-stub/net/net.h"
 
 /* ---- the plain way ---- */
 

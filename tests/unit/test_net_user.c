@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The user-mode network's process (backend/net_user.c): it answers DHCP, ARP and
+ * The user-mode network's process (net/net_user.c): it answers DHCP, ARP and
  * a forward; a port that is taken fails the start; its death takes the link
  * down, and its stub's end ends it. Its own descriptors and rights are looked
  * at in /proc.
  */
 /* MSAN: no: libseccomp and libslirp are not instrumented */
-/* LINK: host-stub/backend/net.c host-stub/backend/net_rx.c host-stub/backend/net_tx.c host-stub/backend/net_build.c host-stub/backend/net_tap.c host-stub/backend/net_socket.c host-stub/backend/net_redial.c host-stub/backend/net_soft.c host-stub/backend/net_user.c host-stub/backend/net_user_rules.c host-stub/rules.c host-stub/jail.c host-stub/backend/worker.c host-stub/log.c */
+/* LINK: host-stub/net/net.c host-stub/net/net_rx.c host-stub/net/net_tx.c host-stub/net/net_build.c host-stub/net/net_tap.c host-stub/net/net_socket.c host-stub/net/net_redial.c host-stub/net/net_soft.c host-stub/net/net_user.c host-stub/net/net_user_rules.c host-stub/rules.c host-stub/jail.c host-stub/worker.c host-stub/log.c */
 /* LIBS: -luring -lseccomp -lslirp -lpthread */
 #include "filtered.h"
 #include "net_peer.h"
-#include "host-stub/backend/net_user.h"
+#include "host-stub/net/net_user.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>

@@ -3,7 +3,7 @@
  * Output to who may not read (host-stub/writer.h, output.h) and the user's end of the
  * console on top of it: nobody waits, what is lost is counted, files are bounded.
  */
-/* LINK: host-stub/writer.c host-stub/output.c host-stub/emu/console.c host-stub/log.c host-stub/thread.c */
+/* LINK: host-stub/writer.c host-stub/output.c host-stub/console.c host-stub/log.c host-stub/thread.c */
 /* LIBS: -lpthread */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,7 +24,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "host-stub/emu/console.h"
+#include "host-stub/console.h"
 #include "host-stub/hs.h"
 #include "host-stub/output.h"
 #include "host-stub/writer.h"

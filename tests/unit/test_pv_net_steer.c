@@ -15,7 +15,7 @@
 #define FAKE_IDE
 #include "pv_nic.h"
 
-#include "host-stub/dev/pv_net.h"
+#include "host-stub/pv/pv_net.h"
 
 static uint8_t sent[PVK_NET_MAX_FRAME], got[PVK_NET_MAX_FRAME + 16];
 

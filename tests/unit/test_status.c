@@ -9,7 +9,7 @@
  * follow from the snapshot alone, so what is written reads the same. Then files that
  * are no snapshots.
  */
-/* LINK: hypercall/tools/status/snap.c hypercall/tools/status/look.c hypercall/tools/status/judge.c hypercall/tools/status/wants.c hypercall/tools/status/features.c hypercall/tools/status/devices.c hypercall/tools/detect/dump.c hypercall/detect/stack.c hypercall/detect/tables.c hypercall/detect/features.c */
+/* LINK: hypercall/tools/status/snap.c hypercall/tools/status/look.c hypercall/tools/status/judge.c hypercall/tools/status/wants.c hypercall/tools/status/features.c hypercall/tools/status/devices.c hypercall/detect/dump/dump.c hypercall/detect/stack.c hypercall/detect/tables.c hypercall/detect/features.c */
 /* LIBS: */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,7 +24,7 @@
 
 #include "hypercall/tools/status/judge.h"
 
-#define SNAPS	"tests/status/*.snap"
+#define SNAPS	"tests/data/status/*.snap"
 
 static struct status status;
 static struct snap snap;

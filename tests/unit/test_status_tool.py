@@ -23,7 +23,7 @@ from checks import Checks	# noqa: E402
 
 STATUS = os.path.join(ROOT, "build/pvkit-status")
 LOAD = os.path.join(ROOT, "build/pvkit-load")
-SNAPS = sorted(glob.glob(os.path.join(ROOT, "tests/status/*.snap")))
+SNAPS = sorted(glob.glob(os.path.join(ROOT, "tests/data/status/*.snap")))
 FINE, LEFT, USAGE, TROUBLE = range(4)
 PLACES = {"/.log": "/var/log/dmesg", "/.config": "/proc/config.gz", "/.symbols": "/proc/kallsyms"}
 
@@ -179,7 +179,7 @@ def refusals(t, tmp):
             (["--snapshot", tmp + "/none"], TROUBLE, "No such file"),
             (["--snapshot", tmp + "/bad"], TROUBLE, "line 1: not understood"),
             (["--snapshot", SNAPS[0], "--cpuid", tmp + "/bad"], TROUBLE, "not understood"),
-            (["--root", tmp + "/empty", "--cpuid", os.path.join(ROOT, "tests/dumps/kvm.dump")],
+            (["--root", tmp + "/empty", "--cpuid", os.path.join(ROOT, "tests/data/dumps/kvm.dump")],
              TROUBLE, "no system is there"),
             (["--save", tmp + "/none/x"], TROUBLE, "No such file")]:
         code, out, err = run(STATUS, *argv)

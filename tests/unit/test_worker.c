@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The worker (backend/worker.h): work handed over by other threads, doorbells
+ * The worker (worker.h): work handed over by other threads, doorbells
  * that wake it, sources that come and go while their eventfd is being read.
  */
-/* LINK: host-stub/backend/worker.c host-stub/log.c */
+/* LINK: host-stub/worker.c host-stub/log.c */
 /* LIBS: -luring -lpthread */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "host-stub/backend/worker_io.h"
+#include "host-stub/worker_io.h"
 #include "host-stub/hs.h"
 
 static struct hs_worker *worker;

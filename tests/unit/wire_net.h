@@ -2,14 +2,14 @@
 /*
  * A network back end for the tests and the fuzzer of the emulated NIC: a real
  * worker, one queue; what is sent is kept here, what is received is given by
- * the test. backend/net_soft.c is the real one. One NIC per process (`wire`).
+ * the test. net/net_soft.c is the real one. One NIC per process (`wire`).
  */
 #ifndef TESTS_WIRE_NET_H
 #define TESTS_WIRE_NET_H
 
 #include "fake_vm.h"
-#include "host-stub/backend/net.h"
-#include "host-stub/backend/worker_io.h"
+#include "host-stub/net/net.h"
+#include "host-stub/worker_io.h"
 
 #define WIRE_FRAMES	64u
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * The minimal OS: one 64-bit program on hypercall/port/, the example of
- * docs/PORTING.md. It says what it runs on, reads a disk, starts a second CPU,
+ * docs/porting.md. It says what it runs on, reads a disk, starts a second CPU,
  * checks that the clock never goes back, answers pings, and switches off.
  * Words of its command line: disk (reads and writes disk 0), ping=N.
  */

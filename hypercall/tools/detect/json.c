@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The report as JSON: one object; docs/DETECT.md lists its members. */
+/* The report as JSON: one object; docs/detect.md lists its members. */
 #include "report.h"
 
 static void string(FILE *out, const char *text)

@@ -3,7 +3,7 @@
 #ifndef PVK_TOOL_REPORT_H
 #define PVK_TOOL_REPORT_H
 
-#include "dump.h"
+#include "../../detect/dump/dump.h"
 
 struct processor {
 	char vendor[16], brand[64], codename[64];
@@ -20,7 +20,7 @@ void report_text(const struct report *report, FILE *out, bool all);
 
 void report_json(const struct report *report, FILE *out);
 
-/* Lines of words, for scripts: docs/DETECT.md */
+/* Lines of words, for scripts: docs/detect.md */
 void report_terse(const struct pvk_stack *stack, FILE *out);
 
 /* calling, insn and where of an interface, as one phrase; "none" when it has none */

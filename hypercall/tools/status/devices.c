@@ -197,7 +197,7 @@ static void judge_pv(struct status *r, const struct device_row *row, const char 
 	else if (!strcmp(bus, "pvk") && on_emulated_face(r, device))
 		verdict_set(v, UNUSED, "it goes by its emulated face, which was in use when the "
 			    "driver came", "load the driver before the file system is mounted: "
-			    "docs/STATUS.md, initramfs");
+			    "docs/status.md, initramfs");
 	else
 		verdict_set(v, IN_USE, driver, NULL);
 }

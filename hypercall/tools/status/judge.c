@@ -82,7 +82,7 @@ void verdict_module(struct status *r, struct verdict *v, const char *module, con
 	case LOOK_MISSING:
 		snprintf(why, sizeof(why), "there is no module %s in %.150s", module, where);
 		snprintf(advice, sizeof(advice), "install it%s", strncmp(module, "pvk_", 4) ?
-			 ", or add it to the initramfs" : ": docs/MODULES.md");
+			 ", or add it to the initramfs" : ": docs/modules.md");
 		break;
 	case LOOK_COMPILED_OUT:
 		snprintf(why, sizeof(why), "compiled out: CONFIG_%s is not set", config);

@@ -5,7 +5,7 @@
  *
  * features.c has a row for each feature of an interface: which bits offer it, and
  * rules that are tried in order; the first whose tests hold gives the verdict.
- * devices.c has a row for each device that is known. docs/STATUS.md says what
+ * devices.c has a row for each device that is known. docs/status.md says what
  * the verdicts mean and how to add a row.
  */
 #ifndef PVK_STATUS_JUDGE_H
@@ -87,7 +87,7 @@ enum device_form { PARAVIRTUAL, TRANSPORT, SLOW };
 
 struct device_row {
 	const char *bus;	/* of /sys/bus; "storage", "net": what stands behind a PCI device */
-	const char *id;		/* pattern of fnmatch(3): docs/STATUS.md */
+	const char *id;		/* pattern of fnmatch(3): docs/status.md */
 	const char *title;
 	const char *module, *config;
 	__u8 form;		/* enum device_form */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The forms of a report: docs/STATUS.md */
+/* The forms of a report: docs/status.md */
 #include <string.h>
 
 #include "say.h"

@@ -3,7 +3,7 @@
  * A snapshot: what was read of a system, path by path, and what its CPUID answers.
  * Everything that is judged is judged from one, so a recorded system gives the
  * same report as a live one. gather.c fills it from a file system; a file of
- * `--save` is read and written here. docs/STATUS.md has the file's form.
+ * `--save` is read and written here. docs/status.md has the file's form.
  */
 #ifndef PVK_STATUS_SNAP_H
 #define PVK_STATUS_SNAP_H
@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "../detect/dump.h"
+#include "../../detect/dump/dump.h"
 
 #define SNAP_ENTRIES	8192u
 #define SNAP_TEXT	(256u << 10)	/* most bytes of a text */

@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "../detect/record.h"
+#include "../../detect/dump/record.h"
 #include "gather.h"
 #include "source.h"
 

@@ -14,7 +14,7 @@ events()
 		/proc/interrupts
 }
 
-# What docs/MODULES.md promises of every file.
+# What docs/modules.md promises of every file.
 values()
 {
 	for file in abi_guest abi_host abi_host_oldest; do

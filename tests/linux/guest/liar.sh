@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # liar.sh SEED SECONDS ROUNDS: a guest at work under a host that lies; seconds are those of
 # each load. Anything may fail; nothing may hang for longer than the drivers say
-# (docs/TRUST.md), and the kernel must have nothing to complain of, which the scenario
+# (docs/trust.md), and the kernel must have nothing to complain of, which the scenario
 # reads from the console: what is worth it is copied there.
 . /tests/lib.sh
 seed=$1

@@ -19,7 +19,7 @@ export LD_LIBRARY_PATH=/xen/lib PATH="$PATH:/xen/bin"
 xenstored --pid-file /run/xenstored.pid
 xen-init-dom0
 xenconsoled --log=guest --log-dir=/var/log/xen/console
-# TSC: RDTSCP under an intercept is one of the emulation's faults (docs/RIG.md)
+# TSC: RDTSCP under an intercept is one of the emulation's faults (docs/rig.md)
 cat >/run/pvh.cfg <<END
 name = "pvh"
 type = "pvh"

@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "hypercall/tools/detect/dump.h"
+#include "hypercall/detect/dump/dump.h"
 
 #define SITES	256
 
