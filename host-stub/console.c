@@ -322,7 +322,7 @@ static void end_thread(void)
 	} while (pthread_clockjoin_np(con.thread, NULL, CLOCK_MONOTONIC, &until) == ETIMEDOUT);
 }
 
-void hs_console_end(struct hs_patience *patience)
+void hs_console_end(struct hs_drain_limit *drain_limit)
 {
 	unsigned long long lost = 0;
 
@@ -335,7 +335,7 @@ void hs_console_end(struct hs_patience *patience)
 	hs_console_wake();
 	end_thread();
 	if (con.out)
-		lost = hs_writer_close(con.out, patience);
+		lost = hs_writer_close(con.out, drain_limit);
 	con.out = NULL;
 	restore_terminal();
 	lost += atomic_load(&con.dropped);
@@ -347,9 +347,9 @@ void hs_console_end(struct hs_patience *patience)
 
 void hs_console_close(void)
 {
-	struct hs_patience patience = { .idle_ns = IDLE_NS, .until = hs_now() + FLUSH_NS };
+	struct hs_drain_limit drain_limit = { .idle_ns = IDLE_NS, .until = hs_now() + FLUSH_NS };
 
-	hs_console_end(&patience);
+	hs_console_end(&drain_limit);
 }
 
 void hs_console_attach(enum hs_console_end end, const struct hs_console_user *user, void *opaque)

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct hs_patience;
+struct hs_drain_limit;
 
 /* Before it is opened: bytes of a file, which then has an older one beside it; 0: no limit. */
 void hs_console_limit(uint64_t bytes);
@@ -29,10 +29,10 @@ int hs_console_prepare(const char *how);
 int hs_console_open(const char *how);
 
 /*
- * Writes what waits, as far as the patience goes (writer.h), ends the threads, restores the
+ * Writes what waits, as far as the drain_limit goes (writer.h), ends the threads, restores the
  * terminal. No chip writes any more by then. close() has 2 s, and runs at exit().
  */
-void hs_console_end(struct hs_patience *patience);
+void hs_console_end(struct hs_drain_limit *drain_limit);
 void hs_console_close(void);
 
 /* The guest's ends. What the user types goes to the last of those that are attached. */

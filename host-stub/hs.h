@@ -47,17 +47,17 @@ struct hs_e1000;
 struct hs_run;
 struct hs_stats;
 
-/* Which faces a disk or NIC has (docs/abi.md, "Faces"). */
-enum hs_faces {
-	HS_FACES_BOTH,		/* emulated, and pvkit for a guest that asks */
-	HS_FACES_EMULATED,
-	HS_FACES_PVKIT,
+/* Which models a disk or NIC has (docs/abi.md, "Models"). */
+enum hs_models {
+	HS_MODELS_BOTH,		/* emulated, and pvkit for a guest that asks */
+	HS_MODELS_EMULATED,
+	HS_MODELS_PVKIT,
 };
 
 struct hs_disk_config {
 	unsigned int number;
 	const char *path;
-	enum hs_faces faces;
+	enum hs_models models;
 	bool read_only;
 	bool direct;		/* O_DIRECT */
 	uint32_t logical_block;	/* bytes; 512 unless told */
@@ -80,7 +80,7 @@ struct hs_nic_config {
 	unsigned int fds;
 	unsigned int queues;	/* of a TAP named, 1 .. HS_MAX_NIC_QUEUES; else 1 or fds */
 	bool listen;		/* HS_NIC_STREAM: we are the server */
-	enum hs_faces faces;
+	enum hs_models models;
 	uint8_t mac[6];		/* unicast; options.c makes one up from the NIC's number */
 	uint32_t mtu;		/* PVK_NET_MIN_MTU .. PVK_NET_MAX_MTU; 1500 unless told */
 	/* HS_NIC_USER: "tcp|udp:[HOSTADDRESS]:PORT-[GUESTADDRESS]:PORT", checked by options.c */
@@ -92,7 +92,7 @@ struct hs_nic_config {
 /* What there is besides CPUs and RAM (docs/stub.md, "Machines"). */
 enum hs_machine {
 	HS_MACHINE_PC,		/* the chips of a PC */
-	HS_MACHINE_LEAN,	/* nothing but pvkit's devices */
+	HS_MACHINE_MINIMAL,	/* nothing but pvkit's devices */
 };
 
 /* What guest memory is made of */
@@ -143,10 +143,10 @@ struct hs_config {
 	const struct dump *cpuid[HS_MAX_VCPUS];	/* whose hypervisor leaves a vCPU sees */
 	unsigned int cpuids;	/* of them, the last for all further vCPUs; 0: our own */
 	uint64_t poll_ns;	/* longest a worker polls before it sleeps, or HS_TIME_AUTO */
-	uint64_t gather_ns;	/* longest answers are gathered before the guest is told */
+	uint64_t coalesce_ns;	/* longest completions are coalesced before the guest is told */
 	const char *console;	/* "stdio", "none" or a file path */
 	uint64_t console_limit;	/* bytes of that file; 0: none */
-	const char *stats;	/* where to write the accounts as JSON, or NULL */
+	const char *stats;	/* where to write the statistics as JSON, or NULL */
 	unsigned int seconds;	/* time limit of the run, 0: none */
 	bool no_reboot;		/* a reboot request ends the VM */
 	unsigned int reboots;	/* so many boots within 10 s end it, too; 0: never */
@@ -188,7 +188,7 @@ struct hs_vm {
 	struct hs_irq *irq;
 	struct hs_pci *pci;
 	struct hs_ide *ide;
-	struct hs_e1000 *e1000[HS_MAX_NICS];	/* those with an emulated face */
+	struct hs_e1000 *e1000[HS_MAX_NICS];	/* those with an emulated model */
 	struct hs_pv *pv;	/* NULL when nothing is offered */
 	struct hs_blk **blk;	/* config->disks of them, owned by main.c */
 	struct hs_net **net;	/* config->nics of them, owned by main.c */
@@ -200,7 +200,7 @@ struct hs_vm {
 	pthread_mutex_t lock;
 	struct hs_hold hold;	/* of the lock */
 	struct hs_run *run;	/* vm.c: who asked for the end, and the main thread's wake-up */
-	struct hs_stats *stats;	/* of this power-on, stats.h */
+	struct hs_stats *stats;	/* of this boot, stats.h */
 };
 
 /*

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Port and memory-mapped I/O: regions, their registers, and the account of
+ * Port and memory-mapped I/O: regions, their registers, and the statistics of
  * every access by device register.
  *
  * A chip owns its struct hs_region (static life until hs_io_remove()) and
@@ -32,7 +32,7 @@ struct hs_reg {
 #define HS_IO_MAX_REGS	96
 
 struct hs_region {
-	const char *device;	/* for the accounts: "uart", "ide0" ... */
+	const char *device;	/* for the statistics: "uart", "ide0" ... */
 	enum hs_space space;
 	uint64_t base;
 	uint64_t len;
@@ -70,7 +70,7 @@ void hs_io_remove(struct hs_io *io, struct hs_region *region);
 void hs_io_dispatch(struct hs_io *io, enum hs_space space, uint64_t address, bool write,
 		    unsigned int size, void *data, uint32_t count);
 
-/* The accounts as the JSON value of "registers": see docs/measure.md. */
+/* The statistics as the JSON value of "registers": see docs/measure.md. */
 void hs_io_json(struct hs_io *io, FILE *out);
 
 #endif /* HS_IO_H */

@@ -38,13 +38,13 @@
 #include "vm.h"
 #include "writer.h"
 
-#define BOOTS_KEPT	16u	/* power-ons whose accounts are kept: the last ones */
+#define BOOTS_KEPT	16u	/* boots whose accounts are kept: the last ones */
 
-/* A worker polls for as long as 40 exits take, and gathers answers for 8 */
+/* A worker polls for as long as 40 exits take, and coalesces completions for 8 */
 #define POLL_EXITS	40u
 #define POLL_MOST	5000000u	/* ns */
-#define GATHER_EXITS	8u
-#define GATHER_MOST	500000u		/* ns */
+#define COALESCE_EXITS	8u
+#define COALESCE_MOST	500000u		/* ns */
 
 /*
  * What the end waits for readers: so long in all while nothing is read, and so long
@@ -60,7 +60,7 @@ struct host {
 	int timer_fd;		/* -1: no limit */
 	int clock_fd;		/* readable when the host's clock was set */
 	int stats_fd;		/* -1: not wanted */
-	char *boot[BOOTS_KEPT];	/* accounts of power-ons, JSON */
+	char *boot[BOOTS_KEPT];	/* accounts of boots, JSON */
 	unsigned int boots;
 	struct hs_reboots reboots;
 	bool asked;		/* the guest was asked to switch off */
@@ -172,9 +172,9 @@ static void choose_times(struct hs_config *config, uint64_t exit_ns)
 		exit_ns = 2000;
 	if (config->poll_ns == HS_TIME_AUTO)
 		config->poll_ns = exit_ns * POLL_EXITS < POLL_MOST ? exit_ns * POLL_EXITS : POLL_MOST;
-	if (config->gather_ns == HS_TIME_AUTO)
-		config->gather_ns = exit_ns * GATHER_EXITS < GATHER_MOST ?
-				    exit_ns * GATHER_EXITS : GATHER_MOST;
+	if (config->coalesce_ns == HS_TIME_AUTO)
+		config->coalesce_ns = exit_ns * COALESCE_EXITS < COALESCE_MOST ?
+				    exit_ns * COALESCE_EXITS : COALESCE_MOST;
 }
 
 static int open_disks(struct host *host)
@@ -227,7 +227,7 @@ static int start_workers(struct host *host)
 }
 
 /* The guest's time made a jump: it stood still, or ours was set. */
-static void tell_clocks(struct hs_vm *vm)
+static void notify_clocks(struct hs_vm *vm)
 {
 	for (unsigned int i = 0; i < vm->config->vcpus; i++)
 		hs_vcpu_resumed(vm->vcpu[i]);
@@ -257,7 +257,7 @@ static void on_signal(struct host *host, struct hs_vm *vm)
 			for (unsigned int i = 0; i < host->hs.config->nics; i++)
 				hs_net_set_link(host->hs.net[i], !host->unplugged);
 		} else if (info.ssi_signo == SIGCONT) {
-			tell_clocks(vm);
+			notify_clocks(vm);
 		} else if (info.ssi_signo == SIGTERM && !host->asked) {
 			host->asked = true;
 			host->signal = SIGTERM;
@@ -294,11 +294,11 @@ static void wait_for_stop(struct host *host, struct hs_vm *vm)
 		/* ECANCELED: it was set */
 		if (fds[3].revents && read(host->clock_fd, &expired, sizeof(expired)) < 0 &&
 		    errno == ECANCELED)
-			tell_clocks(vm);
+			notify_clocks(vm);
 	}
 }
 
-/* Keeps a power-on's accounts until the end; a failure costs only them. */
+/* Keeps a boot's accounts until the end; a failure costs only them. */
 static void keep_accounts(struct host *host, struct hs_vm *vm)
 {
 	char **slot = &host->boot[host->boots % BOOTS_KEPT];
@@ -317,7 +317,7 @@ static void keep_accounts(struct host *host, struct hs_vm *vm)
 	fclose(f);
 }
 
-/* One power-on. *why tells how it ended; 0 or -errno, said. */
+/* One boot. *why tells how it ended; 0 or -errno, said. */
 static int power_on(struct host *host, enum hs_stop *why)
 {
 	struct hs_vm *vm;
@@ -392,10 +392,10 @@ static bool asked_to_end(void *opaque)
 	return false;
 }
 
-/* One budget for the accounts, the console and the messages. */
-static struct hs_patience patience_of(struct host *host)
+/* One budget for the statistics, the console and the messages. */
+static struct hs_drain_limit drain_limit_of(struct host *host)
 {
-	return (struct hs_patience){
+	return (struct hs_drain_limit){
 		.idle_ns = END_IDLE_NS,
 		.until = hs_now() + (host->signal || host->timeout ? END_IDLE_NS : END_NS),
 		.asked = asked_to_end, .opaque = host,
@@ -443,19 +443,19 @@ static int confine(struct host *host)
 	return status;
 }
 
-static void close_messages(struct hs_patience *patience)
+static void close_messages(struct hs_drain_limit *drain_limit)
 {
 	hs_log_end();
 	if (!messages)
 		return;
 	hs_log_to(NULL);
-	(void)hs_writer_close(messages, patience);
+	(void)hs_writer_close(messages, drain_limit);
 }
 
-static void print_accounts(struct host *host, FILE *f);
+static void print_stats(struct host *host, FILE *f);
 
 /* The file of --stats, in the form that docs/stub.md describes. 0 or -errno, said. */
-static int write_accounts(struct host *host, struct hs_patience *patience)
+static int write_stats(struct host *host, struct hs_drain_limit *drain_limit)
 {
 	char *text = NULL;
 	size_t len = 0;
@@ -467,14 +467,14 @@ static int write_accounts(struct host *host, struct hs_patience *patience)
 	f = open_memstream(&text, &len);
 	if (!f)
 		return -ENOMEM;
-	print_accounts(host, f);
+	print_stats(host, f);
 	ret = fclose(f) ? -ENOMEM : hs_output_put("--stats", host->hs.config->stats, host->stats_fd,
-						  text, len, patience);
+						  text, len, drain_limit);
 	free(text);
 	return ret;
 }
 
-static void print_accounts(struct host *host, FILE *f)
+static void print_stats(struct host *host, FILE *f)
 {
 	const struct hs_config *config = host->hs.config;
 	unsigned int kept = host->boots < BOOTS_KEPT ? host->boots : BOOTS_KEPT;
@@ -484,10 +484,10 @@ static void print_accounts(struct host *host, FILE *f)
 	hs_stats_cpu(&user, &system);
 	fprintf(f, "{\n\t\"format\": 1,\n\t\"program\": \"pvkit-vm %s\",\n", HS_VERSION);
 	fprintf(f, "\t\"config\": {\"memory\": %llu, \"vcpus\": %u, \"disks\": %u, \"nics\": %u, \"offer\": %llu, "
-		"\"kvm_mask\": %llu, \"poll_ns\": %llu, \"gather_ns\": %llu, \"exit_ns\": %llu},\n", (unsigned long long)config->memory,
+		"\"kvm_mask\": %llu, \"poll_ns\": %llu, \"coalesce_ns\": %llu, \"exit_ns\": %llu},\n", (unsigned long long)config->memory,
 		config->vcpus, config->disks, config->nics, (unsigned long long)config->pv_offer,
 		(unsigned long long)config->kvm_mask, (unsigned long long)config->poll_ns,
-		(unsigned long long)config->gather_ns,
+		(unsigned long long)config->coalesce_ns,
 		(unsigned long long)host->hs.probe.exit_ns);
 	fprintf(f, "\t\"cpu_user_ns\": %llu,\n\t\"cpu_system_ns\": %llu,\n", (unsigned long long)user,
 		(unsigned long long)system);
@@ -513,7 +513,7 @@ static void print_accounts(struct host *host, FILE *f)
 		hs_net_json(host->hs.net[i], f);
 		fputc('}', f);
 	}
-	fprintf(f, "],\n\t\"power_ons\": %u,\n\t\"boots\": [", host->boots);
+	fprintf(f, "],\n\t\"boot_count\": %u,\n\t\"boots\": [", host->boots);
 	for (unsigned int i = host->boots - kept; i < host->boots; i++) {
 		if (!host->boot[i % BOOTS_KEPT])
 			continue;
@@ -523,7 +523,7 @@ static void print_accounts(struct host *host, FILE *f)
 	fprintf(f, "]\n}\n");
 }
 
-static void close_all(struct host *host, struct hs_patience *patience)
+static void close_all(struct host *host, struct hs_drain_limit *drain_limit)
 {
 	for (unsigned int i = host->hs.config->nics; i-- > 0;)
 		if (host->hs.net[i])
@@ -533,8 +533,8 @@ static void close_all(struct host *host, struct hs_patience *patience)
 			hs_blk_close(host->hs.blk[i]);
 	for (unsigned int i = 0; i < BOOTS_KEPT; i++)
 		free(host->boot[i]);
-	hs_console_end(patience);
-	close_messages(patience);
+	hs_console_end(drain_limit);
+	close_messages(drain_limit);
 	if (host->stats_fd >= 0)
 		close(host->stats_fd);
 	if (host->clock_fd >= 0)
@@ -550,8 +550,8 @@ static void close_all(struct host *host, struct hs_patience *patience)
 		close(host->hs.kvm_fd);
 }
 
-/* Power-ons until one ends for good. The exit status. */
-static int run(struct host *host, struct hs_patience *patience)
+/* Boots until one ends for good. The exit status. */
+static int run(struct host *host, struct hs_drain_limit *drain_limit)
 {
 	const struct hs_config *config = host->hs.config;
 	enum hs_stop why = HS_STOP_NONE;
@@ -568,8 +568,8 @@ static int run(struct host *host, struct hs_patience *patience)
 	if (loop)
 		hs_error("boot loop: %u boots within %llu s, %u in all: --reboots allows more, --no-reboot ends at the first",
 			 config->reboots, HS_LOOP_NS / 1000000000ull, host->boots);
-	*patience = patience_of(host);
-	if (write_accounts(host, patience) < 0)
+	*drain_limit = drain_limit_of(host);
+	if (write_stats(host, drain_limit) < 0)
 		return HS_EXIT_HOST;
 	return loop ? HS_EXIT_LOOP : exit_status(host, why);
 }
@@ -582,7 +582,7 @@ int main(int argc, char **argv)
 			.kernel = { .fd = -1 } },
 		.signal_fd = -1, .timer_fd = -1, .clock_fd = -1, .stats_fd = -1,
 	};
-	struct hs_patience patience;
+	struct hs_drain_limit drain_limit;
 	int status;
 
 	/* A file that may not grow is an error of write(2), not the end. */
@@ -616,9 +616,9 @@ int main(int argc, char **argv)
 		status = HS_EXIT_HOST;
 	if (!status)
 		status = confine(&host);
-	patience = patience_of(&host);
+	drain_limit = drain_limit_of(&host);
 	if (!status)
-		status = run(&host, &patience);
-	close_all(&host, &patience);
+		status = run(&host, &drain_limit);
+	close_all(&host, &drain_limit);
 	return status;
 }

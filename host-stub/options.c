@@ -29,7 +29,7 @@ static void help(void)
 	     "  --kernel FILE       bzImage, vmlinux, ELF with a PVH note, or Multiboot\n"
 	     "  --boot HOW          auto (default), bzimage, linux64, pvh or multiboot\n"
 	     "  --module FILE[,TEXT] a Multiboot module and its command line; up to 7\n"
-	     "  --machine WHAT      pc (default), or lean: nothing but pvkit's devices\n"
+	     "  --machine WHAT      pc (default), or minimal: nothing but pvkit's devices\n"
 	     "  --initrd FILE       initial RAM disk\n"
 	     "  --append TEXT       kernel command line (default: console=ttyS0)\n"
 	     "  --memory SIZE       K, M or G (default 256M)\n"
@@ -37,15 +37,15 @@ static void help(void)
 	     "  --prefault          have all memory there before the guest starts\n"
 	     "  --cpus N            1 to 4 (default 1)\n"
 	     "  --disk FILE[,OPT]   raw image or block device; up to 4. OPT:\n"
-	     "                        faces=both|emulated|pvkit, ro, direct, serial=TEXT,\n"
+	     "                        models=both|emulated|pvkit, ro, direct, serial=TEXT,\n"
 	     "                        block=512|4096; a comma in FILE is written twice\n"
 	     "  --nic KIND[,OPT]    network card; up to 4. KIND: tap=NAME, user, stream=PATH,\n"
 	     "                      dgram=PATH, or tap, stream, dgram with fd=N. OPT:\n"
-	     "                        faces=both|emulated|pvkit, mac=ADDRESS, mtu=BYTES,\n"
+	     "                        models=both|emulated|pvkit, mac=ADDRESS, mtu=BYTES,\n"
 	     "                        tap: queues=N, fd=N[:N...]; stream: listen; dgram: peer=PATH;\n"
 	     "                        user: forward=tcp|udp:[ADDR]:PORT-[ADDR]:PORT, restricted\n"
 	     "  --offer WHAT        pvkit's features: all (default), none, or a list of event, bus, batch,\n"
-	     "                      handover, info, power, smp, console, mem, or no- before one of them\n"
+	     "                      unplug, info, power, smp, console, mem, or no- before one of them\n"
 	     "  --info WHAT         sections of the information page: all (default), none, or a list\n"
 	     "                      of clock, absent, cpus, cpuid, msr, seed, or no- before one\n"
 	     "  --kvm-mask WHAT     KVM's own features to withhold: a list of names, all, or a\n"
@@ -54,10 +54,10 @@ static void help(void)
 	     "                      --save, cpuid -r) instead of KVM's and pvkit's; more than\n"
 	     "                      one: of vCPU 0, 1 ... and the last for all others\n"
 	     "  --poll-us N         longest that a back end's worker polls before it sleeps (default: 40 exits' time)\n"
-	     "  --gather-us N       longest that answers are gathered for one interrupt (default: 8 exits' time)\n"
+	     "  --coalesce-us N       longest that completions are coalesced for one interrupt (default: 8 exits' time)\n"
 	     "  --console WHERE     stdio (default; Ctrl-A x ends), none, or a file\n"
 	     "  --console-limit SIZE of that file; what was in it before is in FILE.1 (default 16M; 0: no limit)\n"
-	     "  --stats FILE        write the accounts there at the end (JSON)\n"
+	     "  --stats FILE        write the statistics there at the end (JSON)\n"
 	     "  --time-limit SEC    end with status 124 after that\n"
 	     "  --mp-table          Intel MP tables, for kernels without ACPI\n"
 	     "  --debug-exit PORT   a byte V written there ends the VM with status 2*V+1\n"
@@ -165,12 +165,12 @@ static int disk_option(struct hs_disk_config *disk, const char *opt)
 		disk->read_only = true;
 	} else if (!strcmp(opt, "direct")) {
 		disk->direct = true;
-	} else if (!strcmp(opt, "faces=both")) {
-		disk->faces = HS_FACES_BOTH;
-	} else if (!strcmp(opt, "faces=emulated")) {
-		disk->faces = HS_FACES_EMULATED;
-	} else if (!strcmp(opt, "faces=pvkit")) {
-		disk->faces = HS_FACES_PVKIT;
+	} else if (!strcmp(opt, "models=both")) {
+		disk->models = HS_MODELS_BOTH;
+	} else if (!strcmp(opt, "models=emulated")) {
+		disk->models = HS_MODELS_EMULATED;
+	} else if (!strcmp(opt, "models=pvkit")) {
+		disk->models = HS_MODELS_PVKIT;
 	} else if (!strcmp(opt, "block=512")) {
 		disk->logical_block = 512;
 	} else if (!strcmp(opt, "block=4096")) {
@@ -190,7 +190,7 @@ static int disk_option(struct hs_disk_config *disk, const char *opt)
 		}
 		memcpy(disk->serial, opt + 7, len + 1);
 	} else {
-		hs_error("--disk %s: '%s' is unknown: faces=both|emulated|pvkit, ro, direct, serial=TEXT, block=512|4096",
+		hs_error("--disk %s: '%s' is unknown: models=both|emulated|pvkit, ro, direct, serial=TEXT, block=512|4096",
 			 disk->path, opt);
 		return -EINVAL;
 	}
@@ -235,8 +235,8 @@ static int parse_disk(struct hs_config *config, char *text)
 			return ret;
 		opt = next;
 	}
-	if (disk->logical_block != 512 && disk->faces != HS_FACES_PVKIT) {
-		hs_error("--disk %s: block=4096 needs faces=pvkit: an ATA disk of this kind has 512",
+	if (disk->logical_block != 512 && disk->models != HS_MODELS_PVKIT) {
+		hs_error("--disk %s: block=4096 needs models=pvkit: an ATA disk of this kind has 512",
 			 disk->path);
 		return -EINVAL;
 	}
@@ -253,7 +253,7 @@ static const char * const page_kinds[] = {
 	[HS_PAGES_AUTO] = "auto", [HS_PAGES_SMALL] = "small", [HS_PAGES_HUGE] = "huge", NULL
 };
 static const char * const machines[] = {
-	[HS_MACHINE_PC] = "pc", [HS_MACHINE_LEAN] = "lean", NULL
+	[HS_MACHINE_PC] = "pc", [HS_MACHINE_MINIMAL] = "minimal", NULL
 };
 
 /* The number of the name, or -EINVAL with the line printed. */
@@ -284,26 +284,26 @@ static int parse_module(struct hs_config *config, char *text)
 }
 
 /*
- * The faces of a disk or NIC, which the line calls `option` and `name`: the lean machine
+ * The models of a disk or NIC, which the line calls `option` and `name`: the minimal machine
  * has no emulated ones, and without the bus there are no others. 0 or -EINVAL, said.
  */
-static int settle_faces(const struct hs_config *config, enum hs_faces *faces, const char *option,
+static int settle_models(const struct hs_config *config, enum hs_models *models, const char *option,
 			const char *name)
 {
-	bool lean = config->machine == HS_MACHINE_LEAN;
+	bool minimal = config->machine == HS_MACHINE_MINIMAL;
 
-	if (lean && *faces == HS_FACES_EMULATED) {
-		hs_error("%s %s: faces=emulated, and --machine lean has no emulated devices", option,
+	if (minimal && *models == HS_MODELS_EMULATED) {
+		hs_error("%s %s: models=emulated, and --machine minimal has no emulated devices", option,
 			 name);
 		return -EINVAL;
 	}
-	if ((lean || *faces == HS_FACES_PVKIT) && !(config->pv_offer & PVK_FEAT_BUS)) {
+	if ((minimal || *models == HS_MODELS_PVKIT) && !(config->pv_offer & PVK_FEAT_BUS)) {
 		hs_error("%s %s: %s, but --offer does not have bus", option, name,
-			 lean ? "--machine lean has the pvkit face alone" : "faces=pvkit");
+			 minimal ? "--machine minimal has the pvkit model alone" : "models=pvkit");
 		return -EINVAL;
 	}
-	if (lean)
-		*faces = HS_FACES_PVKIT;
+	if (minimal)
+		*models = HS_MODELS_PVKIT;
 	return 0;
 }
 
@@ -313,10 +313,10 @@ static int check(struct hs_config *config)
 	int ret = 0;
 
 	for (unsigned int i = 0; i < config->disks && !ret; i++)
-		ret = settle_faces(config, &config->disk[i].faces, "--disk", config->disk[i].path);
+		ret = settle_models(config, &config->disk[i].models, "--disk", config->disk[i].path);
 	for (unsigned int i = 0; i < config->nics && !ret; i++) {
 		snprintf(name, sizeof(name), "nic %u", i);
-		ret = settle_faces(config, &config->nic[i].faces, "--nic:", name);
+		ret = settle_models(config, &config->nic[i].models, "--nic:", name);
 	}
 	if (ret)
 		return HS_EXIT_USAGE;
@@ -324,8 +324,8 @@ static int check(struct hs_config *config)
 		hs_error("--kernel is needed: see --help");
 		return HS_EXIT_USAGE;
 	}
-	if (config->mp_table && config->machine == HS_MACHINE_LEAN) {
-		hs_error("--mp-table: --machine lean has no IOAPIC that they could tell of");
+	if (config->mp_table && config->machine == HS_MACHINE_MINIMAL) {
+		hs_error("--mp-table: --machine minimal has no IOAPIC that they could tell of");
 		return HS_EXIT_USAGE;
 	}
 	if (config->memory < HS_MEM_MIN) {
@@ -347,7 +347,7 @@ static int check(struct hs_config *config)
 
 enum { OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_MEMORY, OPT_CPUS, OPT_DISK, OPT_NIC, OPT_OFFER, OPT_INFO, OPT_BOOT,
        OPT_MODULE, OPT_MACHINE, OPT_PAGES, OPT_PREFAULT, OPT_MP_TABLE, OPT_DEBUG_EXIT,
-       OPT_KVM_MASK, OPT_CPUID, OPT_POLL, OPT_GATHER, OPT_CONSOLE, OPT_CONSOLE_LIMIT, OPT_STATS, OPT_TIME, OPT_NO_REBOOT, OPT_REBOOTS,
+       OPT_KVM_MASK, OPT_CPUID, OPT_POLL, OPT_COALESCE, OPT_CONSOLE, OPT_CONSOLE_LIMIT, OPT_STATS, OPT_TIME, OPT_NO_REBOOT, OPT_REBOOTS,
        OPT_NO_SANDBOX,
        OPT_JAIL, OPT_UID, OPT_GID, OPT_CGROUP,
        OPT_FORCE, OPT_HELP, OPT_VERSION };
@@ -372,7 +372,7 @@ static const struct option options[] = {
 	{ "kvm-mask", required_argument, NULL, OPT_KVM_MASK },
 	{ "cpuid", required_argument, NULL, OPT_CPUID },
 	{ "poll-us", required_argument, NULL, OPT_POLL },
-	{ "gather-us", required_argument, NULL, OPT_GATHER },
+	{ "coalesce-us", required_argument, NULL, OPT_COALESCE },
 	{ "console", required_argument, NULL, OPT_CONSOLE },
 	{ "console-limit", required_argument, NULL, OPT_CONSOLE_LIMIT },
 	{ "stats", required_argument, NULL, OPT_STATS },
@@ -423,12 +423,12 @@ static int parse_value(struct hs_config *config, int opt, char *arg)
 		}
 		hs_error("--poll-us: '%s': 0 to 1000000", arg);
 		return -EINVAL;
-	case OPT_GATHER:
+	case OPT_COALESCE:
 		if (parse_number(arg, 10, 10000, &n)) {
-			config->gather_ns = n * 1000;
+			config->coalesce_ns = n * 1000;
 			return 0;
 		}
-		hs_error("--gather-us: '%s': 0 to 10000", arg);
+		hs_error("--coalesce-us: '%s': 0 to 10000", arg);
 		return -EINVAL;
 	case OPT_TIME:
 		if (parse_number(arg, 10, 1000000, &n) && n) {
@@ -501,7 +501,7 @@ int hs_options(struct hs_config *config, int argc, char **argv)
 	config->pv_offer = HS_OFFER_ALL;
 	config->info = HS_INFO_ALL;
 	config->poll_ns = HS_TIME_AUTO;
-	config->gather_ns = HS_TIME_AUTO;
+	config->coalesce_ns = HS_TIME_AUTO;
 	config->console = "stdio";
 	config->console_limit = CONSOLE_LIMIT;
 	config->sandbox = true;

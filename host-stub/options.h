@@ -32,7 +32,7 @@ int hs_options_jail(struct hs_config *config, const char *text);
 int hs_options_id(const char *option, const char *text, uint32_t *id);
 
 /* pvkit's features, all of them */
-#define HS_OFFER_ALL	(PVK_FEAT_EVENT | PVK_FEAT_BUS | PVK_FEAT_BATCH | PVK_FEAT_HANDOVER | \
+#define HS_OFFER_ALL	(PVK_FEAT_EVENT | PVK_FEAT_BUS | PVK_FEAT_BATCH | PVK_FEAT_UNPLUG | \
 			 PVK_FEAT_INFO | PVK_FEAT_POWER | PVK_FEAT_SMP | PVK_FEAT_CONSOLE | \
 			 PVK_FEAT_MEM)
 

@@ -22,7 +22,7 @@ static const struct name offers[] = {
 	{ "event", PVK_FEAT_EVENT },
 	{ "bus", PVK_FEAT_BUS },
 	{ "batch", PVK_FEAT_BATCH },
-	{ "handover", PVK_FEAT_HANDOVER },
+	{ "unplug", PVK_FEAT_UNPLUG },
 	{ "info", PVK_FEAT_INFO },
 	{ "power", PVK_FEAT_POWER },
 	{ "smp", PVK_FEAT_SMP },

@@ -137,12 +137,12 @@ static int nic_option(const struct nic *nic, const char *opt)
 	struct hs_nic_config *c = nic->config;
 	unsigned long n;
 
-	if (!strcmp(opt, "faces=both")) {
-		c->faces = HS_FACES_BOTH;
-	} else if (!strcmp(opt, "faces=emulated")) {
-		c->faces = HS_FACES_EMULATED;
-	} else if (!strcmp(opt, "faces=pvkit")) {
-		c->faces = HS_FACES_PVKIT;
+	if (!strcmp(opt, "models=both")) {
+		c->models = HS_MODELS_BOTH;
+	} else if (!strcmp(opt, "models=emulated")) {
+		c->models = HS_MODELS_EMULATED;
+	} else if (!strcmp(opt, "models=pvkit")) {
+		c->models = HS_MODELS_PVKIT;
 	} else if (!strncmp(opt, "mac=", 4)) {
 		return parse_mac(nic, opt + 4);
 	} else if (!strncmp(opt, "mtu=", 4)) {
@@ -164,7 +164,7 @@ static int nic_option(const struct nic *nic, const char *opt)
 	} else if (!strcmp(opt, "restricted") && c->kind == HS_NIC_USER) {
 		c->restricted = true;
 	} else {
-		return refuse(nic, "'%.40s' is unknown here: faces=both|emulated|pvkit mac= mtu=, and for tap fd= queues=, for stream fd= listen, for dgram fd= peer=PATH, for user forward= restricted",
+		return refuse(nic, "'%.40s' is unknown here: models=both|emulated|pvkit mac= mtu=, and for tap fd= queues=, for stream fd= listen, for dgram fd= peer=PATH, for user forward= restricted",
 			      opt);
 	}
 	return 0;

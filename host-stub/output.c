@@ -71,7 +71,7 @@ static ssize_t put_some(void *opaque, const uint8_t *data, size_t len)
 }
 
 int hs_output_put(const char *option, const char *path, int fd, const char *text, size_t len,
-		  struct hs_patience *patience)
+		  struct hs_drain_limit *drain_limit)
 {
 	struct put put = { .fd = fd };
 	const struct hs_writer_config config = {
@@ -84,7 +84,7 @@ int hs_output_put(const char *option, const char *path, int fd, const char *text
 	if (ret < 0)
 		return ret;
 	(void)hs_writer_put_all(writer, text, len);
-	lost = hs_writer_close(writer, patience);
+	lost = hs_writer_close(writer, drain_limit);
 	if (!lost)
 		return 0;
 	hs_error("%s: %s: %llu of %zu bytes could not be written: %s", option, path, lost, len,

@@ -17,11 +17,11 @@
  */
 int hs_output_open(const char *option, const char *path, int flags);
 
-struct hs_patience;
+struct hs_drain_limit;
 
-/* Writes a text as far as the patience goes (writer.h). 0 or -errno, said. */
+/* Writes a text as far as the drain_limit goes (writer.h). 0 or -errno, said. */
 int hs_output_put(const char *option, const char *path, int fd, const char *text, size_t len,
-		  struct hs_patience *patience);
+		  struct hs_drain_limit *drain_limit);
 
 /*
  * A log of bounded size: FILE, and FILE.1 with what was in it before. When FILE is

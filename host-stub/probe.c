@@ -3,7 +3,7 @@
  * A look at the host before the first power-on, by a guest of a page.
  *
  * What does an exit to user space cost? How long a disk's worker polls before it
- * sleeps, and how long it gathers answers before it interrupts the guest, are
+ * sleeps, and how long it coalesces completions before it interrupts the guest, are
  * worth it in proportion to that, and it is 1 us on one host and 60 on another
  * (a KVM inside an emulator).
  *

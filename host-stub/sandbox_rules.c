@@ -122,7 +122,7 @@ static const struct hs_rule rules[] = {
 	{ SCMP_SYS(ioctl), M, REQUEST(KVM_SET_CPUID2), 0, "reboot" },
 	/* Which capability stands in memory, where a filter cannot look: so only where needed. */
 	{ SCMP_SYS(ioctl), M, REQUEST(KVM_ENABLE_CAP), HS_NEEDS_CAP,
-	  "reboot: lean machine, --kvm-mask" },
+	  "reboot: minimal machine, --kvm-mask" },
 	{ SCMP_SYS(ioctl), M, REQUEST(KVM_SET_MSRS), 0,
 	  "reboot, and is there a PMU: the information page" },
 	{ SCMP_SYS(ioctl), M, REQUEST(KVM_GET_LAPIC), 0, "reboot" },

@@ -14,7 +14,7 @@
 #define HS_RULES_ALL	((1u << HS_THREADS) - 1)	/* of hs_rules_build(): all kinds */
 
 /* What a configuration needs beyond the rest; others do not get it. */
-#define HS_NEEDS_CAP	1u	/* KVM_ENABLE_CAP: the lean machine, --kvm-mask */
+#define HS_NEEDS_CAP	1u	/* KVM_ENABLE_CAP: the minimal machine, --kvm-mask */
 #define HS_NEEDS_TAP	2u
 #define HS_NEEDS_PC	4u	/* KVM's chips of a PC */
 #define HS_NEEDS_STATS	8u	/* --stats */

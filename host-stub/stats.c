@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Accounts: see stats.h. KVM's statistics are binary blocks with descriptors
+ * Statistics: see stats.h. KVM's statistics are binary blocks with descriptors
  * (KVM API, 4.133 KVM_GET_STATS_FD): one descriptor table for the VM and one
  * that all vCPUs share. A snapshot is one pread(2) per block; names are put to
  * the numbers when the JSON is written.
@@ -52,7 +52,7 @@ struct hs_stats {
 	pthread_mutex_t lock;
 	struct snapshot *first, **last;
 	unsigned int marks, lost;
-	uint64_t user0, system0;	/* CPU time before this power-on */
+	uint64_t user0, system0;	/* CPU time before this boot */
 	struct hs_region region;
 };
 

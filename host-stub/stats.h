@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The accounts of one power-on: KVM's own statistics, exits to user space,
+ * The statistics of one boot: KVM's own statistics, exits to user space,
  * CPU time, and marks. A mark is a byte that the guest writes to
- * HS_PORT_MARK: the accounts at that moment are kept, so that a tool can tell
+ * HS_PORT_MARK: the statistics at that moment are kept, so that a tool can tell
  * what happened between two marks. docs/stub.md describes the JSON.
  */
 #ifndef HS_STATS_H
@@ -12,7 +12,7 @@
 
 #include "hs.h"
 
-#define HS_STATS_MARKS	256u	/* kept per power-on; later ones are only counted */
+#define HS_STATS_MARKS	256u	/* kept per boot; later ones are only counted */
 
 struct hs_stats;
 
@@ -20,7 +20,7 @@ struct hs_stats;
 int hs_stats_create(struct hs_stats **out, struct hs_vm *vm);
 void hs_stats_destroy(struct hs_stats *stats);
 
-/* One power-on as a JSON object. After hs_vm_join(). */
+/* One boot as a JSON object. After hs_vm_join(). */
 void hs_stats_json(struct hs_stats *stats, FILE *out);
 
 const char *hs_stats_stop_name(enum hs_stop stop);

@@ -16,7 +16,7 @@
 #include "vm.h"
 
 struct exit {
-	const char *name;			/* in the accounts */
+	const char *name;			/* in the statistics */
 	void (*handle)(struct hs_vcpu *vcpu);	/* NULL: nothing to do */
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One power-on of the VM: built from nothing, run until somebody calls
+ * One boot of the VM: built from nothing, run until somebody calls
  * hs_vm_stop(), taken apart in reverse order. All by the main thread.
  */
 #include <errno.h>
@@ -110,7 +110,7 @@ static int create_kvm(struct hs_vm *vm)
 	what = "KVM_SET_TSS_ADDR";
 	if (ioctl(vm->vm_fd, KVM_SET_TSS_ADDR, TSS_ADDRESS) < 0)
 		goto failed;
-	if (vm->config->machine == HS_MACHINE_LEAN) {
+	if (vm->config->machine == HS_MACHINE_MINIMAL) {
 		what = "KVM_CAP_SPLIT_IRQCHIP";
 		if (ioctl(vm->vm_fd, KVM_ENABLE_CAP, &split) < 0)
 			goto failed;
@@ -269,7 +269,7 @@ void hs_vm_destroy(struct hs_vm *vm)
 	if (vm->vm_fd >= 0)
 		close(vm->vm_fd);
 	hs_mem_destroy(vm->mem);
-	/* A stop that came late must not end the next power-on. */
+	/* A stop that came late must not end the next boot. */
 	if (vm->run && read(vm->run->stop_fd, &wakes, sizeof(wakes)) < 0 && errno != EAGAIN)
 		hs_error("stop event: %s", strerror(errno));
 	free(vm->run);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The life of a VM: what survives a reboot (struct hs_host), one power-on
+ * The life of a VM: what survives a reboot (struct hs_host), one boot
  * (struct hs_vm), its vCPUs, and the exit status of the process.
  */
 #ifndef HS_VM_H
@@ -42,7 +42,7 @@ struct hs_probe {
 	uint64_t exit_ns;	/* an exit to user space and back; 0: unknown */
 };
 
-/* What outlives a power-on. main.c owns it. */
+/* What outlives a boot. main.c owns it. */
 struct hs_host {
 	const struct hs_config *config;
 	int kvm_fd;
@@ -51,7 +51,7 @@ struct hs_host {
 	struct hs_blk *blk[HS_MAX_DISKS];
 	struct hs_net *net[HS_MAX_NICS];
 	int stop_fd;			/* eventfd: hs_vm_stop() wakes the main thread */
-	unsigned int boot;		/* the number of this power-on, from 1 */
+	unsigned int boot;		/* the number of this boot, from 1 */
 };
 
 /* hs_vm.run: the request to end */
@@ -144,7 +144,7 @@ void hs_vcpu_exit(struct hs_vcpu *vcpu);
  */
 void hs_vcpu_die(struct hs_vcpu *vcpu, enum hs_stop why, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-/* Name of a KVM_EXIT_* for the accounts, or NULL. */
+/* Name of a KVM_EXIT_* for the statistics, or NULL. */
 const char *hs_vcpu_exit_name(unsigned int reason);
 /* Counters have one writer, the vCPU's thread, and readers that want no torn value. */
 static inline void hs_vcpu_count(uint64_t *counter)

@@ -24,7 +24,7 @@ struct hs_work {
 	bool queued;				/* private to the worker */
 };
 
-/* Counters, for the accounts. Times in ns. */
+/* Counters, for the statistics. Times in ns. */
 struct hs_worker_stats {
 	uint64_t rounds_busy;	/* rounds that found work */
 	uint64_t polls_paid;	/* polling phases that ended with work */

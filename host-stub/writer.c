@@ -17,7 +17,7 @@
 #include "writer.h"
 
 #define KICK_SIGNAL	SIGUSR1		/* vcpu.c's, too: its handler does nothing */
-#define STEP_NS		5000000u	/* between kicks, and looks at the patience */
+#define STEP_NS		5000000u	/* between kicks, and looks at the drain_limit */
 #define CHUNK		65536u		/* bytes of one write: the lock is taken that often */
 
 struct hs_writer {
@@ -207,8 +207,8 @@ static void wait_step(struct hs_writer *w)
 	pthread_cond_timedwait(&w->moved, &w->lock, &ts);
 }
 
-/* Whether it is worth to wait on; takes what was waited in vain from the patience. */
-static bool wait_on(struct hs_writer *w, struct hs_patience *p)
+/* Whether it is worth to wait on; takes what was waited in vain from the drain_limit. */
+static bool wait_on(struct hs_writer *w, struct hs_drain_limit *p)
 {
 	uint64_t before = w->written, since = hs_now(), now;
 
@@ -223,14 +223,14 @@ static bool wait_on(struct hs_writer *w, struct hs_patience *p)
 	return p->idle_ns && now < p->until;
 }
 
-uint64_t hs_writer_close(struct hs_writer *w, struct hs_patience *patience)
+uint64_t hs_writer_close(struct hs_writer *w, struct hs_drain_limit *drain_limit)
 {
 	uint64_t lost;
 
 	pthread_mutex_lock(&w->lock);
 	w->ending = true;
 	pthread_cond_signal(&w->wake);
-	while (!w->ended && wait_on(w, patience))
+	while (!w->ended && wait_on(w, drain_limit))
 		;
 	w->abandoned = true;
 	while (!w->ended) {

@@ -32,10 +32,10 @@ struct hs_writer_config {
 
 /*
  * How long the end may take. Time without progress, in all waits that share this, and
- * the end of all patience; asked() is polled, and true ends the wait. Neither time counts
+ * the end of all drain_limit; asked() is polled, and true ends the wait. Neither time counts
  * for a regular file or a block device: what it waits for is this host's disk.
  */
-struct hs_patience {
+struct hs_drain_limit {
 	uint64_t idle_ns;	/* what is left of it */
 	uint64_t until;		/* hs_now() */
 	bool (*asked)(void *opaque);	/* or NULL */
@@ -58,9 +58,9 @@ size_t hs_writer_put(struct hs_writer *writer, const void *data, size_t len);
 bool hs_writer_put_all(struct hs_writer *writer, const void *data, size_t len);
 
 /*
- * Waits as `patience` says until all is written, ends the thread and frees the writer. How
+ * Waits as `drain_limit` says until all is written, ends the thread and frees the writer. How
  * many bytes were not written: of this end, and of a descriptor that failed.
  */
-uint64_t hs_writer_close(struct hs_writer *writer, struct hs_patience *patience);
+uint64_t hs_writer_close(struct hs_writer *writer, struct hs_drain_limit *drain_limit);
 
 #endif /* HS_WRITER_H */

@@ -5,7 +5,7 @@
  *   main.c     probe, remove, limits, sysfs, power management
  *   request.c  blk-mq's side of the rings: submit, complete, poll, time out
  *   reset.c    device into service, out of it, and back after a fault
- *   twin.c     taking a disk from libata and giving it back
+ *   counterpart.c     taking a disk from libata and giving it back
  *   check.h    what is demanded of the host (pure)
  *   compat.h   differences between kernels
  *
@@ -82,7 +82,7 @@ struct pvk_blk {
 	unsigned long faults;		/* since a request last completed */
 	u64 resets;			/* done because something was wrong */
 	atomic64_t malformed;		/* completions that broke the ABI */
-	atomic64_t untold;		/* times that a time-out found what no event had told */
+	atomic64_t missed_events;		/* times that a time-out found what no event had told */
 };
 
 extern struct workqueue_struct *pvk_blk_wq;
@@ -113,20 +113,20 @@ void pvk_blk_recover(struct pvk_device *pdev);
 int pvk_blk_read_config(struct pvk_blk *blk, struct pvk_blk_config *config);
 
 /*
- * twin.c. release: makes the system let go of the emulated twin, and takes
- * its face away: 0 (also when there is none); -EBUSY: in use, said in the log.
- * adopt: has the system look for the twin again.
+ * counterpart.c. release: makes the system let go of the emulated counterpart, and takes
+ * its model away: 0 (also when there is none); -EBUSY: in use, said in the log.
+ * adopt: has the system look for the counterpart again.
  */
 #if IS_ENABLED(CONFIG_SCSI)
-int pvk_twin_release(struct pvk_device *pdev);
-void pvk_twin_adopt(struct pvk_device *pdev);
+int pvk_counterpart_release(struct pvk_device *pdev);
+void pvk_counterpart_adopt(struct pvk_device *pdev);
 #else
-static inline int pvk_twin_release(struct pvk_device *pdev)
+static inline int pvk_counterpart_release(struct pvk_device *pdev)
 {
-	return pvk_face_take(pdev);
+	return pvk_unplug(pdev);
 }
 
-static inline void pvk_twin_adopt(struct pvk_device *pdev)
+static inline void pvk_counterpart_adopt(struct pvk_device *pdev)
 {
 }
 #endif

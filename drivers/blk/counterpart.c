@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The emulated twin of a disk: an IDE drive at a PCI function, channel and
+ * The emulated counterpart of a disk: an IDE drive at a PCI function, channel and
  * drive number, which libata shows as a SCSI device
  *
  *	PCI function / ata port / SCSI host / target (0, drive) / lun 0
@@ -30,9 +30,9 @@
 #define LET_GO_MS	30000	/* for libata: its error handler gives a drive that much */
 #define STEP_MS		50
 
-static struct pci_dev *twin_function(struct pvk_device *pdev)
+static struct pci_dev *counterpart_function(struct pvk_device *pdev)
 {
-	u32 bdf = PVK_TWIN_BDF(pdev->info.twin_location);
+	u32 bdf = PVK_COUNTERPART_BDF(pdev->info.counterpart_location);
 
 	return pci_get_domain_bus_and_slot(0, bdf >> 8, bdf & 0xff);
 }
@@ -67,25 +67,25 @@ static int match_port(struct device *dev, void *data)
 	return device_for_each_child(dev, data, match_host);
 }
 
-/* The SCSI host of the twin's channel, with a reference, or NULL. */
-static struct Scsi_Host *twin_host(struct pvk_device *pdev, struct pci_dev *function)
+/* The SCSI host of the counterpart's channel, with a reference, or NULL. */
+static struct Scsi_Host *counterpart_host(struct pvk_device *pdev, struct pci_dev *function)
 {
 	struct port_search search = {
-		.channel = PVK_TWIN_IDE_CHANNEL(pdev->info.twin_location),
+		.channel = PVK_COUNTERPART_IDE_CHANNEL(pdev->info.counterpart_location),
 	};
 
 	device_for_each_child(&function->dev, &search, match_port);
 	return search.shost;
 }
 
-struct twin_disk {
+struct counterpart_disk {
 	dev_t number;		/* 0: there is none */
 	char name[DISK_NAME_LEN];
 };
 
 static int match_disk(struct device *dev, void *data)
 {
-	struct twin_disk *disk = data;
+	struct counterpart_disk *disk = data;
 
 	if (!dev->class || strcmp(dev->class->name, "block"))
 		return 0;
@@ -121,7 +121,7 @@ static struct pvk_bdev_handle *claim(dev_t number, void *holder)
 /* Removes the SCSI device if it is idle. 0 or -errno. */
 static int remove_device(struct pvk_device *pdev, struct scsi_device *sdev)
 {
-	struct twin_disk disk = { 0 };
+	struct counterpart_disk disk = { 0 };
 	struct pvk_bdev_handle *bdev;
 
 	device_for_each_child(&sdev->sdev_gendev, &disk, match_disk);
@@ -133,7 +133,7 @@ static int remove_device(struct pvk_device *pdev, struct scsi_device *sdev)
 	bdev = claim(disk.number, pdev);
 	if (IS_ERR(bdev)) {
 		dev_warn(&pdev->dev,
-			 "the disk is in use as %s (mounted or open): left on its emulated face; when it is idle: echo %s >/sys/bus/pvk/drivers/pvk_blk/bind\n",
+			 "the disk is in use as %s (mounted or open): left on its emulated model; when it is idle: echo %s >/sys/bus/pvk/drivers/pvk_blk/bind\n",
 			 disk.name, dev_name(&pdev->dev));
 		return PTR_ERR(bdev);
 	}
@@ -176,7 +176,7 @@ static int let_go(struct Scsi_Host *shost, u32 drive)
 static bool disk_there(struct Scsi_Host *shost, u32 drive)
 {
 	struct scsi_device *sdev = scsi_device_lookup(shost, 0, drive, 0);
-	struct twin_disk disk = { 0 };
+	struct counterpart_disk disk = { 0 };
 
 	if (!sdev)
 		return false;
@@ -192,7 +192,7 @@ static bool disk_there(struct Scsi_Host *shost, u32 drive)
  */
 static void rescan(struct pvk_device *pdev, struct Scsi_Host *shost)
 {
-	u32 drive = PVK_TWIN_IDE_DRIVE(pdev->info.twin_location);
+	u32 drive = PVK_COUNTERPART_IDE_DRIVE(pdev->info.counterpart_location);
 	unsigned int waited;
 
 	if (!shost->transportt || !shost->transportt->user_scan)
@@ -202,8 +202,8 @@ static void rescan(struct pvk_device *pdev, struct Scsi_Host *shost)
 		msleep(STEP_MS);
 }
 
-/* The face, after the system let go: a command of libata's may be under way. */
-static int take_face(struct pvk_device *pdev)
+/* The model, after the system let go: a command of libata's may be under way. */
+static int unplug_counterpart(struct pvk_device *pdev)
 {
 	unsigned int waited;
 	int ret = -EBUSY;
@@ -211,7 +211,7 @@ static int take_face(struct pvk_device *pdev)
 	for (waited = 0; ret == -EBUSY && waited < SETTLE_MS; waited += STEP_MS) {
 		if (waited)
 			msleep(STEP_MS);
-		ret = pvk_face_take(pdev);
+		ret = pvk_unplug(pdev);
 	}
 	return ret;
 }
@@ -219,22 +219,22 @@ static int take_face(struct pvk_device *pdev)
 /* With the lock of the PCI function. */
 static int release_from(struct pvk_device *pdev, struct pci_dev *function)
 {
-	u32 drive = PVK_TWIN_IDE_DRIVE(pdev->info.twin_location);
+	u32 drive = PVK_COUNTERPART_IDE_DRIVE(pdev->info.counterpart_location);
 	struct scsi_device *sdev;
 	struct Scsi_Host *shost;
 	int ret = 0;
 
 	if (!function->driver)
-		return take_face(pdev);
+		return unplug_counterpart(pdev);
 	/*
 	 * What was found is scanned by work that runs behind the driver's probe. This
 	 * probe is no such work (PROBE_FORCE_SYNCHRONOUS): it would wait for itself.
 	 */
 	async_synchronize_full();
-	shost = twin_host(pdev, function);
+	shost = counterpart_host(pdev, function);
 	if (!shost) {
 		dev_warn(&pdev->dev,
-			 "the twin's controller %s belongs to '%s', which cannot be asked to let go: left on its emulated face\n",
+			 "the counterpart's controller %s belongs to '%s', which cannot be asked to let go: left on its emulated model\n",
 			 pci_name(function), function->driver->name);
 		return -EBUSY;
 	}
@@ -246,9 +246,9 @@ static int release_from(struct pvk_device *pdev, struct pci_dev *function)
 	if (!ret) {
 		ret = let_go(shost, drive);
 		if (!ret)
-			ret = take_face(pdev);
+			ret = unplug_counterpart(pdev);
 		if (ret && sdev) {
-			dev_warn(&pdev->dev, "the drive or the host keeps the emulated face on: error %d\n",
+			dev_warn(&pdev->dev, "the drive or the host keeps the emulated model on: error %d\n",
 				 -ret);
 			rescan(pdev, shost);
 		}
@@ -257,20 +257,20 @@ static int release_from(struct pvk_device *pdev, struct pci_dev *function)
 	return ret;
 }
 
-int pvk_twin_release(struct pvk_device *pdev)
+int pvk_counterpart_release(struct pvk_device *pdev)
 {
 	struct pci_dev *function;
 	int ret;
 
-	if (pdev->info.twin == PVK_TWIN_NONE || pdev->info.face == PVK_FACE_PVKIT)
+	if (pdev->info.counterpart == PVK_COUNTERPART_NONE || pdev->info.model == PVK_MODEL_PVKIT)
 		return 0;
-	if (!(pvk_features() & PVK_FEAT_HANDOVER)) {
-		dev_info(&pdev->dev, "left on its emulated face: hand-over is not in force\n");
+	if (!(pvk_features() & PVK_FEAT_UNPLUG)) {
+		dev_info(&pdev->dev, "left on its emulated model: unplug is not in force\n");
 		return -EOPNOTSUPP;
 	}
-	function = pdev->info.twin == PVK_TWIN_PCI_IDE ? twin_function(pdev) : NULL;
+	function = pdev->info.counterpart == PVK_COUNTERPART_PCI_IDE ? counterpart_function(pdev) : NULL;
 	if (!function)
-		return take_face(pdev);
+		return unplug_counterpart(pdev);
 	device_lock(&function->dev);
 	ret = release_from(pdev, function);
 	device_unlock(&function->dev);
@@ -278,16 +278,16 @@ int pvk_twin_release(struct pvk_device *pdev)
 	return ret;
 }
 
-void pvk_twin_adopt(struct pvk_device *pdev)
+void pvk_counterpart_adopt(struct pvk_device *pdev)
 {
-	struct pci_dev *function = twin_function(pdev);
+	struct pci_dev *function = counterpart_function(pdev);
 	struct Scsi_Host *shost = NULL;
 
 	if (!function)
 		return;
 	device_lock(&function->dev);
 	if (function->driver)
-		shost = twin_host(pdev, function);
+		shost = counterpart_host(pdev, function);
 	if (shost) {
 		rescan(pdev, shost);
 		scsi_host_put(shost);

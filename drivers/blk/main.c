@@ -67,17 +67,17 @@ static ssize_t malformed_show(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(malformed);
 
-static ssize_t untold_show(struct device *dev, struct device_attribute *attr, char *buf)
+static ssize_t missed_events_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%llu\n", (u64)atomic64_read(&blk_of(dev)->untold));
+	return sysfs_emit(buf, "%llu\n", (u64)atomic64_read(&blk_of(dev)->missed_events));
 }
-static DEVICE_ATTR_RO(untold);
+static DEVICE_ATTR_RO(missed_events);
 
 static struct attribute *pvk_blk_attrs[] = {
 	&dev_attr_serial.attr,
 	&dev_attr_resets.attr,
 	&dev_attr_malformed.attr,
-	&dev_attr_untold.attr,
+	&dev_attr_missed_events.attr,
 	NULL,
 };
 ATTRIBUTE_GROUPS(pvk_blk);
@@ -263,7 +263,7 @@ static int probe(struct pvk_device *pdev)
 	pvk_set_drvdata(pdev, blk);
 	blk->features = pdev->info.features & PVK_BLK_KNOWN_FEATURES;
 	mutex_init(&blk->lock);
-	/* Before the twin is touched: a device that cannot work leaves it alone. */
+	/* Before the counterpart is touched: a device that cannot work leaves it alone. */
 	ret = pvk_blk_read_config(blk, &blk->config);
 	if (ret)
 		goto err_free;
@@ -281,7 +281,7 @@ static int probe(struct pvk_device *pdev)
 	ret = make_disk(blk);
 	if (ret)
 		goto err_tags;
-	ret = pvk_twin_release(pdev);
+	ret = pvk_counterpart_release(pdev);
 	if (ret)
 		goto err_disk;
 	mutex_lock(&blk->lock);
@@ -290,22 +290,22 @@ static int probe(struct pvk_device *pdev)
 		blk->state = PVK_BLK_RUNNING;
 	mutex_unlock(&blk->lock);
 	if (ret)
-		goto err_twin;
+		goto err_counterpart;
 	ret = device_add_disk(&pdev->dev, blk->disk, pvk_blk_groups);
 	if (ret)
-		goto err_twin;
+		goto err_counterpart;
 	string_get_size(blk->config.sectors, 512, STRING_UNITS_2, size, sizeof(size));
 	dev_info(&pdev->dev, "%s: %s, %u+%u queues of %u, serial '%s'%s%s\n",
 		 blk->disk->disk_name, size, blk->nr_irq, blk->nr_poll,
 		 blk->tags.queue_depth, blk->config.serial,
 		 blk->features & PVK_BLK_F_READ_ONLY ? ", read-only" : "",
-		 pdev->info.twin ? ", taken over from its emulated face" : "");
+		 pdev->info.counterpart ? ", taken over from its emulated model" : "");
 	return 0;
 
-err_twin:
+err_counterpart:
 	pvk_dev_retire(pdev);
-	if (!pvk_face_give(pdev))
-		pvk_twin_adopt(pdev);
+	if (!pvk_replug(pdev))
+		pvk_counterpart_adopt(pdev);
 err_disk:
 	put_disk(blk->disk);	/* never added: blk stays ours */
 err_tags:
@@ -334,8 +334,8 @@ static void remove(struct pvk_device *pdev)
 
 	blk_mq_free_tag_set(&blk->tags);
 	free_queues(blk);
-	if (!pvk_face_give(pdev))
-		pvk_twin_adopt(pdev);
+	if (!pvk_replug(pdev))
+		pvk_counterpart_adopt(pdev);
 	put_disk(disk);		/* blk goes with it */
 }
 
@@ -400,8 +400,8 @@ static int restore(struct pvk_device *pdev)
 
 	mutex_lock(&blk->lock);
 	if (blk->state == PVK_BLK_STOPPED) {
-		/* A host that started anew shows the twin, which this system let go. */
-		ret = pvk_face_take(pdev);
+		/* A host that started anew shows the counterpart, which this system let go. */
+		ret = pvk_unplug(pdev);
 		if (!ret)
 			ret = pvk_blk_start(blk);
 		WRITE_ONCE(blk->state, ret ? PVK_BLK_DEAD : PVK_BLK_RUNNING);
@@ -414,7 +414,7 @@ static int restore(struct pvk_device *pdev)
 
 static struct pvk_driver driver = {
 	.driver.name	= "pvk_blk",
-	/* whatever async_probe says: twin.c waits for all that is asynchronous */
+	/* whatever async_probe says: counterpart.c waits for all that is asynchronous */
 	.driver.probe_type = PROBE_FORCE_SYNCHRONOUS,
 	.type		= PVK_DEV_BLK,
 	.probe		= probe,

@@ -148,7 +148,7 @@ static void broke(struct pvk_blk_queue *bq, const struct pvk_cqe *e)
 	bq->broken = true;
 	atomic64_inc(&bq->blk->malformed);
 	dev_err_ratelimited(&bq->blk->pdev->dev,
-			    "queue %u: answer to nothing asked (id %u, op %u, status %d): resetting the device\n",
+			    "queue %u: completion for an unknown request (id %u, op %u, status %d): resetting the device\n",
 			    bq->q->index, e->id, e->op, e->status);
 	pvk_dev_fault(bq->blk->pdev);
 }
@@ -364,7 +364,7 @@ static enum blk_eh_timer_return timeout(struct request *rq)
 		return BLK_EH_RESET_TIMER;
 	n = pvk_blk_reap(bq, NULL);
 	if (n) {
-		atomic64_inc(&blk->untold);
+		atomic64_inc(&blk->missed_events);
 		dev_warn_ratelimited(&blk->pdev->dev, "queue %u: %u completions came without an event\n",
 				     bq->q->index, n);
 	}

@@ -238,7 +238,7 @@ static inline u32 pvk_net_rx_more(u32 taken, u32 in_flight, u32 frames, u32 send
 }
 
 /* Transmit completions of small frames that gather at least, in a ring that has room */
-#define PVK_NET_TX_GATHER	32u
+#define PVK_NET_TX_COALESCE	32u
 #define PVK_NET_SMALL		4096u	/* bytes */
 
 /*
@@ -249,7 +249,7 @@ static inline u32 pvk_net_rx_more(u32 taken, u32 in_flight, u32 frames, u32 send
  */
 static inline u32 pvk_net_tx_more(u32 in_flight, u32 bytes, u32 entries, u32 frames, bool stopped)
 {
-	u32 least = bytes / PVK_NET_SMALL < in_flight ? PVK_NET_TX_GATHER : 0;
+	u32 least = bytes / PVK_NET_SMALL < in_flight ? PVK_NET_TX_COALESCE : 0;
 	u32 more = frames ? frames - 1 : max(in_flight * 7 / 8, least);
 
 	if (stopped)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The emulated twin of a NIC: a PCI function of its own, driven by e1000 or by
+ * The emulated counterpart of a NIC: a PCI function of its own, driven by e1000 or by
  * nobody yet.
  *
  * It is taken over only when its interface is down, unless the user said
@@ -15,9 +15,9 @@
 
 #include "net.h"
 
-static char *takeover = "idle";
-module_param(takeover, charp, 0644);
-MODULE_PARM_DESC(takeover, "Take a NIC from its emulated face: idle (when that interface is down, default) or always (it is set down)");
+static char *unplug = "idle";
+module_param(unplug, charp, 0644);
+MODULE_PARM_DESC(unplug, "Take a NIC from its emulated model: idle (when that interface is down, default) or always (it is set down)");
 
 #define SETTLE_MS	3000
 #define STEP_MS		50
@@ -50,7 +50,7 @@ static bool is_nic(struct pvk_device *pdev, const struct pci_dev *function)
 {
 	if (function->class >> 8 == PCI_CLASS_NETWORK_ETHERNET)
 		return true;
-	dev_err(&pdev->dev, "the host says that its emulated face is %s, which is no NIC: left alone\n",
+	dev_err(&pdev->dev, "the host says that its emulated model is %s, which is no NIC: left alone\n",
 		pci_name(function));
 	return false;
 }
@@ -62,7 +62,7 @@ static int quiet(struct pvk_device *pdev, struct pci_dev *function)
 
 	/* Where it may be written, a parameter's text is replaced by another. */
 	kernel_param_lock(THIS_MODULE);
-	search.close = sysfs_streq(takeover, "always");
+	search.close = sysfs_streq(unplug, "always");
 	kernel_param_unlock(THIS_MODULE);
 	/* A driver that starts or stops driving it right now ends that first. */
 	device_lock(&function->dev);
@@ -73,13 +73,13 @@ static int quiet(struct pvk_device *pdev, struct pci_dev *function)
 	if (!search.up[0])
 		return 0;
 	dev_warn(&pdev->dev,
-		 "the NIC is in use as %s: left on its emulated face; when that is down: echo %s >/sys/bus/pvk/drivers/pvk_net/bind (or load pvk_net with takeover=always)\n",
+		 "the NIC is in use as %s: left on its emulated model; when that is down: echo %s >/sys/bus/pvk/drivers/pvk_net/bind (or load pvk_net with unplug=always)\n",
 		 search.up, dev_name(&pdev->dev));
 	return -EBUSY;
 }
 
-/* The face, after the system let go: the twin may have something under way. */
-static int take_face(struct pvk_device *pdev)
+/* The model, after the system let go: the counterpart may have something under way. */
+static int unplug_counterpart(struct pvk_device *pdev)
 {
 	unsigned int waited;
 	int ret = -EBUSY;
@@ -87,24 +87,24 @@ static int take_face(struct pvk_device *pdev)
 	for (waited = 0; ret == -EBUSY && waited < SETTLE_MS; waited += STEP_MS) {
 		if (waited)
 			msleep(STEP_MS);
-		ret = pvk_face_take(pdev);
+		ret = pvk_unplug(pdev);
 	}
 	return ret;
 }
 
-int pvk_net_twin_release(struct pvk_device *pdev)
+int pvk_net_counterpart_release(struct pvk_device *pdev)
 {
-	u32 bdf = PVK_TWIN_BDF(pdev->info.twin_location);
+	u32 bdf = PVK_COUNTERPART_BDF(pdev->info.counterpart_location);
 	struct pci_dev *function = NULL;
 	int ret;
 
-	if (pdev->info.twin == PVK_TWIN_NONE || pdev->info.face == PVK_FACE_PVKIT)
+	if (pdev->info.counterpart == PVK_COUNTERPART_NONE || pdev->info.model == PVK_MODEL_PVKIT)
 		return 0;
-	if (!(pvk_features() & PVK_FEAT_HANDOVER)) {
-		dev_info(&pdev->dev, "left on its emulated face: hand-over is not in force\n");
+	if (!(pvk_features() & PVK_FEAT_UNPLUG)) {
+		dev_info(&pdev->dev, "left on its emulated model: unplug is not in force\n");
 		return -EOPNOTSUPP;
 	}
-	if (pdev->info.twin == PVK_TWIN_PCI_NIC)
+	if (pdev->info.counterpart == PVK_COUNTERPART_PCI_NIC)
 		function = pci_get_domain_bus_and_slot(0, bdf >> 8, bdf & 0xff);
 	if (function) {
 		ret = is_nic(pdev, function) ? quiet(pdev, function) : -ENODEV;
@@ -114,23 +114,23 @@ int pvk_net_twin_release(struct pvk_device *pdev)
 		if (ret)
 			return ret;
 	}
-	ret = take_face(pdev);
+	ret = unplug_counterpart(pdev);
 	if (ret) {
-		dev_warn(&pdev->dev, "the host keeps the emulated face on: error %d\n", -ret);
+		dev_warn(&pdev->dev, "the host keeps the emulated model on: error %d\n", -ret);
 		if (function)
-			pvk_net_twin_adopt(pdev);
+			pvk_net_counterpart_adopt(pdev);
 	}
 	return ret;
 }
 
-void pvk_net_twin_adopt(struct pvk_device *pdev)
+void pvk_net_counterpart_adopt(struct pvk_device *pdev)
 {
 	struct pci_bus *bus;
 
-	if (pdev->info.twin != PVK_TWIN_PCI_NIC)
+	if (pdev->info.counterpart != PVK_COUNTERPART_PCI_NIC)
 		return;
 	pci_lock_rescan_remove();
-	bus = pci_find_bus(0, PVK_TWIN_BDF(pdev->info.twin_location) >> 8);
+	bus = pci_find_bus(0, PVK_COUNTERPART_BDF(pdev->info.counterpart_location) >> 8);
 	if (bus)
 		pci_rescan_bus(bus);
 	pci_unlock_rescan_remove();

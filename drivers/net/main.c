@@ -451,7 +451,7 @@ static int probe(struct pvk_device *pdev)
 		return -ENOMEM;
 	net = netdev_priv(dev);
 	pvk_set_drvdata(pdev, net);
-	/* Before the twin is touched: a device that cannot work leaves it alone. */
+	/* Before the counterpart is touched: a device that cannot work leaves it alone. */
 	ret = pvk_net_read_config(net, &net->config);
 	if (ret)
 		goto err_free;
@@ -462,23 +462,23 @@ static int probe(struct pvk_device *pdev)
 	ret = first_setup(net);
 	if (ret)
 		goto err_pairs;
-	ret = pvk_net_twin_release(pdev);
+	ret = pvk_net_counterpart_release(pdev);
 	if (ret)
 		goto err_pairs;
 	ret = register_netdev(dev);
 	if (ret)
-		goto err_twin;
+		goto err_counterpart;
 	rtnl_lock();
 	pvk_net_set_xps(net);
 	rtnl_unlock();
 	dev_info(&pdev->dev, "%s: address %pM, %u pairs of queues%s\n", dev->name, dev->dev_addr,
-		 net->max_pairs, pdev->info.twin ? ", taken over from its emulated face" : "");
+		 net->max_pairs, pdev->info.counterpart ? ", taken over from its emulated model" : "");
 	return 0;
 
-err_twin:
+err_counterpart:
 	pvk_dev_retire(pdev);
-	if (!pvk_face_give(pdev))
-		pvk_net_twin_adopt(pdev);
+	if (!pvk_replug(pdev))
+		pvk_net_counterpart_adopt(pdev);
 err_pairs:
 	free_pairs(net);
 err_free:
@@ -499,8 +499,8 @@ static void remove(struct pvk_device *pdev)
 	struct pvk_net *net = pvk_get_drvdata(pdev);
 
 	free_pairs(net);
-	if (!pvk_face_give(pdev))
-		pvk_net_twin_adopt(pdev);
+	if (!pvk_replug(pdev))
+		pvk_net_counterpart_adopt(pdev);
 	free_netdev(net->dev);
 }
 
@@ -561,8 +561,8 @@ static int restore(struct pvk_device *pdev)
 	int ret;
 
 	rtnl_lock();
-	/* A host that started anew shows the twin, which this system let go. */
-	ret = pvk_face_take(pdev);
+	/* A host that started anew shows the counterpart, which this system let go. */
+	ret = pvk_unplug(pdev);
 	if (!ret && !pvk_net_read_config(net, &config)) {
 		net->config.link = config.link;
 		net->config.speed = config.speed;

@@ -9,7 +9,7 @@
  *   rx.c       buffers into the receive ring, frames out of it
  *   xdp.c      programs on received frames, frames of other devices
  *   ethtool.c  what the user can read and set
- *   twin.c     taking a NIC from its emulated face and giving it back
+ *   counterpart.c     taking a NIC from its emulated model and giving it back
  *   check.h    what is demanded of the host (pure)
  *   compat.h   differences between kernels
  *
@@ -277,20 +277,20 @@ u32 pvk_net_xdp_max_mtu(void);
 extern const struct ethtool_ops pvk_net_ethtool_ops;
 
 /*
- * twin.c. release: makes the system let go of the emulated twin, and takes its
- * face away: 0 (also when there is none); -EBUSY: in use, said in the log.
- * adopt: has the system look for the twin again.
+ * counterpart.c. release: makes the system let go of the emulated counterpart, and takes its
+ * model away: 0 (also when there is none); -EBUSY: in use, said in the log.
+ * adopt: has the system look for the counterpart again.
  */
 #if IS_ENABLED(CONFIG_PCI)
-int pvk_net_twin_release(struct pvk_device *pdev);
-void pvk_net_twin_adopt(struct pvk_device *pdev);
+int pvk_net_counterpart_release(struct pvk_device *pdev);
+void pvk_net_counterpart_adopt(struct pvk_device *pdev);
 #else
-static inline int pvk_net_twin_release(struct pvk_device *pdev)
+static inline int pvk_net_counterpart_release(struct pvk_device *pdev)
 {
-	return pvk_face_take(pdev);
+	return pvk_unplug(pdev);
 }
 
-static inline void pvk_net_twin_adopt(struct pvk_device *pdev)
+static inline void pvk_net_counterpart_adopt(struct pvk_device *pdev)
 {
 }
 #endif

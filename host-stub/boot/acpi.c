@@ -218,7 +218,7 @@ static size_t make_madt(struct madt *madt, unsigned int vcpus)
 	madt->lapic = LAPIC_BASE;
 	madt->flags = MADT_PCAT;
 	madt->ioapic = (struct madt_ioapic){ .type = 1, .length = 12, .address = IOAPIC_BASE };
-	/* irq.c wires the timer to pin 2. */
+	/* irq.c lines the timer to pin 2. */
 	madt->timer = (struct madt_override){ 2, 10, 0, 0, 2, MPS_EDGE_HIGH };
 	madt->sci = (struct madt_override){ 2, 10, 0, HS_IRQ_SCI, HS_IRQ_SCI, MPS_LEVEL_HIGH };
 	madt->nmi = (struct madt_nmi){ 4, 6, 0xff, 0, 1 };

@@ -10,7 +10,7 @@
  *   pvh        the same, with a PVH note 32-bit, note's entry   hvm_start_info
  *   multiboot  ELF with a header         32-bit, ELF's entry    Multiboot info
  *
- *   kernel.c     files, checked once and loaded at each power-on
+ *   kernel.c     files, checked once and loaded at each boot
  *   bzimage.c    the bzImage's header, the zero page
  *   elf.c        pieces, entry and notes of an ELF file
  *   payload.c, unpack.c  the kernel that is packed in a bzImage

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The files of a boot: opened and checked once, read into RAM at each power-on
+ * The files of a boot: opened and checked once, read into RAM at each boot
  * (the descriptors stay open, so that a reboot opens no file). What differs by
  * format is in bzimage.c, elf.c, payload.c and multiboot.c.
  */

@@ -101,8 +101,8 @@ static uint8_t checksum(const void *data, size_t bytes)
 	return (uint8_t)-sum;
 }
 
-/* Wires of ISA as irq.c has them, and INTA of the NICs */
-static void add_wires(struct table *t)
+/* Lines of ISA as irq.c has them, and INTA of the NICs */
+static void add_lines(struct table *t)
 {
 	for (uint8_t irq = 0; irq < 16; irq++) {
 		if (irq == 2)
@@ -141,7 +141,7 @@ int hs_mp_table(struct hs_vm *vm)
 	add(&t, &buses[0], sizeof(buses[0]));
 	add(&t, &buses[1], sizeof(buses[1]));
 	add(&t, &ioapic, sizeof(ioapic));
-	add_wires(&t);
+	add_lines(&t);
 	head.length = t.length;
 	head.entries = t.entries;
 	memcpy(t.bytes, &head, sizeof(head));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Disk back end: the one page that the emulated and the pvkit face share.
+ * Disk back end: the one page that the emulated and the pvkit model share.
  *
  * A struct hs_blk is an open raw image or block device and the worker thread
  * that does its I/O (worker.h), over liburing. Requests may be submitted from

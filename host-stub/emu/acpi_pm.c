@@ -52,7 +52,7 @@ static const struct hs_reg gpe_regs[] = {
 
 static void update_sci(struct acpi_pm *pm)
 {
-	hs_irq_wire(pm->vm->irq, HS_IRQ_SCI, (pm->status & pm->enable) != 0);
+	hs_irq_line(pm->vm->irq, HS_IRQ_SCI, (pm->status & pm->enable) != 0);
 }
 
 static uint64_t event_read(void *opaque, uint64_t offset, unsigned int size)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * 82540EM: see e1000.h. Registers and what they do at once, statistics, and the
- * life of the chip: power-on, reset, the hand-over to the pvkit face and back.
+ * life of the chip: power-on, reset, the unplug to the pvkit model and back.
  *
  * Not there: wake-up, management, flow control frames, the flash, MSI and power
  * management; their registers keep what is written, nothing more.
@@ -74,7 +74,7 @@ static const uint32_t masks[] = { REGISTERS(AS_MASK) };
 
 #define REGS	(sizeof(regs) / sizeof(regs[0]))
 
-_Static_assert(REGS <= HS_IO_MAX_REGS, "the accounts have a place for each register");
+_Static_assert(REGS <= HS_IO_MAX_REGS, "the statistics have a place for each register");
 
 static const struct hs_reg io_regs[] = {
 	{ IO_ADDRESS, 4, HS_REG_RW, "IOADDR" },
@@ -143,7 +143,7 @@ static void reset_registers(struct hs_e1000 *nic)
 	nic->io_address = 0;
 	nic->silent_until = 0;
 	e1000_tx_forget(nic);
-	nic->rx_told = false;
+	nic->rx_notified = false;
 	e1000_interrupt(nic);
 	e1000_rx_kick(nic);
 }
@@ -405,9 +405,9 @@ static void pci_written(struct hs_pci_function *f, uint8_t offset, unsigned int 
 
 /* ---- link ---- */
 
-static void face_link(struct hs_net_face *face, bool up)
+static void model_link(struct hs_net_model *model, bool up)
 {
-	struct hs_e1000 *nic = (struct hs_e1000 *)((char *)face - offsetof(struct hs_e1000, face));
+	struct hs_e1000 *nic = (struct hs_e1000 *)((char *)model - offsetof(struct hs_e1000, model));
 	bool was;
 
 	pthread_mutex_lock(&nic->lock);
@@ -418,7 +418,7 @@ static void face_link(struct hs_net_face *face, bool up)
 	pthread_mutex_unlock(&nic->lock);
 }
 
-/* ---- life and hand-over ---- */
+/* ---- life and unplug ---- */
 
 static void nothing(void *arg)
 {
@@ -465,7 +465,7 @@ static int enter(struct hs_e1000 *nic)
 	reset_registers(nic);
 	nic->present = true;
 	pthread_mutex_unlock(&nic->lock);
-	hs_net_attach(nic->net, &nic->face);
+	hs_net_attach(nic->net, &nic->model);
 	hs_vm_lock(nic->vm);
 	ret = hs_pci_add(nic->vm, &nic->pci);
 	hs_vm_unlock(nic->vm);
@@ -519,7 +519,7 @@ static int create(struct hs_vm *vm, unsigned int n)
 
 	if (!nic)
 		return -ENOMEM;
-	/* Nothing resets it but a power-on, which makes another. */
+	/* Nothing resets it but a boot, which makes another. */
 	nic->chip = (struct hs_chip){ .name = "e1000", .destroy = e1000_destroy };
 	nic->vm = vm;
 	nic->number = n;
@@ -538,7 +538,7 @@ static int create(struct hs_vm *vm, unsigned int n)
 		.nregs = sizeof(io_regs) / sizeof(io_regs[0]), .unlocked = true,
 		.read = io_read, .write = io_write, .opaque = nic,
 	};
-	nic->face = (struct hs_net_face){ .link = face_link, .queues = 1, .rx_offloads = 0 };
+	nic->model = (struct hs_net_model){ .link = model_link, .queues = 1, .rx_offloads = 0 };
 	e1000_rx_init(nic);
 	ret = e1000_tx_init(nic);
 	if (ret)
@@ -559,11 +559,11 @@ int hs_e1000_create(struct hs_vm *vm)
 	for (unsigned int n = 0; n < vm->config->nics; n++) {
 		int ret;
 
-		if (vm->config->nic[n].faces == HS_FACES_PVKIT)
+		if (vm->config->nic[n].models == HS_MODELS_PVKIT)
 			continue;
 		ret = create(vm, n);
 		if (ret) {
-			hs_error("NIC %u: no emulated 82540EM: %s; use faces=pvkit", n,
+			hs_error("NIC %u: no emulated 82540EM: %s; use models=pvkit", n,
 				 strerror(-ret));
 			return ret;
 		}

@@ -3,7 +3,7 @@
  * Intel 82540EM, seen from inside. Sections are those of Intel's "PCI/PCI-X
  * Family of Gigabit Ethernet Controllers Software Developer's Manual", SDM.
  *
- *   e1000.c		registers, interrupts, statistics, life and hand-over
+ *   e1000.c		registers, interrupts, statistics, life and unplug
  *   e1000_eeprom.c	EEPROM and PHY
  *   e1000_tx.c		transmit ring
  *   e1000_frame.c	frames to send, with their offloads
@@ -158,7 +158,7 @@ struct hs_e1000 {
 	unsigned int number;
 	struct hs_pci_function pci;
 	struct hs_region mmio, io;
-	struct hs_net_face face;
+	struct hs_net_model model;
 
 	pthread_mutex_t lock;
 	pthread_cond_t quiet;		/* the timer has ended */
@@ -202,7 +202,7 @@ struct hs_e1000 {
 	/* reception */
 	struct hs_work rx_work;		/* tells the back end that there is room */
 	bool rx_stalled;		/* a frame was refused */
-	bool rx_told;			/* causes since the last received() */
+	bool rx_notified;			/* causes since the last received() */
 };
 
 static inline uint32_t *e1000_reg(struct hs_e1000 *nic, unsigned int at)

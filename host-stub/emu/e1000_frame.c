@@ -72,7 +72,7 @@ static int sum_here(uint8_t *frame, uint32_t length, uint32_t start, uint32_t en
 
 	if (start >= end || end > length || at + 2 > length)
 		return -EINVAL;
-	sum = (uint16_t)~hs_net_sum(frame + start, end - start, 0);
+	sum = (uint16_t)~hs_net_checksum(frame + start, end - start, 0);
 	e1000_put_be16(frame + at, sum);
 	return 0;
 }

@@ -120,7 +120,7 @@ static void check_l4(struct frame *f, const uint8_t *l4, uint32_t len, uint8_t p
 	pseudo += proto + len;
 	pseudo = (pseudo & 0xffffu) + (pseudo >> 16);
 	f->status |= RXD_TCPCS;
-	if (hs_net_sum(l4, len, pseudo) != 0xffffu)
+	if (hs_net_checksum(l4, len, pseudo) != 0xffffu)
 		f->errors |= RXD_TCPE;
 }
 
@@ -138,7 +138,7 @@ static void check_ip4(struct hs_e1000 *nic, struct frame *f, const uint8_t *ip, 
 		return;
 	if (rxcsum & RXCSUM_IPOFL) {
 		f->status |= RXD_IPCS;
-		if (hs_net_sum(ip, header, 0) != 0xffffu)
+		if (hs_net_checksum(ip, header, 0) != 0xffffu)
 			f->errors |= RXD_IPE;
 	}
 	/* Of a fragment there is nothing to say. */
@@ -147,7 +147,7 @@ static void check_ip4(struct hs_e1000 *nic, struct frame *f, const uint8_t *ip, 
 	if (valid)
 		f->status |= RXD_TCPCS;
 	else
-		check_l4(f, ip + header, total - header, ip[9], hs_net_sum(ip + 12, 8, 0));
+		check_l4(f, ip + header, total - header, ip[9], hs_net_checksum(ip + 12, 8, 0));
 }
 
 static void check_ip6(struct hs_e1000 *nic, struct frame *f, const uint8_t *ip, uint32_t len,
@@ -163,7 +163,7 @@ static void check_ip6(struct hs_e1000 *nic, struct frame *f, const uint8_t *ip, 
 	if (valid)
 		f->status |= RXD_TCPCS;
 	else	/* with extension headers it is none of both protocols */
-		check_l4(f, ip + 40, payload, ip[6], hs_net_sum(ip + 8, 32, 0));
+		check_l4(f, ip + 40, payload, ip[6], hs_net_checksum(ip + 8, 32, 0));
 }
 
 /* type: what follows the addresses, and a tag that was stripped, `len` bytes of it */
@@ -287,7 +287,7 @@ static bool deliver(struct hs_e1000 *nic, const struct frame *f)
 		}
 		*head = (*head + 1) % count;
 	}
-	nic->rx_told = true;
+	nic->rx_notified = true;
 	return true;
 }
 
@@ -345,10 +345,10 @@ static bool receive_locked(struct hs_e1000 *nic, const struct hs_net_meta *meta,
 	return true;
 }
 
-static bool receive(struct hs_net_face *face, unsigned int queue,
+static bool receive(struct hs_net_model *model, unsigned int queue,
 		    const struct hs_net_meta *meta, const uint8_t *frame, uint32_t length)
 {
-	struct hs_e1000 *nic = (struct hs_e1000 *)((char *)face - offsetof(struct hs_e1000, face));
+	struct hs_e1000 *nic = (struct hs_e1000 *)((char *)model - offsetof(struct hs_e1000, model));
 	bool taken;
 
 	(void)queue;
@@ -370,14 +370,14 @@ static bool below_threshold(struct hs_e1000 *nic)
 	return room(nic, count) <= count >> (1 + RCTL_RDMTS(*e1000_reg(nic, R_RCTL)));
 }
 
-static void received(struct hs_net_face *face, unsigned int queue)
+static void received(struct hs_net_model *model, unsigned int queue)
 {
-	struct hs_e1000 *nic = (struct hs_e1000 *)((char *)face - offsetof(struct hs_e1000, face));
+	struct hs_e1000 *nic = (struct hs_e1000 *)((char *)model - offsetof(struct hs_e1000, model));
 
 	(void)queue;
 	pthread_mutex_lock(&nic->lock);
-	if (nic->rx_told) {
-		nic->rx_told = false;
+	if (nic->rx_notified) {
+		nic->rx_notified = false;
 		e1000_cause(nic, ICR_RXT0 | (below_threshold(nic) ? ICR_RXDMT0 : 0));
 	}
 	pthread_mutex_unlock(&nic->lock);
@@ -407,6 +407,6 @@ void e1000_rx_kick(struct hs_e1000 *nic)
 void e1000_rx_init(struct hs_e1000 *nic)
 {
 	nic->rx_work.fn = ready;
-	nic->face.receive = receive;
-	nic->face.received = received;
+	nic->model.receive = receive;
+	nic->model.received = received;
 }

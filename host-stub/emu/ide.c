@@ -66,9 +66,9 @@ struct hs_vm *ide_vm(struct ide_channel *c)
 
 /* ---- interrupt ---- */
 
-static void update_wire(struct ide_channel *c)
+static void update_line(struct ide_channel *c)
 {
-	hs_irq_wire(c->ide->vm->irq, c->number ? HS_IRQ_IDE1 : HS_IRQ_IDE0,
+	hs_irq_line(c->ide->vm->irq, c->number ? HS_IRQ_IDE1 : HS_IRQ_IDE0,
 		    c->interrupt && !(c->control & CTL_NIEN));
 }
 
@@ -76,14 +76,14 @@ void ide_interrupt(struct ide_channel *c)
 {
 	c->interrupt = true;
 	c->bm_status |= BM_ST_IRQ;
-	update_wire(c);
+	update_line(c);
 }
 
 static void clear_interrupt(struct ide_channel *c)
 {
 	if (c->interrupt) {
 		c->interrupt = false;
-		update_wire(c);
+		update_line(c);
 	}
 }
 
@@ -290,7 +290,7 @@ static void control_write(void *opaque, uint64_t offset, unsigned int size, uint
 		reset_begin(c);
 	c->control = value & (CTL_NIEN | CTL_SRST | CTL_HOB);
 	reset_end(c);
-	update_wire(c);
+	update_line(c);
 }
 
 /* ---- bus master ---- */
@@ -358,7 +358,7 @@ static void bm_write(void *opaque, uint64_t offset, unsigned int size, uint64_t 
 
 uint32_t hs_ide_location(unsigned int n)
 {
-	return PVK_TWIN_IDE(HS_PCI_IDE, n / 2, n % 2);
+	return PVK_COUNTERPART_IDE(HS_PCI_IDE, n / 2, n % 2);
 }
 
 static void drive_reset(struct ide_drive *d)
@@ -414,7 +414,7 @@ static void ide_reset(struct hs_chip *chip)
 		c->bm_command = c->bm_status = 0;
 		c->bm_table = 0;
 		reset_end(c);
-		update_wire(c);
+		update_line(c);
 	}
 }
 
@@ -519,11 +519,11 @@ int hs_ide_create(struct hs_vm *vm)
 	for (unsigned int n = 0; n < vm->config->disks; n++) {
 		struct hs_blk_info info;
 
-		if (vm->config->disk[n].faces == HS_FACES_PVKIT)
+		if (vm->config->disk[n].models == HS_MODELS_PVKIT)
 			continue;
 		hs_blk_info(vm->blk[n], &info);
 		if (info.logical_block != ATA_SECTOR) {
-			hs_error("disk %s: IDE has blocks of 512 bytes only; use faces=pvkit or block=512",
+			hs_error("disk %s: IDE has blocks of 512 bytes only; use models=pvkit or block=512",
 				 vm->config->disk[n].path);
 			ret = -EINVAL;
 			goto free;

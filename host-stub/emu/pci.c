@@ -39,7 +39,7 @@ struct hs_pci {
 	uint8_t reset_control;
 	struct hs_pci_function *functions;
 	struct hs_pci_function host, isa;
-	pthread_mutex_t wires;		/* the two below; taken last */
+	pthread_mutex_t lines;		/* the two below; taken last */
 	bool level[HS_MAX_NICS];	/* INTA of NIC n */
 	bool pic_level;			/* HS_IRQ_NIC_PIC */
 };
@@ -76,7 +76,7 @@ uint16_t hs_pci_command(const struct hs_pci_function *f)
 
 /* ---- interrupts ---- */
 
-/* The 8259s' input as PIRQRC and the functions have it. pci->wires held. */
+/* The 8259s' input as PIRQRC and the functions have it. pci->lines held. */
 static void update_pic(struct hs_pci *pci)
 {
 	bool level = false;
@@ -90,7 +90,7 @@ static void update_pic(struct hs_pci *pci)
 	if (level == pci->pic_level)
 		return;
 	pci->pic_level = level;
-	hs_irq_wire(pci->vm->irq, HS_IRQ_NIC_PIC, level);
+	hs_irq_line(pci->vm->irq, HS_IRQ_NIC_PIC, level);
 }
 
 void hs_pci_intx(struct hs_vm *vm, struct hs_pci_function *f, bool asked, bool off)
@@ -102,13 +102,13 @@ void hs_pci_intx(struct hs_vm *vm, struct hs_pci_function *f, bool asked, bool o
 	if (f->devfn < HS_PCI_NIC(0) || n >= HS_MAX_NICS)
 		return;
 	__atomic_store_n(&f->intx, asked, __ATOMIC_RELAXED);
-	pthread_mutex_lock(&pci->wires);
+	pthread_mutex_lock(&pci->lines);
 	if (level != pci->level[n]) {
 		pci->level[n] = level;
-		hs_irq_wire(vm->irq, HS_IRQ_NIC(n), level);
+		hs_irq_line(vm->irq, HS_IRQ_NIC(n), level);
 		update_pic(pci);
 	}
-	pthread_mutex_unlock(&pci->wires);
+	pthread_mutex_unlock(&pci->lines);
 }
 
 /* ISA bridge: the guest changed a route. */
@@ -118,9 +118,9 @@ static void isa_written(struct hs_pci_function *f, uint8_t offset, unsigned int 
 
 	(void)offset;
 	(void)size;
-	pthread_mutex_lock(&pci->wires);
+	pthread_mutex_lock(&pci->lines);
 	update_pic(pci);
-	pthread_mutex_unlock(&pci->wires);
+	pthread_mutex_unlock(&pci->lines);
 }
 
 /* ---- BARs ---- */
@@ -322,7 +322,7 @@ static void pci_destroy(struct hs_chip *chip)
 
 	hs_io_remove(pci->vm->io, &pci->region);
 	pci->vm->pci = NULL;
-	pthread_mutex_destroy(&pci->wires);
+	pthread_mutex_destroy(&pci->lines);
 	free(pci);
 }
 
@@ -346,7 +346,7 @@ int hs_pci_create(struct hs_vm *vm)
 		return ret;
 	}
 	vm->pci = pci;
-	pthread_mutex_init(&pci->wires, NULL);
+	pthread_mutex_init(&pci->lines, NULL);
 	/* Intel 440FX and PIIX4 data sheets */
 	identify(&pci->host, HS_PCI_HOST_BRIDGE, 0x12378086u, 0x06000002u, 0x00);
 	identify(&pci->isa, HS_PCI_ISA_BRIDGE, 0x71108086u, 0x06010000u, 0x80);

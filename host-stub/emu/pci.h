@@ -46,7 +46,7 @@ uint16_t hs_pci_command(const struct hs_pci_function *f);
 
 /*
  * Drives INTA of a NIC's function: `asked` shows in the status register, the
- * wires follow unless `off`. Any thread; vm->lock may be held or not.
+ * lines follow unless `off`. Any thread; vm->lock may be held or not.
  */
 void hs_pci_intx(struct hs_vm *vm, struct hs_pci_function *f, bool asked, bool off);
 

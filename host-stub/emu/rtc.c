@@ -178,7 +178,7 @@ static void advance(struct rtc *r)
 	}
 	if (r->cmos[REG_C] & b & (B_PIE | B_AIE | B_UIE))
 		r->cmos[REG_C] |= C_IRQF;
-	hs_irq_wire(r->vm->irq, HS_IRQ_RTC, !!(r->cmos[REG_C] & C_IRQF));
+	hs_irq_line(r->vm->irq, HS_IRQ_RTC, !!(r->cmos[REG_C] & C_IRQF));
 }
 
 /* When the next interrupt that is enabled may be due, ns; 0: never, as things are. */
@@ -254,7 +254,7 @@ static uint64_t rtc_read(void *opaque, uint64_t offset, unsigned int size)
 		advance(r);
 		value = r->cmos[REG_C];
 		r->cmos[REG_C] = 0;
-		hs_irq_wire(r->vm->irq, HS_IRQ_RTC, 0);
+		hs_irq_line(r->vm->irq, HS_IRQ_RTC, 0);
 		pthread_cond_signal(&r->changed);
 		return value;
 	case REG_D:
@@ -316,7 +316,7 @@ static void rtc_reset(struct hs_chip *chip)
 	r->index = 0;
 	r->offset = 0;
 	r->updated = wall_ns() / SECOND;
-	hs_irq_wire(r->vm->irq, HS_IRQ_RTC, 0);
+	hs_irq_line(r->vm->irq, HS_IRQ_RTC, 0);
 }
 
 static void rtc_destroy(struct hs_chip *chip)

@@ -87,7 +87,7 @@ static void update(struct uart *u)
 	if (level == u->line)
 		return;
 	u->line = level;
-	hs_irq_wire(u->vm->irq, HS_IRQ_UART, level);
+	hs_irq_line(u->vm->irq, HS_IRQ_UART, level);
 }
 
 static unsigned int capacity(const struct uart *u)

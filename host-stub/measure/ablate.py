@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The ablation: what each paravirtual feature costs or buys, away alone and alone.
 
-Away: the patched kernel with everything offered but this feature, on the lean
-machine; on pvkit-vm's pc where the lean machine cannot do without it. Alone: the
+Away: the patched kernel with everything offered but this feature, on the minimal
+machine; on pvkit-vm's pc where the minimal machine cannot do without it. Alone: the
 same kernel on the pc with nothing offered, by KVM neither, but this feature and what
 it needs. Each is compared with the guest that differs in nothing else. Boots are of one
 CPU, as more of them wait for each other and make exits of it; small loads
@@ -29,35 +29,35 @@ END = "end"	# of the machine; counted from mark 3 on, not a load of the guest's 
 # absence costs by reason (a prefix of KVM's reason or of trace.DETAIL's words), machine of "away"
 FEATURES = (
     ("kvmclock", "clock source", "kvm", ("clocksource", "clocksource2", "clocksource_stable"), (),
-     "clock", "", "lean"),
-    ("nop_io_delay", "no delay after port I/O", "kvm", ("nop_io_delay",), (), "", "", "lean"),
+     "clock", "", "minimal"),
+    ("nop_io_delay", "no delay after port I/O", "kvm", ("nop_io_delay",), (), "", "", "minimal"),
     ("async_pf", "asynchronous page faults", "kvm",
-     ("async_pf", "async_pf_int", "async_pf_vmexit"), (), "fault", "", "lean"),
-    ("steal_time", "steal time", "kvm", ("steal_time",), (), "switch", "", "lean"),
-    ("pv_eoi", "end of interrupt", "kvm", ("pv_eoi",), (), "ipi/tlb", "wrmsr 80b", "lean"),
-    ("pv_unhalt", "spinlocks that halt", "kvm", ("pv_unhalt",), (), "lock", "", "lean"),
+     ("async_pf", "async_pf_int", "async_pf_vmexit"), (), "fault", "", "minimal"),
+    ("steal_time", "steal time", "kvm", ("steal_time",), (), "switch", "", "minimal"),
+    ("pv_eoi", "end of interrupt", "kvm", ("pv_eoi",), (), "ipi/tlb", "wrmsr 80b", "minimal"),
+    ("pv_unhalt", "spinlocks that halt", "kvm", ("pv_unhalt",), (), "lock", "", "minimal"),
     ("pv_tlb_flush", "TLB flush", "kvm", ("pv_tlb_flush",), ("steal_time",), "tlb",
-     "", "lean"),
-    ("pv_send_ipi", "IPIs to many", "kvm", ("pv_send_ipi",), (), "ipi/tlb", "wrmsr 830", "lean"),
+     "", "minimal"),
+    ("pv_send_ipi", "IPIs to many", "kvm", ("pv_send_ipi",), (), "ipi/tlb", "wrmsr 830", "minimal"),
     ("pv_sched_yield", "yield to a preempted CPU", "kvm", ("pv_sched_yield",), ("steal_time",),
-     "ipi/tlb", "", "lean"),
-    ("poll_control", "host's halt polling", "kvm", ("poll_control",), (), "wake", "", "lean"),
-    ("lean", "lean machine: nothing to probe", "machine", (), (), "", "", "lean"),
+     "ipi/tlb", "", "minimal"),
+    ("poll_control", "host's halt polling", "kvm", ("poll_control",), (), "wake", "", "minimal"),
+    ("minimal", "minimal machine: nothing to probe", "machine", (), (), "", "", "minimal"),
     ("info", "information page, all of it", "offer", ("info",), (), "", "", "pc"),
-    ("clock", "page: frequencies, time of day", "info", ("clock",), (), "", "", "lean"),
+    ("clock", "page: frequencies, time of day", "info", ("clock",), (), "", "", "minimal"),
     ("absent", "page: what is not there", "info", ("absent",), (), "", "", "pc"),
     ("cpus", "page: CPUs", "info", ("cpus",), (), "", "", "pc"),
-    ("cpuid", "page: CPUID", "info", ("cpuid",), (), "cpuid", "cpuid", "lean"),
-    ("msr", "page: MSRs", "info", ("msr",), (), "", "rdmsr", "lean"),
-    ("seed", "page: entropy", "info", ("seed",), (), "seed", "", "lean"),
-    ("smp", "start of CPUs by a call", "offer", ("smp",), (), "", "", "lean"),
+    ("cpuid", "page: CPUID", "info", ("cpuid",), (), "cpuid", "cpuid", "minimal"),
+    ("msr", "page: MSRs", "info", ("msr",), (), "", "rdmsr", "minimal"),
+    ("seed", "page: entropy", "info", ("seed",), (), "seed", "", "minimal"),
+    ("smp", "start of CPUs by a call", "offer", ("smp",), (), "", "", "minimal"),
     ("console", "console ring", "offer", ("console",), (), "console", "io", "pc"),
     ("power", "power-off by a call", "offer", ("power",), (), END, "", "pc"),
-    ("mem", "free-page reporting", "offer", ("mem",), (), "fault", "", "lean"),
+    ("mem", "free-page reporting", "offer", ("mem",), (), "fault", "", "minimal"),
     ("event", "event channels", "offer", ("event",), (), "block", "", "pc"),
-    ("batch", "batched calls", "offer", ("batch",), (), "block", "", "lean"),
-    ("block", "block device", "device", ("disk",), ("event", "bus", "handover"), "block", "", "pc"),
-    ("net", "network device", "device", ("nic",), ("event", "bus", "handover"), "net", "", "pc"),
+    ("batch", "batched calls", "offer", ("batch",), (), "block", "", "minimal"),
+    ("block", "block device", "device", ("disk",), ("event", "bus", "unplug"), "block", "", "pc"),
+    ("net", "network device", "device", ("nic",), ("event", "bus", "unplug"), "net", "", "pc"),
 )
 NAMES = tuple(f[0] for f in FEATURES)
 # The module without which a row says nothing; pvk_net wants a kernel with PAGE_POOL
@@ -67,20 +67,20 @@ NOTES = {
     "nop_io_delay": "without a clock source the number of port accesses varies by hundreds",
     "async_pf": "no page of these guests has to be waited for: what it costs to be ready",
     "poll_control": "this kernel has no haltpoll driver, which alone would use it",
-    "absent": "the pc hides nothing; what it is worth is in the row lean",
-    "cpus": "the pc has ACPI for that; what it is worth is in the row lean",
+    "absent": "the pc hides nothing; what it is worth is in the row minimal",
+    "cpus": "the pc has ACPI for that; what it is worth is in the row minimal",
     "mem": "Linux reports pages 2 s after they are free, longer than this load: what the set-up "
            "costs",
-    "lean": "away: everything offered, on the pc",
+    "minimal": "away: everything offered, on the pc",
 }
 NOT_MEASURED = (
-    ("bus, handover", "nothing of their own: they carry the block and the network device"),
+    ("bus, unplug", "nothing of their own: they carry the block and the network device"),
     ("msi_ext_dest_id", "for APIC ids above 254: this guest has a few CPUs"),
     ("hc_map_gpa_range, migration_control", "for guests with encrypted memory"),
     ("mmu_op, clocksource_stable alone", "not served any more; a property of the clock"),
 )
 
-BASES = ("all@lean", "all@pc", "none@pc")
+BASES = ("all@minimal", "all@pc", "none@pc")
 LOADED = "+load"
 MANY = ("smp", "cpus", "block", "net")	# their boots are those of the guests with loads
 # No trust in RDRAND: what seeds the kernel is to be seen. The rest as in the boot table.
@@ -111,12 +111,12 @@ def switches(f, away):
 
 
 def devices(f, away):
-    """Disk and NIC of a guest with loads: both faces, but for the row of one of them."""
+    """Disk and NIC of a guest with loads: both models, but for the row of one of them."""
     emulated = set()
     if f and f["owner"] == "device":
         emulated = set(f["words"]) if away else {"disk", "nic"} - set(f["words"])
-    faces = {d: ",faces=emulated" if d in emulated else "" for d in ("disk", "nic")}
-    return ["--disk", cases.DISK + faces["disk"], "--nic", "user" + faces["nic"]]
+    models = {d: ",models=emulated" if d in emulated else "" for d in ("disk", "nic")}
+    return ["--disk", cases.DISK + models["disk"], "--nic", "user" + models["nic"]]
 
 
 def case(kind, loads, kernel, initrd, opts, vm):
@@ -132,7 +132,7 @@ def case(kind, loads, kernel, initrd, opts, vm):
         how, label = ["--offer", "none", "--kvm-mask", "all"], "nothing"
     else:
         how, label = switches(f, away), f"{name} {'away' if away else 'alone'}"
-    rings = machine == "lean" or (name == "all") or (away and name != "console") or \
+    rings = machine == "minimal" or (name == "all") or (away and name != "console") or \
         (not away and name == "console")
     words = f"console={'hvc0' if rings else 'ttyS0'} {CMDLINE}"
     words += f" PVM_LOADS={loads}" if loaded else ""
@@ -149,7 +149,7 @@ def case(kind, loads, kernel, initrd, opts, vm):
 def kinds_of(f):
     """(kind away, its base, kind alone or None, its base) of a feature."""
     if f["owner"] == "machine":
-        return "all@pc", "all@lean", None, None
+        return "all@pc", "all@minimal", None, None
     away = f"no-{f['name']}@{f['machine']}"
     return away, f"all@{f['machine']}", f"{f['name']}@pc", "none@pc"
 

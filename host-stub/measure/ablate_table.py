@@ -236,7 +236,7 @@ def bars(result):
     found = result["summary"]
     out = ""
     for title, first, pick in (
-            ("Boot exits, one feature away from everything on the lean machine", "all@lean", 0),
+            ("Boot exits, one feature away from everything on the minimal machine", "all@minimal", 0),
             ("Boot exits, one feature alone on the pc", "none@pc", 2)):
         rows = []
         for kind in [first] + [ablate.kinds_of(f)[pick] for f in features(result)

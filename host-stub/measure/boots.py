@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The boot table: one kernel version on every machine, from power-on to /init.
 
-    patched kernel	pvkit-vm's lean machine
+    patched kernel	pvkit-vm's minimal machine
     plain kernel	the same source and configuration without the patches: pvkit-vm's
 			pc, QEMU's pc, q35 and microvm, each as it comes and in its best
 			known form
@@ -21,9 +21,9 @@ PARTS = ("quiet", "loud")
 # The same for every guest, but the console. noxsave: docs/rig.md, known fault 1 of the
 # box. pci=noearly: docs/measure.md, "What is equal".
 CMDLINE = "noxsave pci=noearly panic=-1"
-# key, kernel, machine, form, label, in --quick. The machine's form is in QEMU_FORMS, or lean, pc.
+# key, kernel, machine, form, label, in --quick. The machine's form is in QEMU_FORMS, or minimal, pc.
 ROWS = (
-    ("patched", "patched", "pvkit", "lean", "patched, pvkit-vm lean", True),
+    ("patched", "patched", "pvkit", "minimal", "patched, pvkit-vm minimal", True),
     ("plain", "plain", "pvkit", "pc", "plain, pvkit-vm pc", True),
     ("qemu:pc", "plain", "qemu", "pc", "plain, QEMU pc", True),
     ("qemu:q35", "plain", "qemu", "q35", "plain, QEMU q35", True),
@@ -75,12 +75,12 @@ def case(row, volume, kernel, initrd, opts, vm):
     key, which, vmm, form, name, _ = row
     words = CMDLINE + (" quiet" if volume == "quiet" else "")
     if vmm == "pvkit":
-        lean = form == "lean"
-        image = kernel if which == "stock" else os.path.join(kernel, "vmlinux" if lean
+        minimal = form == "minimal"
+        image = kernel if which == "stock" else os.path.join(kernel, "vmlinux" if minimal
                                                              else "bzImage")
-        argv = [vm, "--machine", form, "--kernel", image, *(["--boot", "linux64"] if lean else []),
+        argv = [vm, "--machine", form, "--kernel", image, *(["--boot", "linux64"] if minimal else []),
                 "--initrd", initrd, "--memory", f"{opts.memory}M", "--cpus", str(opts.cpus),
-                "--append", f"console={'hvc0' if lean else 'ttyS0'} {words}",
+                "--append", f"console={'hvc0' if minimal else 'ttyS0'} {words}",
                 "--disk", DISK, "--nic", "user",
                 "--console", "stdio", "--stats", cases.STATS,
                 "--time-limit", str(opts.guest_limit), "--no-reboot"]

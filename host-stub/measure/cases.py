@@ -210,7 +210,7 @@ def without_probe(traced):
 
 
 def host_interrupts(document):
-    """{mark: physical interrupts so far} of pvkit-vm's account, where KVM counts them."""
+    """{mark: physical interrupts so far} of pvkit-vm's statistics, where KVM counts them."""
     found = {}
     for mark in document["boots"][0].get("marks", []):
         irqs = [v.get("kvm", {}).get("irq_exits") for v in mark["vcpus"]]
@@ -222,7 +222,7 @@ def host_interrupts(document):
 def counted(own, traced, begin, end, exact=None):
     """
     What happened between two marks, with the guest's share; None without marks. exact:
-    the mark that pvkit-vm's own account begins with.
+    the mark that pvkit-vm's own statistics begins with.
     """
     first = begin if exact is None or exact not in own else exact
     found = parse.merged(parse.phase(own, first, end), parse.phase(traced, begin, end))
@@ -312,7 +312,7 @@ def result(plan, raw):
     """All runs of a measurement, with its conditions."""
     found = dict(plan["conditions"])
     found.update(raw["conditions"])
-    found["exits counted by"] = "pvkit-vm's account; QEMU and by reason: " + raw["tracing"]
+    found["exits counted by"] = "pvkit-vm's statistics; QEMU and by reason: " + raw["tracing"]
     runs = [run_figures(r, plan) for r in raw["runs"]]
     cases = {k: {x: v for x, v in c.items() if x != "argv"} for k, c in plan["cases"].items()}
     return {"format": parse.FORMAT, "version": parse.VERSION, "part": plan["part"],

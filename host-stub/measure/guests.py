@@ -34,7 +34,7 @@ def cmdline(plan):
 
 
 def argv(kind, plan, image, stats):
-    """The VMM's command line. stats: where pvkit-vm shall write its account."""
+    """The VMM's command line. stats: where pvkit-vm shall write its statistics."""
     if "cases" in plan:
         return cases.argv(plan["cases"][kind], image, stats)
     on_net = plan.get("part") == "net"
@@ -138,7 +138,7 @@ def run(kind, plan, image, stats, tracing, on_line, on_start=None):
                 problem = "closed its console but did not end"
     finally:
         if proc.poll() is None:
-            # pvkit-vm still writes its account, which shows where it hangs.
+            # pvkit-vm still writes its statistics, which shows where it hangs.
             proc.send_signal(signal.SIGINT)
             try:
                 proc.wait(5)

@@ -12,7 +12,7 @@ TAP = "pvkm0"
 HOST, GUEST, PREFIX = "10.77.0.1", "10.77.0.2", 24
 MAC = "52:54:00:70:76:6b"
 
-# What the guest's kernel needs besides pvkit's: drivers of all faces.
+# What the guest's kernel needs besides pvkit's: drivers of all models.
 MODULES = "e1000 virtio_pci virtio_net"
 PVKIT_MODULES = ("pvk_core.ko", "pvk_net.ko")
 
@@ -61,7 +61,7 @@ def job_lines(chosen, seconds, rounds, marks):
 
 def stub_args():
     """pvkit-vm's NIC, the same for both of its columns."""
-    return ["--nic", f"tap={TAP},mac={MAC},faces=both"]
+    return ["--nic", f"tap={TAP},mac={MAC},models=both"]
 
 
 def qemu_args(machine, offloads):
@@ -106,7 +106,7 @@ def figures(line):
     return found
 
 
-def face_problem(kind, said):
+def model_problem(kind, said):
     """'' or why the NIC is not the one that the kind is to be measured with."""
     want = DRIVERS[kind]
     have = said["nic"].get("driver", "")
@@ -137,7 +137,7 @@ def rows(job):
 def offload_conditions(runs, plan):
     """{condition: text} of the offloads that were in force, for each kind."""
     found = {"offloads": {"equal": "equal: what e1000 has, in all columns",
-                          "own": "own: each face's own"}[plan["offloads"]]}
+                          "own": "own: each model's own"}[plan["offloads"]]}
     for raw, run in runs:
         kind = run["kind"]
         for name, text in (("offloads in the guest", run["facts"].get("offloads")),

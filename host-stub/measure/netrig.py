@@ -85,7 +85,7 @@ def place(vmm, server):
     """
     The vCPUs on CPUs of their own; everything else of the VMM, and the server, on
     the last one. Where they are left to the scheduler, a frame that wakes
-    somebody beside a vCPU costs an exit which no face can help. In words.
+    somebody beside a vCPU costs an exit which no model can help. In words.
     """
     cpus = sorted(os.sched_getaffinity(0))
     named = threads(vmm)

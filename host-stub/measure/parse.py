@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""From what a run left (console, pvkit-vm's account, trace) to its figures.
+"""From what a run left (console, pvkit-vm's statistics, trace) to its figures.
 
 Everything here is a pure function of recorded input. A run that cannot be
 trusted becomes a problem in words, never a figure.
 
 Phases: "boot" is power-on to mark 2; each round of a job has two marks
-(plan.marks). For a phase there are two sources of counts. pvkit-vm's own account is exact at the
+(plan.marks). For a phase there are two sources of counts. pvkit-vm's own statistics is exact at the
 mark and is preferred; the trace exists for every VMM and knows KVM's reasons.
 """
 
@@ -110,10 +110,10 @@ def fio_figures(document, which):
 # --- counts ----------------------------------------------------------------------
 
 def stub_points(document):
-    """{mark: point} of pvkit-vm's account; the first mark of a value counts."""
+    """{mark: point} of pvkit-vm's statistics; the first mark of a value counts."""
     boots = document.get("boots")
     if not boots:
-        raise ValueError("pvkit-vm's account has no power-on")
+        raise ValueError("pvkit-vm's statistics has no power-on")
     points = {}
     for mark in boots[0].get("marks", []):
         user = {}
@@ -193,7 +193,7 @@ def guests_share(counts):
 
 
 def port_names(document):
-    """{port: 'device REGISTER'} from pvkit-vm's account."""
+    """{port: 'device REGISTER'} from pvkit-vm's statistics."""
     names = {}
     for r in (document.get("boots") or [{}])[0].get("registers", []):
         if r["space"] == "pio" and r["device"] != "unclaimed":
@@ -258,8 +258,8 @@ def run_figures(raw, plan):
             own = stub_points(raw["stub"])
             run["registers"] = raw["stub"]["boots"][0].get("registers", [])
             run["pv"] = raw["stub"]["boots"][0].get("pv")
-        run["problem"] = run["problem"] or (net.face_problem if on_net
-                                            else face_problem)(raw["kind"], said)
+        run["problem"] = run["problem"] or (net.model_problem if on_net
+                                            else model_problem)(raw["kind"], said)
         boot = merged(phase(own, None, MARK_DISK), phase(traced, None, MARK_DISK))
         if boot:
             points = own or traced
@@ -285,7 +285,7 @@ def run_figures(raw, plan):
     return run
 
 
-def face_problem(kind, said):
+def model_problem(kind, said):
     """'' or why the disk is not the one that the kind is to be measured with."""
     emulated = "/ata" in said["where"]
     if not said["where"]:
@@ -310,10 +310,10 @@ def result(plan, raw):
         config = (r.get("stub") or {}).get("config")
         if config:
             conditions["pvkit-vm: polling"] = f"{config.get('poll_ns', 0) / 1e3:g} µs at most"
-            conditions["pvkit-vm: gathering"] = f"{config.get('gather_ns', 0) / 1e3:g} µs at most"
+            conditions["pvkit-vm: gathering"] = f"{config.get('coalesce_ns', 0) / 1e3:g} µs at most"
             conditions["exit to user space"] = f"{config.get('exit_ns', 0) / 1e3:g} µs, measured"
             break
-    conditions["exits counted by"] = "pvkit-vm's account; by reason: " + raw["tracing"]
+    conditions["exits counted by"] = "pvkit-vm's statistics; by reason: " + raw["tracing"]
     runs = [run_figures(r, plan) for r in raw["runs"]]
     names = {}
     for r in raw["runs"]:

@@ -2,7 +2,7 @@
 """Runs the guests of a plan, interleaved, where KVM is.
 
 Started by cli through host-stub/rig/box with the plan's path; writes raw.json,
-the consoles and pvkit-vm's accounts to $BOX_OUT. Progress goes to standard
+the consoles and pvkit-vm's statistics to $BOX_OUT. Progress goes to standard
 output a line at a time, for progress.py. What is raw here becomes figures in parse.py, so a
 result can be looked at again without running anything.
 """
@@ -113,7 +113,7 @@ def one_run(kind, plan, image, stats, why, steps):
             with open(stats, encoding="utf-8") as f:
                 run["stub"] = json.load(f)
         except ValueError as e:
-            run["problem"] = run["problem"] or f"pvkit-vm's account is no JSON: {e}"
+            run["problem"] = run["problem"] or f"pvkit-vm's statistics is no JSON: {e}"
     steps.end(run["problem"] or ("" if guests.finished(plan, run)
                                  else "the guest did not finish"))
     return run

@@ -28,22 +28,22 @@ bool hs_net_link(struct hs_net *net)
 	return atomic_load(&net->peer_up) && atomic_load(&net->user_up);
 }
 
-/* Queue 0's worker: tells the face, if it does not know. */
-static void tell_link(struct hs_net *net)
+/* Queue 0's worker: tells the model, if it does not know. */
+static void notify_link(struct hs_net *net)
 {
-	struct hs_net_face *face = net->queue[0].face;
+	struct hs_net_model *model = net->queue[0].model;
 	bool up = hs_net_link(net);
 
-	if (!face || up == net->told_up)
+	if (!model || up == net->notified_up)
 		return;
-	net->told_up = up;
-	if (face->link)
-		face->link(face, up);
+	net->notified_up = up;
+	if (model->link)
+		model->link(model, up);
 }
 
 static void link_work(struct hs_work *work)
 {
-	tell_link((struct hs_net *)((char *)work - offsetof(struct hs_net, link_work)));
+	notify_link((struct hs_net *)((char *)work - offsetof(struct hs_net, link_work)));
 }
 
 void hs_net_peer(struct hs_net *net, bool up)
@@ -63,7 +63,7 @@ static void set_link(void *arg)
 
 	call->q->user_up = call->up;
 	if (!call->q->index)
-		tell_link(call->q->net);
+		notify_link(call->q->net);
 }
 
 void hs_net_set_link(struct hs_net *net, bool up)
@@ -80,35 +80,35 @@ void hs_net_set_link(struct hs_net *net, bool up)
 
 struct attach_call {
 	struct hs_net_queue *q;
-	struct hs_net_face *face;
+	struct hs_net_model *model;
 };
 
-static void set_face(void *arg)
+static void set_model(void *arg)
 {
 	struct attach_call *call = arg;
 	struct hs_net_queue *q = call->q;
-	struct hs_net_face *face = call->face;
+	struct hs_net_model *model = call->model;
 
-	q->face = face && q->index < face->queues ? face : NULL;
-	q->rx.piece = 0;	/* a frame begun is the next face's from its beginning */
+	q->model = model && q->index < model->queues ? model : NULL;
+	q->rx.piece = 0;	/* a frame begun is the next model's from its beginning */
 	atomic_store(&q->rx.stalled, false);
-	if (face)
-		q->rx_offloads = face->rx_offloads;
+	if (model)
+		q->rx_offloads = model->rx_offloads;
 	if (!q->index)
-		q->net->told_up = hs_net_link(q->net);
+		q->net->notified_up = hs_net_link(q->net);
 }
 
-void hs_net_attach(struct hs_net *net, struct hs_net_face *face)
+void hs_net_attach(struct hs_net *net, struct hs_net_model *model)
 {
-	struct attach_call call = { .face = face };
+	struct attach_call call = { .model = model };
 
-	if (face && net->kind == HS_NIC_TAP) {
-		hs_net_tap_offloads(net, face->rx_offloads);
-		hs_net_tap_queues(net, face->queues);
+	if (model && net->kind == HS_NIC_TAP) {
+		hs_net_tap_offloads(net, model->rx_offloads);
+		hs_net_tap_queues(net, model->queues);
 	}
 	for (unsigned int i = 0; i < net->queues; i++) {
 		call.q = &net->queue[i];
-		hs_worker_call(net->queue[i].worker, set_face, &call);
+		hs_worker_call(net->queue[i].worker, set_model, &call);
 	}
 }
 

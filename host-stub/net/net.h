@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Network back end: the one page that the emulated and the pvkit face share.
+ * Network back end: the one page that the emulated and the pvkit model share.
  *
  * A struct hs_net is where a NIC's frames go and come from: a TAP, or a socket
  * whose other end is another VM, passt, or our own user-mode network process
  * (net_user.c). It has one or more queues, each with a descriptor and a worker
  * thread of its own (worker.h). Frames are Ethernet frames without preamble
  * and FCS. Offloads are stated with each frame; where the descriptor's other
- * end knows none (no vnet header), net_soft.c sums and cuts here, so a face
+ * end knows none (no vnet header), net_soft.c sums and cuts here, so a model
  * may ask for any in any case.
  *
- * Exactly one face, or none, is attached at a time. What arrives meanwhile
+ * Exactly one model, or none, is attached at a time. What arrives meanwhile
  * waits in the descriptor. Nothing that the other end does blocks a worker: a
  * frame that it does not take within HS_NET_STUCK_NS is dropped and counted.
  */
@@ -33,7 +33,7 @@ struct hs_worker;
 #define HS_NET_IOV		33u	/* of a frame to send */
 #define HS_NET_STUCK_NS		200000000u
 
-/* Offloads, for rx_offloads: what a face can take in received frames */
+/* Offloads, for rx_offloads: what a model can take in received frames */
 #define HS_NET_CSUM	(1u << 0)
 #define HS_NET_TSO4	(1u << 1)
 #define HS_NET_TSO6	(1u << 2)
@@ -86,17 +86,17 @@ static inline void hs_net_tx_back(struct hs_net_tx *tx, int status)
  * One side of a NIC in the guest. Owned by the device model; attached by
  * hs_net_attach(). Callbacks run on the queue's worker, link() on queue 0's.
  */
-struct hs_net_face {
+struct hs_net_model {
 	/*
 	 * A frame came in; it is the back end's memory, which nobody else
 	 * changes. True: taken, or not wanted. False: no room; the frame is
 	 * offered again after hs_net_ready(), and nothing is read until then.
 	 */
-	bool (*receive)(struct hs_net_face *face, unsigned int queue,
+	bool (*receive)(struct hs_net_model *model, unsigned int queue,
 			const struct hs_net_meta *meta, const uint8_t *frame, uint32_t length);
 	/* after the last receive() of a batch: time to tell the guest; may be NULL */
-	void (*received)(struct hs_net_face *face, unsigned int queue);
-	void (*link)(struct hs_net_face *face, bool up);	/* may be NULL */
+	void (*received)(struct hs_net_model *model, unsigned int queue);
+	void (*link)(struct hs_net_model *model, bool up);	/* may be NULL */
 	unsigned int queues;	/* how many of the back end's it serves, from 0 on; the others rest */
 	uint32_t rx_offloads;	/* HS_NET_* at the beginning */
 };
@@ -129,7 +129,7 @@ int hs_net_start(struct hs_net *net, uint64_t poll_ns);
 /* Both in one. */
 int hs_net_open(struct hs_net **out, const struct hs_nic_config *config, unsigned int number,
 		uint64_t poll_ns);
-void hs_net_close(struct hs_net *net);		/* no face attached */
+void hs_net_close(struct hs_net *net);		/* no model attached */
 
 /*
  * Starts the process of a user-mode network (HS_NIC_USER). Called before the
@@ -145,11 +145,11 @@ void hs_net_stats(struct hs_net *net, unsigned int queue, struct hs_net_stats *s
 struct hs_worker *hs_net_worker(struct hs_net *net, unsigned int queue);
 
 /*
- * Makes face the one that receives, or NULL for none. Any thread but a worker;
- * when it returns no callback of the former face runs or will run, but done()
+ * Makes model the one that receives, or NULL for none. Any thread but a worker;
+ * when it returns no callback of the former model runs or will run, but done()
  * of frames it sent. link() is not called for the state that is: ask hs_net_link().
  */
-void hs_net_attach(struct hs_net *net, struct hs_net_face *face);
+void hs_net_attach(struct hs_net *net, struct hs_net_model *model);
 
 /* From here on received frames use no other offloads than these. Any thread but a worker. */
 void hs_net_rx_offloads(struct hs_net *net, uint32_t offloads);
@@ -157,7 +157,7 @@ void hs_net_rx_offloads(struct hs_net *net, uint32_t offloads);
 /* The link as the user set it (hs_net_set_link), for tests and SIGUSR2. Any thread but a worker. */
 void hs_net_set_link(struct hs_net *net, bool up);
 
-/* On the queue's worker, with a face attached or draining. */
+/* On the queue's worker, with a model attached or draining. */
 void hs_net_send(struct hs_net *net, unsigned int queue, struct hs_net_tx *tx);
 void hs_net_ready(struct hs_net *net, unsigned int queue);
 
@@ -171,7 +171,7 @@ int hs_net_check(const struct hs_net_meta *meta, uint32_t length);
 /* net_soft.c: pure functions over private memory */
 
 /* Internet checksum (RFC 1071) of len bytes, beginning with sum; folded, not inverted. */
-uint16_t hs_net_sum(const uint8_t *data, uint32_t len, uint32_t sum);
+uint16_t hs_net_checksum(const uint8_t *data, uint32_t len, uint32_t sum);
 /* Fills the checksum in that meta asks for. 0 or -EINVAL. */
 int hs_net_fill_csum(const struct hs_net_meta *meta, uint8_t *frame, uint32_t length);
 /*
@@ -179,10 +179,10 @@ int hs_net_fill_csum(const struct hs_net_meta *meta, uint8_t *frame, uint32_t le
  * emit(); stops when that returns < 0. piece is emit's until it returns.
  * Number of pieces, or -EINVAL: the headers are not what gso says.
  */
-int hs_net_cut(const struct hs_net_meta *meta, const uint8_t *frame, uint32_t length,
+int hs_net_segment(const struct hs_net_meta *meta, const uint8_t *frame, uint32_t length,
 	       int (*emit)(void *arg, const uint8_t *piece, uint32_t length), void *arg);
 
-/* The accounts of a back end as JSON members, without braces (docs/stub.md). */
+/* The statistics of a back end as JSON members, without braces (docs/stub.md). */
 void hs_net_json(struct hs_net *net, FILE *out);
 
 #endif /* HS_BACKEND_NET_H */

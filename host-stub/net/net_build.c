@@ -95,7 +95,7 @@ static bool add_piece(struct hs_net_queue *q)
 	iov.iov_base = arena(t, t->cutter.header + t->cutter.size);
 	if (!iov.iov_base)
 		return false;
-	iov.iov_len = hs_net_cut_piece(&t->cutter, t->piece++, iov.iov_base);
+	iov.iov_len = hs_net_segment_next(&t->cutter, t->piece++, iov.iov_base);
 	add_iov(q, new_unit(q, t->cutting, &complete, (uint32_t)iov.iov_len,
 			    t->piece == t->cutter.pieces), &iov);
 	hs_net_count(&q->stat.tx_pieces, 1);
@@ -136,7 +136,7 @@ static bool add_frame(struct hs_net_queue *q)
 		if (tx->meta.gso != PVK_NET_GSO_NONE) {
 			hs_stale(t->large, HS_NET_MAX_FRAME);
 			ok = copy_frame(t->large, tx) &&
-			     hs_net_cut_begin(&t->cutter, &tx->meta, t->large, tx->length) > 0;
+			     hs_net_segment_begin(&t->cutter, &tx->meta, t->large, tx->length) > 0;
 			if (ok) {
 				pop(t);
 				t->cutting = tx;

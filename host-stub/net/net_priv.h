@@ -3,7 +3,7 @@
  * Inside the network back end.
  *
  *	net.c		life, attach, offloads, link, accounts
- *	net_rx.c	from the descriptor to the face
+ *	net_rx.c	from the descriptor to the model
  *	net_tx.c	from hs_net_send() to the descriptor
  *	net_build.c	batches of what is to be sent
  *	net_tap.c	opening a TAP; the header that it puts in front of frames
@@ -56,7 +56,7 @@ enum hs_net_framing {
 };
 
 /* One frame being cut; borrows the frame. */
-struct hs_net_cutter {
+struct hs_net_segmenter {
 	const uint8_t *frame;
 	uint32_t ip, transport, header, payload;	/* offsets, and bytes */
 	uint32_t size;
@@ -92,7 +92,7 @@ struct hs_net_rx {
 	unsigned int piece;			/* of the frame that is offered, cut by us */
 	uint32_t begin, end;			/* stream: unread bytes in memory */
 	uint8_t *soft;				/* a piece, or a frame's copy */
-	atomic_bool stalled;			/* the face had no room */
+	atomic_bool stalled;			/* the model had no room */
 	struct hs_work ready;			/* hs_net_ready() */
 };
 
@@ -106,7 +106,7 @@ struct hs_net_txq {
 	uint8_t *arena;
 	uint32_t arena_used;
 	uint8_t *large;				/* the frame being cut */
-	struct hs_net_cutter cutter;
+	struct hs_net_segmenter cutter;
 	struct hs_net_tx *cutting;		/* NULL: none */
 	unsigned int piece;			/* the next one of it */
 	bool failed;				/* a piece of the present frame was dropped */
@@ -125,7 +125,7 @@ struct hs_net_queue {
 	int fd;				/* -1: no peer */
 	struct hs_worker *worker;
 	struct hs_hook hook;
-	struct hs_net_face *face;	/* NULL: none, or it serves fewer queues */
+	struct hs_net_model *model;	/* NULL: none, or it serves fewer queues */
 	uint32_t rx_offloads;
 	bool user_up;			/* this worker's copy */
 	struct hs_net_rx rx;
@@ -146,7 +146,7 @@ struct hs_net {
 	unsigned int started;		/* of the queues */
 	struct hs_net_queue queue[HS_MAX_NIC_QUEUES];
 	atomic_bool peer_up, user_up;
-	bool told_up;			/* queue 0's worker: what the face knows */
+	bool notified_up;			/* queue 0's worker: what the model knows */
 	struct hs_work link_work;
 	bool multi_queue;		/* a TAP that can detach queues */
 	bool detached[HS_MAX_NIC_QUEUES];
@@ -219,9 +219,9 @@ void hs_net_redial_end(struct hs_net *net);	/* the socket is ours alone again */
 /* net_soft.c */
 int hs_net_check_frame(const struct hs_net_meta *meta, uint32_t length);
 /* Number of pieces or -EINVAL. The frame must stay as it is until the last piece is made. */
-int hs_net_cut_begin(struct hs_net_cutter *c, const struct hs_net_meta *meta,
+int hs_net_segment_begin(struct hs_net_segmenter *c, const struct hs_net_meta *meta,
 		     const uint8_t *frame, uint32_t length);
 /* Makes the nth piece; room for HS_NET_MAX_FRAME bytes. Its length. */
-uint32_t hs_net_cut_piece(const struct hs_net_cutter *c, unsigned int n, uint8_t *piece);
+uint32_t hs_net_segment_next(const struct hs_net_segmenter *c, unsigned int n, uint8_t *piece);
 
 #endif /* HS_BACKEND_NET_PRIV_H */

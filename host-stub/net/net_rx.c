@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Receiving: reads in the io_uring, frames to the face. How reads are chained
+ * Receiving: reads in the io_uring, frames to the model. How reads are chained
  * is told in net_priv.h; a stream has one read at a time and is parsed here.
  *
- * A frame stays where it was read until the face has taken it. So a face
+ * A frame stays where it was read until the model has taken it. So a model
  * without room costs nothing but the buffers: nothing more is read, and the
  * descriptor's other end waits or drops, as it likes.
  */
@@ -40,13 +40,13 @@ static void drop(struct hs_net_queue *q)
 	hs_net_count(&q->stat.rx_dropped, 1);
 }
 
-/* ---- to the face ---- */
+/* ---- to the model ---- */
 
 /* False: no room. */
 static bool give(struct hs_net_queue *q, const struct hs_net_meta *meta, const uint8_t *frame,
 		 uint32_t length)
 {
-	if (!q->face->receive(q->face, q->index, meta, frame, length)) {
+	if (!q->model->receive(q->model, q->index, meta, frame, length)) {
 		atomic_store(&q->rx.stalled, true);
 		return false;
 	}
@@ -65,21 +65,21 @@ static uint32_t offloads_of(const struct hs_net_meta *meta)
 	return gso[meta->gso] | (meta->csum ? HS_NET_CSUM : 0) | (meta->ecn ? HS_NET_ECN : 0);
 }
 
-/* A large frame for a face that takes none; rx.piece tells where it had no room. */
+/* A large frame for a model that takes none; rx.piece tells where it had no room. */
 static bool give_pieces(struct hs_net_queue *q, const struct hs_net_meta *meta,
 			const uint8_t *frame, uint32_t length)
 {
 	static const struct hs_net_meta whole = { .valid = true };
-	struct hs_net_cutter cutter;
+	struct hs_net_segmenter cutter;
 	uint32_t bytes;
 
-	if (hs_net_cut_begin(&cutter, meta, frame, length) < 0) {
+	if (hs_net_segment_begin(&cutter, meta, frame, length) < 0) {
 		drop(q);
 		return true;
 	}
 	for (; q->rx.piece < cutter.pieces; q->rx.piece++) {
 		hs_stale(q->rx.soft, HS_NET_MAX_FRAME);
-		bytes = hs_net_cut_piece(&cutter, q->rx.piece, q->rx.soft);
+		bytes = hs_net_segment_next(&cutter, q->rx.piece, q->rx.soft);
 		if (!give(q, &whole, q->rx.soft, bytes))
 			return false;
 	}
@@ -134,7 +134,7 @@ static bool give_plain(struct hs_net_queue *q, const uint8_t *frame, uint32_t le
 /* A user who took the link down sees nothing of what comes: it is read and forgotten. */
 static bool may_give(const struct hs_net_queue *q)
 {
-	return !q->user_up || (q->face && !atomic_load_explicit(&q->rx.stalled,
+	return !q->user_up || (q->model && !atomic_load_explicit(&q->rx.stalled,
 								memory_order_relaxed));
 }
 
@@ -232,8 +232,8 @@ static bool message_round(struct hs_net_queue *q)
 		rx->next++;
 		work = true;
 	}
-	if (taken && q->face && q->face->received)
-		q->face->received(q->face, q->index);
+	if (taken && q->model && q->model->received)
+		q->model->received(q->model, q->index);
 	if (rx->next == rx->count && rx->ended == rx->count && may_give(q) &&
 	    hs_net_is_up(q->net) && q->fd >= 0)
 		work |= !start_chain(q);
@@ -320,8 +320,8 @@ static bool stream_round(struct hs_net_queue *q)
 		}
 		rx->begin += HS_NET_PREFIX + length;
 	}
-	if (taken && q->face && q->face->received)
-		q->face->received(q->face, q->index);
+	if (taken && q->model && q->model->received)
+		q->model->received(q->model, q->index);
 	if (!whole && !rx->read[0].busy && may_give(q) && !q->net->leaving && q->fd >= 0) {
 		stream_read(q);
 		return n || !rx->read[0].busy;

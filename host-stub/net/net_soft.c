@@ -62,7 +62,7 @@ static uint16_t fold(uint64_t sum)
 	return (uint16_t)sum;
 }
 
-uint16_t hs_net_sum(const uint8_t *data, uint32_t len, uint32_t sum)
+uint16_t hs_net_checksum(const uint8_t *data, uint32_t len, uint32_t sum)
 {
 	uint64_t acc = 0, word;
 	uint8_t last[2] = { 0, 0 };
@@ -123,13 +123,13 @@ int hs_net_fill_csum(const struct hs_net_meta *meta, uint8_t *frame, uint32_t le
 	if (hs_net_check_frame(meta, length) < 0)
 		return -EINVAL;
 	/* The field holds the pseudo header's sum; 0 on the wire would mean "none" in UDP. */
-	sum = (uint16_t)~hs_net_sum(frame + meta->csum_start, length - meta->csum_start, 0);
+	sum = (uint16_t)~hs_net_checksum(frame + meta->csum_start, length - meta->csum_start, 0);
 	put16(frame + meta->csum_start + meta->csum_offset, sum ? sum : 0xffffu);
 	return 0;
 }
 
 /* Where the transport header begins and what it is. 0 or -EINVAL. */
-static int find_transport(struct hs_net_cutter *c, const uint8_t *frame, uint32_t length,
+static int find_transport(struct hs_net_segmenter *c, const uint8_t *frame, uint32_t length,
 			  uint8_t *proto)
 {
 	uint32_t at = ETH_LEN, header;
@@ -169,7 +169,7 @@ static int find_transport(struct hs_net_cutter *c, const uint8_t *frame, uint32_
 	return 0;
 }
 
-int hs_net_cut_begin(struct hs_net_cutter *c, const struct hs_net_meta *meta,
+int hs_net_segment_begin(struct hs_net_segmenter *c, const struct hs_net_meta *meta,
 		     const uint8_t *frame, uint32_t length)
 {
 	uint32_t sum_at, largest;
@@ -208,15 +208,15 @@ int hs_net_cut_begin(struct hs_net_cutter *c, const struct hs_net_meta *meta,
 }
 
 /* Of the pseudo header (RFC 9293, 3.1; RFC 8200, 8.1), unfolded. */
-static uint32_t pseudo(const struct hs_net_cutter *c, const uint8_t *piece, uint32_t bytes)
+static uint32_t pseudo(const struct hs_net_segmenter *c, const uint8_t *piece, uint32_t bytes)
 {
 	uint32_t addresses = c->ip6 ? c->ip + 8 : c->ip + 12;
 
-	return (uint32_t)hs_net_sum(piece + addresses, c->ip6 ? 32 : 8, 0) +
+	return (uint32_t)hs_net_checksum(piece + addresses, c->ip6 ? 32 : 8, 0) +
 	       (c->tcp ? PROTO_TCP : PROTO_UDP) + bytes;
 }
 
-uint32_t hs_net_cut_piece(const struct hs_net_cutter *c, unsigned int n, uint8_t *piece)
+uint32_t hs_net_segment_next(const struct hs_net_segmenter *c, unsigned int n, uint8_t *piece)
 {
 	uint32_t from = n * c->size, bytes = c->payload - from, segment;
 	uint8_t *ip = piece + c->ip, *transport = piece + c->transport, *field;
@@ -233,7 +233,7 @@ uint32_t hs_net_cut_piece(const struct hs_net_cutter *c, unsigned int n, uint8_t
 		put16(ip + 2, c->header - c->ip + bytes);
 		put16(ip + 4, get16(ip + 4) + n);
 		put16(ip + 10, 0);
-		put16(ip + 10, (uint16_t)~hs_net_sum(ip, c->transport - c->ip, 0));
+		put16(ip + 10, (uint16_t)~hs_net_checksum(ip, c->transport - c->ip, 0));
 	}
 	if (c->tcp) {
 		put32(transport + 4, get32(transport + 4) + from);
@@ -248,22 +248,22 @@ uint32_t hs_net_cut_piece(const struct hs_net_cutter *c, unsigned int n, uint8_t
 		field = transport + UDP_SUM;
 	}
 	put16(field, 0);
-	sum = (uint16_t)~hs_net_sum(transport, segment, pseudo(c, piece, segment));
+	sum = (uint16_t)~hs_net_checksum(transport, segment, pseudo(c, piece, segment));
 	put16(field, sum || c->tcp ? sum : 0xffffu);
 	return c->header + bytes;
 }
 
-int hs_net_cut(const struct hs_net_meta *meta, const uint8_t *frame, uint32_t length,
+int hs_net_segment(const struct hs_net_meta *meta, const uint8_t *frame, uint32_t length,
 	       int (*emit)(void *arg, const uint8_t *piece, uint32_t length), void *arg)
 {
 	uint8_t piece[HS_NET_MAX_FRAME];
-	struct hs_net_cutter c;
-	int ret = hs_net_cut_begin(&c, meta, frame, length);
+	struct hs_net_segmenter c;
+	int ret = hs_net_segment_begin(&c, meta, frame, length);
 
 	if (ret < 0)
 		return ret;
 	for (unsigned int n = 0; n < c.pieces; n++)
-		if (emit(arg, piece, hs_net_cut_piece(&c, n, piece)) < 0)
+		if (emit(arg, piece, hs_net_segment_next(&c, n, piece)) < 0)
 			return (int)n;
 	return ret;
 }

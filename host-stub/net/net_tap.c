@@ -4,7 +4,7 @@
  * stands in front of each frame (struct virtio_net_hdr with num_buffers,
  * virtio 1.2, 5.1.6; little-endian).
  *
- * The kernel holds each TAP's offloads once, so they follow the attached face;
+ * The kernel holds each TAP's offloads once, so they follow the attached model;
  * frames queued before a change still come as they were.
  */
 #include <errno.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The bus (abi/bus.h): devices, their states, queues and faces. All calls run
+ * The bus (abi/bus.h): devices, their states, queues and models. All calls run
  * under pv->lock. What differs by type is behind struct hs_pv_dev_ops. A
  * running device's queues belong to workers of its back end, and change hands
  * by hs_worker_call(), which waits for one round of the worker: that is
@@ -35,7 +35,7 @@ void hs_pv_dev_changed(struct hs_pv_dev *dev)
 	atomic_fetch_add(&dev->pv->generation, 1);
 	channel = atomic_load(&dev->pv->notify);
 	if (channel != PVK_CHANNEL_NONE)
-		hs_irq_message_raise(dev->pv->vm->irq, channel);
+		hs_irq_msi_raise(dev->pv->vm->irq, channel);
 }
 
 void hs_pv_dev_broken(struct hs_pv_dev *dev, const char *what)
@@ -92,9 +92,9 @@ int64_t hs_pv_dev_info(struct hs_pv *pv, const uint64_t arg[4])
 	out.state = state_of(dev);
 	out.features = dev->features;
 	out.accepted = dev->accepted;
-	out.face = dev->face;
-	out.twin = dev->has_twin ? dev->ops->twin : PVK_TWIN_NONE;
-	out.twin_location = dev->has_twin ? dev->ops->twin_location(dev) : 0;
+	out.model = dev->model;
+	out.counterpart = dev->has_counterpart ? dev->ops->counterpart : PVK_COUNTERPART_NONE;
+	out.counterpart_location = dev->has_counterpart ? dev->ops->counterpart_location(dev) : 0;
 	out.max_queues = pv->max_queues;
 	out.max_entries = dev->ops->max_entries;
 	out.config_size = dev->ops->config_size;
@@ -281,7 +281,7 @@ int64_t hs_pv_dev_start(struct hs_pv *pv, const uint64_t arg[4])
 		return -PVK_ENOENT;
 	if (state_of(dev) != PVK_DEV_SETUP)
 		return -PVK_EPROTO;
-	if (dev->face != PVK_FACE_PVKIT)
+	if (dev->model != PVK_MODEL_PVKIT)
 		return -PVK_EBUSY;
 	/* First: a queue that runs already may find reason to end this. */
 	atomic_store(&dev->state, PVK_DEV_RUNNING);
@@ -324,9 +324,9 @@ int64_t hs_pv_dev_reset(struct hs_pv *pv, const uint64_t arg[4])
 	return dev ? reset_dev(dev) : -PVK_ENOENT;
 }
 
-/* ---- faces ---- */
+/* ---- models ---- */
 
-int64_t hs_pv_face_take(struct hs_pv *pv, const uint64_t arg[4])
+int64_t hs_pv_unplug(struct hs_pv *pv, const uint64_t arg[4])
 {
 	struct hs_pv_dev *dev = find(pv, arg[0]);
 	int ret;
@@ -335,32 +335,32 @@ int64_t hs_pv_face_take(struct hs_pv *pv, const uint64_t arg[4])
 		return -PVK_ENOENT;
 	if (state_of(dev) != PVK_DEV_RESET)
 		return -PVK_EPROTO;
-	if (dev->face == PVK_FACE_PVKIT)
+	if (dev->model == PVK_MODEL_PVKIT)
 		return 0;
-	ret = dev->ops->twin_take(dev);
+	ret = dev->ops->unplug(dev);
 	if (ret < 0)
 		return -PVK_EBUSY;
-	dev->face = PVK_FACE_PVKIT;
+	dev->model = PVK_MODEL_PVKIT;
 	return 0;
 }
 
-static void give_face(struct hs_pv_dev *dev)
+static void replug_counterpart(struct hs_pv_dev *dev)
 {
-	if (!dev->has_twin || dev->face == PVK_FACE_EMULATED)
+	if (!dev->has_counterpart || dev->model == PVK_MODEL_EMULATED)
 		return;
-	dev->face = PVK_FACE_EMULATED;
-	dev->ops->twin_give(dev);
+	dev->model = PVK_MODEL_EMULATED;
+	dev->ops->replug(dev);
 }
 
-int64_t hs_pv_face_give(struct hs_pv *pv, const uint64_t arg[4])
+int64_t hs_pv_replug(struct hs_pv *pv, const uint64_t arg[4])
 {
 	struct hs_pv_dev *dev = find(pv, arg[0]);
 
-	if (!dev || !dev->has_twin)
+	if (!dev || !dev->has_counterpart)
 		return -PVK_ENOENT;
 	if (state_of(dev) != PVK_DEV_RESET)
 		return -PVK_EPROTO;
-	give_face(dev);
+	replug_counterpart(dev);
 	return 0;
 }
 
@@ -373,14 +373,14 @@ int64_t hs_pv_bus_end(struct hs_pv *pv)
 		if (reset_dev(pv->dev[i]) < 0)
 			ret = -PVK_EAGAIN;
 	for (unsigned int i = 0; !ret && i < pv->devices; i++)
-		give_face(pv->dev[i]);
+		replug_counterpart(pv->dev[i]);
 	return ret;
 }
 
 /* ---- life ---- */
 
 void *hs_pv_dev_new(struct hs_pv *pv, const struct hs_pv_dev_ops *ops, size_t size,
-		    unsigned int number, enum hs_faces faces)
+		    unsigned int number, enum hs_models models)
 {
 	struct hs_pv_dev *dev = calloc(1, size);
 
@@ -389,8 +389,8 @@ void *hs_pv_dev_new(struct hs_pv *pv, const struct hs_pv_dev_ops *ops, size_t si
 	dev->pv = pv;
 	dev->ops = ops;
 	dev->number = number;
-	dev->has_twin = faces == HS_FACES_BOTH;
-	dev->face = dev->has_twin ? PVK_FACE_EMULATED : PVK_FACE_PVKIT;
+	dev->has_counterpart = models == HS_MODELS_BOTH;
+	dev->model = dev->has_counterpart ? PVK_MODEL_EMULATED : PVK_MODEL_PVKIT;
 	pv->dev[pv->devices++] = dev;
 	dev->id = pv->devices;
 	return dev;
@@ -402,10 +402,10 @@ int hs_pv_bus_create(struct hs_pv *pv)
 	int ret = 0;
 
 	for (unsigned int i = 0; i < config->disks && !ret; i++)
-		if (config->disk[i].faces != HS_FACES_EMULATED)
+		if (config->disk[i].models != HS_MODELS_EMULATED)
 			ret = hs_pv_blk_create(pv, i);
 	for (unsigned int i = 0; i < config->nics && !ret; i++)
-		if (config->nic[i].faces != HS_FACES_EMULATED)
+		if (config->nic[i].models != HS_MODELS_EMULATED)
 			ret = hs_pv_net_create(pv, i);
 	if (ret < 0)
 		hs_pv_bus_destroy(pv);

@@ -13,7 +13,7 @@
 #define MSI_DELIVERY(data)	(((data) >> 8) & 7u)
 #define MSI_LOWEST	1u	/* and 0 is fixed */
 
-_Static_assert(HS_PV_CHANNELS + HS_PV_FIXED <= HS_IRQ_MESSAGES, "a message for each channel");
+_Static_assert(HS_PV_CHANNELS + HS_PV_FIXED <= HS_IRQ_MSIS, "a message for each channel");
 
 /* The feature that each fixed channel belongs to */
 static const uint64_t fixed_feature[HS_PV_FIXED] = {
@@ -59,7 +59,7 @@ int64_t hs_pv_event_bind(struct hs_pv *pv, const uint64_t arg[4])
 	    bind.msi_address < MSI_FIRST || bind.msi_address > MSI_LAST ||
 	    MSI_DELIVERY(bind.msi_data) > MSI_LOWEST || MSI_VECTOR(bind.msi_data) < 16)
 		return -PVK_EINVAL;
-	ret = hs_irq_message_bind(pv->vm->irq, (unsigned int)message, bind.msi_address,
+	ret = hs_irq_msi_bind(pv->vm->irq, (unsigned int)message, bind.msi_address,
 				  bind.msi_data);
 	if (ret < 0)
 		return -PVK_EIO;
@@ -74,7 +74,7 @@ int64_t hs_pv_event_unbind(struct hs_pv *pv, const uint64_t arg[4])
 	if (message < 0)
 		return message;
 	atomic_fetch_and(&pv->fixed_bound, ~fixed_bit(arg[0]));
-	hs_irq_message_unbind(pv->vm->irq, (unsigned int)message);
+	hs_irq_msi_unbind(pv->vm->irq, (unsigned int)message);
 	return 0;
 }
 
@@ -82,27 +82,27 @@ int64_t hs_pv_event_raise(struct hs_pv *pv, const uint64_t arg[4])
 {
 	if (arg[0] >= HS_PV_CHANNELS)
 		return -PVK_EINVAL;
-	hs_irq_message_raise(pv->vm->irq, (unsigned int)arg[0]);
+	hs_irq_msi_raise(pv->vm->irq, (unsigned int)arg[0]);
 	return 0;
 }
 
 void hs_pv_event_end(struct hs_pv *pv)
 {
 	for (unsigned int i = 0; i < HS_PV_CHANNELS; i++)
-		hs_irq_message_unbind(pv->vm->irq, i);
+		hs_irq_msi_unbind(pv->vm->irq, i);
 }
 
 void hs_pv_event_end_fixed(struct hs_pv *pv)
 {
 	atomic_store(&pv->fixed_bound, 0);
 	for (unsigned int i = 0; i < HS_PV_FIXED; i++)
-		hs_irq_message_unbind(pv->vm->irq, HS_PV_CHANNELS + i);
+		hs_irq_msi_unbind(pv->vm->irq, HS_PV_CHANNELS + i);
 }
 
 bool hs_pv_event_raise_fixed(struct hs_pv *pv, uint32_t channel)
 {
 	if (!(atomic_load(&pv->fixed_bound) & fixed_bit(channel)))
 		return false;
-	hs_irq_message_raise(pv->vm->irq, HS_PV_CHANNELS + (channel - PVK_CHANNEL_PLATFORM));
+	hs_irq_msi_raise(pv->vm->irq, HS_PV_CHANNELS + (channel - PVK_CHANNEL_PLATFORM));
 	return true;
 }

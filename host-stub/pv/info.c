@@ -178,7 +178,7 @@ static bool add_absent(struct hs_vm *vm, struct page *page)
 	if (!absent)
 		return false;
 	absent->mask = PVK_ABSENT_VGA | PVK_ABSENT_HPET | PVK_ABSENT_DMA;
-	if (vm->config->machine == HS_MACHINE_LEAN)
+	if (vm->config->machine == HS_MACHINE_MINIMAL)
 		absent->mask |= PVK_ABSENT_PIC | PVK_ABSENT_PIT | PVK_ABSENT_RTC | PVK_ABSENT_I8042 |
 				PVK_ABSENT_UART | PVK_ABSENT_PCI | PVK_ABSENT_ACPI |
 				PVK_ABSENT_IOAPIC | PVK_ABSENT_BIOS | PVK_ABSENT_ISA |

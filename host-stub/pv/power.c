@@ -14,7 +14,7 @@ static const char * const did[] = {
 	[PVK_POWER_PANIC] = "panics",
 };
 
-/* The guest's words, for people; stored with the VM for the accounts. */
+/* The guest's words, for people; stored with the VM for the statistics. */
 static void keep(struct hs_last_words *words, const struct pvk_power *power)
 {
 	words->op = power->op;

@@ -5,7 +5,7 @@
  *   call.c   decodes a call, checks session and feature, runs its handler (a table)
  *   event.c  event channels over irq.h
  *   power.c, smp.c, console.c, memory.c, info.c   the platform's features
- *   bus.c    devices, their states, queue set-up, faces
+ *   bus.c    devices, their states, queue set-up, models
  *   queue.c  what all queues share: entries, answers, telling the guest
  *   request.c   of queues whose entries are requests: those in flight, their memory
  *   blk.c    the block device: rings to back end and back
@@ -28,7 +28,7 @@ struct hs_call {
 	int64_t status;
 };
 
-/* Creates calls, events, bus and one PV device per disk and NIC whose faces include pvkit. */
+/* Creates calls, events, bus and one PV device per disk and NIC whose models include pvkit. */
 int hs_pv_create(struct hs_vm *vm);
 
 /* A call from a vCPU; thread-safe; takes bounded time. */

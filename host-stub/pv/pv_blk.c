@@ -286,12 +286,12 @@ static void blk_stop(struct hs_pv_dev *dev)
 
 /* ---- the device ---- */
 
-static uint32_t twin_location(const struct hs_pv_dev *dev)
+static uint32_t counterpart_location(const struct hs_pv_dev *dev)
 {
 	return hs_ide_location(dev->number);
 }
 
-static int twin_take(struct hs_pv_dev *dev)
+static int unplug(struct hs_pv_dev *dev)
 {
 	struct hs_vm *vm = dev->pv->vm;
 	int ret;
@@ -302,7 +302,7 @@ static int twin_take(struct hs_pv_dev *dev)
 	return ret;
 }
 
-static void twin_give(struct hs_pv_dev *dev)
+static void replug(struct hs_pv_dev *dev)
 {
 	struct hs_vm *vm = dev->pv->vm;
 
@@ -358,17 +358,17 @@ static const struct hs_pv_dev_ops ops = {
 	.queue_ops = queue_ops,
 	.start = blk_start,
 	.stop = blk_stop,
-	.twin = PVK_TWIN_PCI_IDE,
-	.twin_location = twin_location,
-	.twin_take = twin_take,
-	.twin_give = twin_give,
+	.counterpart = PVK_COUNTERPART_PCI_IDE,
+	.counterpart_location = counterpart_location,
+	.unplug = unplug,
+	.replug = replug,
 	.json = blk_json,
 	.detach = blk_detach,
 };
 
 int hs_pv_blk_create(struct hs_pv *pv, unsigned int n)
 {
-	struct blk_dev *blk = hs_pv_dev_new(pv, &ops, sizeof(*blk), n, pv->vm->config->disk[n].faces);
+	struct blk_dev *blk = hs_pv_dev_new(pv, &ops, sizeof(*blk), n, pv->vm->config->disk[n].models);
 
 	if (!blk)
 		return -ENOMEM;

@@ -82,10 +82,10 @@ static void net_config(struct hs_pv_dev *dev, void *to)
 }
 
 /* Queue 0's worker. */
-static void link_changed(struct hs_net_face *face, bool up)
+static void link_changed(struct hs_net_model *model, bool up)
 {
 	struct hs_pv_net *net =
-		(struct hs_pv_net *)((char *)face - offsetof(struct hs_pv_net, face));
+		(struct hs_pv_net *)((char *)model - offsetof(struct hs_pv_net, model));
 
 	atomic_store(&net->link, up);
 	hs_pv_dev_changed(&net->dev);
@@ -275,7 +275,7 @@ static void start_worker(void *arg)
 		if (call->ret < 0)
 			return;
 	}
-	/* The face was there before the queues were, and may have said no. */
+	/* The model was there before the queues were, and may have said no. */
 	hs_net_ready(net->net, call->queue);
 }
 
@@ -297,7 +297,7 @@ static void complete_steer(struct hs_pv_net *net)
 		for (unsigned int i = 0; i < PVK_NET_RSS_TABLE; i++)
 			steer->rss.table[i] = (uint8_t)(net->rx[i % net->pairs]->q.index / 2);
 	atomic_store(&net->steer, steer);
-	net->face.rx_offloads = backend_offloads(net, steer->offloads);
+	net->model.rx_offloads = backend_offloads(net, steer->offloads);
 }
 
 static int net_start(struct hs_pv_dev *dev)
@@ -309,10 +309,10 @@ static int net_start(struct hs_pv_dev *dev)
 		return -PVK_EPROTO;
 	complete_steer(net);
 	net->serving = net->pairs < net->info.queues ? net->pairs : net->info.queues;
-	net->face.queues = net->serving;
-	/* The face first: queues send as soon as they run. */
-	hs_net_attach(net->net, &net->face);
-	/* Without a face nobody told of the link. */
+	net->model.queues = net->serving;
+	/* The model first: queues send as soon as they run. */
+	hs_net_attach(net->net, &net->model);
+	/* Without a model nobody told of the link. */
 	up = hs_net_link(net->net);
 	if (atomic_exchange(&net->link, up) != up)
 		hs_pv_dev_changed(dev);
@@ -347,18 +347,18 @@ static void net_accepted(struct hs_pv_dev *dev)
 	steer->offloads = dev->accepted & PVK_NET_F_RX_OFFLOADS;
 }
 
-static uint32_t twin_location(const struct hs_pv_dev *dev)
+static uint32_t counterpart_location(const struct hs_pv_dev *dev)
 {
 	return (uint32_t)HS_PCI_NIC(dev->number) << 16;
 }
 
-static int twin_take(struct hs_pv_dev *dev)
+static int unplug(struct hs_pv_dev *dev)
 {
 	hs_e1000_detach(dev->pv->vm, dev->number);
 	return 0;
 }
 
-static void twin_give(struct hs_pv_dev *dev)
+static void replug(struct hs_pv_dev *dev)
 {
 	hs_e1000_attach(dev->pv->vm, dev->number);
 }
@@ -406,23 +406,23 @@ static const struct hs_pv_dev_ops ops = {
 	.start = net_start,
 	.stop = net_stop,
 	.forget = net_forget,
-	.twin = PVK_TWIN_PCI_NIC,
-	.twin_location = twin_location,
-	.twin_take = twin_take,
-	.twin_give = twin_give,
+	.counterpart = PVK_COUNTERPART_PCI_NIC,
+	.counterpart_location = counterpart_location,
+	.unplug = unplug,
+	.replug = replug,
 	.json = net_json,
 };
 
 int hs_pv_net_create(struct hs_pv *pv, unsigned int n)
 {
-	struct hs_pv_net *net = hs_pv_dev_new(pv, &ops, sizeof(*net), n, pv->vm->config->nic[n].faces);
+	struct hs_pv_net *net = hs_pv_dev_new(pv, &ops, sizeof(*net), n, pv->vm->config->nic[n].models);
 
 	if (!net)
 		return -ENOMEM;
 	net->net = pv->vm->net[n];
-	net->face.receive = hs_pv_net_receive;
-	net->face.received = hs_pv_net_received;
-	net->face.link = link_changed;
+	net->model.receive = hs_pv_net_receive;
+	net->model.received = hs_pv_net_received;
+	net->model.link = link_changed;
 	hs_net_info(net->net, &net->info);
 	atomic_store(&net->link, hs_net_link(net->net));
 	net->dev.features = offered(pv, &net->info);

@@ -80,7 +80,7 @@ struct hs_pv_net_tx {
 
 struct hs_pv_net {
 	struct hs_pv_dev dev;		/* first */
-	struct hs_net_face face;
+	struct hs_net_model model;
 	struct hs_net *net;
 	struct hs_net_info info;
 	atomic_bool link;		/* as the guest was last told */
@@ -98,10 +98,10 @@ struct hs_pv_net {
 extern const struct hs_pv_queue_ops hs_pv_net_rx_ops;
 extern const struct hs_pv_queue_ops hs_pv_net_tx_ops;
 
-/* net_rx.c: the face's */
-bool hs_pv_net_receive(struct hs_net_face *face, unsigned int queue,
+/* net_rx.c: the model's */
+bool hs_pv_net_receive(struct hs_net_model *model, unsigned int queue,
 		       const struct hs_net_meta *meta, const uint8_t *frame, uint32_t length);
-void hs_pv_net_received(struct hs_net_face *face, unsigned int queue);
+void hs_pv_net_received(struct hs_net_model *model, unsigned int queue);
 /* On the worker: whatever a frame waited for, it may look again. */
 void hs_pv_net_rx_again(struct hs_pv_net_rx *rx);
 

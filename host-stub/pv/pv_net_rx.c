@@ -199,11 +199,11 @@ static int describe(struct hs_pv_net_rx *rx, const struct hs_pv_net_steer *steer
 	return 0;
 }
 
-bool hs_pv_net_receive(struct hs_net_face *face, unsigned int queue,
+bool hs_pv_net_receive(struct hs_net_model *model, unsigned int queue,
 		       const struct hs_net_meta *meta, const uint8_t *frame, uint32_t length)
 {
 	struct hs_pv_net *net =
-		(struct hs_pv_net *)((char *)face - offsetof(struct hs_pv_net, face));
+		(struct hs_pv_net *)((char *)model - offsetof(struct hs_pv_net, model));
 	const struct hs_pv_net_steer *steer = atomic_load(&net->steer);
 	struct hs_pv_net_rx *rx = net->rx[queue];
 	uint64_t value;
@@ -237,10 +237,10 @@ bool hs_pv_net_receive(struct hs_net_face *face, unsigned int queue,
 	return true;
 }
 
-void hs_pv_net_received(struct hs_net_face *face, unsigned int queue)
+void hs_pv_net_received(struct hs_net_model *model, unsigned int queue)
 {
 	struct hs_pv_net *net =
-		(struct hs_pv_net *)((char *)face - offsetof(struct hs_pv_net, face));
+		(struct hs_pv_net *)((char *)model - offsetof(struct hs_pv_net, model));
 
 	for (unsigned int i = queue; i < net->pairs; i += net->serving)
 		if (net->rx[i]->q.live)

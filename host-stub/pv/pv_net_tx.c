@@ -111,5 +111,5 @@ const struct hs_pv_queue_ops hs_pv_net_tx_ops = {
 	 * in passing. With 4, each second request to a slow server had an event
 	 * of its own before the answer's.
 	 */
-	.patience = 16,
+	.coalesce_times = 16,
 };

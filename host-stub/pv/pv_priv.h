@@ -76,8 +76,8 @@ struct hs_pv_queue_ops {
 		      struct hs_pv_req *req);
 	/* Does it wait for entries? NULL: always. */
 	bool (*hungry)(const struct hs_pv_queue *q);
-	/* How many times gather_ns its answers may wait for more to come; 0: once. */
-	unsigned int patience;
+	/* How many times coalesce_ns its answers may wait for more to come; 0: once. */
+	unsigned int coalesce_times;
 };
 
 /*
@@ -96,7 +96,7 @@ struct hs_pv_queue {
 	struct pvk_ring sq, cq;
 	uint32_t looked;		/* cq.next when the wake word was last looked at */
 	uint32_t told;			/* cq.next when the guest was last told */
-	uint64_t put_at;		/* hs_now() when an answer was last seen to be untold */
+	uint64_t put_at;		/* hs_now() when an answer was last seen to be missed_events */
 	bool live;			/* started */
 	bool armed;			/* the guest was asked to ring */
 	void *requests;			/* fixed: `entries` of them */
@@ -119,11 +119,11 @@ struct hs_pv_dev_ops {
 	/* From here on no entry is taken and no answer given; what is in flight may be. */
 	void (*stop)(struct hs_pv_dev *dev);
 	void (*forget)(struct hs_pv_dev *dev);	/* queues are gone: ends a reset; may be NULL */
-	uint32_t twin;			/* enum pvk_twin, of those that have one */
-	uint32_t (*twin_location)(const struct hs_pv_dev *dev);
+	uint32_t counterpart;			/* enum pvk_counterpart, of those that have one */
+	uint32_t (*counterpart_location)(const struct hs_pv_dev *dev);
 	/* vm->lock is not held. 0 or -EBUSY */
-	int (*twin_take)(struct hs_pv_dev *dev);
-	void (*twin_give)(struct hs_pv_dev *dev);
+	int (*unplug)(struct hs_pv_dev *dev);
+	void (*replug)(struct hs_pv_dev *dev);
 	void (*json)(struct hs_pv_dev *dev, FILE *out);	/* members, from worker(s) on */
 	void (*detach)(struct hs_pv_dev *dev);	/* no more news from the back end; may be NULL */
 };
@@ -134,8 +134,8 @@ struct hs_pv_dev {
 	const struct hs_pv_dev_ops *ops;
 	uint32_t id;
 	unsigned int number;		/* of the disk or NIC, in the config's order */
-	bool has_twin;
-	enum pvk_face face;
+	bool has_counterpart;
+	enum pvk_model model;
 	uint64_t features, accepted;
 	_Atomic uint32_t state;		/* the worker: RUNNING -> NEEDS_RESET only */
 	_Atomic uint32_t generation;
@@ -227,9 +227,9 @@ int64_t hs_pv_dev_start(struct hs_pv *pv, const uint64_t arg[4]);
 int64_t hs_pv_dev_reset(struct hs_pv *pv, const uint64_t arg[4]);
 int64_t hs_pv_dev_control(struct hs_pv *pv, const uint64_t arg[4]);
 int64_t hs_pv_queue_setup(struct hs_pv *pv, const uint64_t arg[4]);
-int64_t hs_pv_face_take(struct hs_pv *pv, const uint64_t arg[4]);
-int64_t hs_pv_face_give(struct hs_pv *pv, const uint64_t arg[4]);
-/* Resets all devices and gives back all faces: 0, or -PVK_EAGAIN while requests drain. */
+int64_t hs_pv_unplug(struct hs_pv *pv, const uint64_t arg[4]);
+int64_t hs_pv_replug(struct hs_pv *pv, const uint64_t arg[4]);
+/* Resets all devices and gives back all models: 0, or -PVK_EAGAIN while requests drain. */
 int64_t hs_pv_bus_end(struct hs_pv *pv);
 /* Something of the device changed by the host's doing. Any thread, no lock. */
 void hs_pv_dev_changed(struct hs_pv_dev *dev);
@@ -237,11 +237,11 @@ void hs_pv_dev_changed(struct hs_pv_dev *dev);
 void hs_pv_dev_broken(struct hs_pv_dev *dev, const char *what);
 
 /*
- * A zeroed device of `size` bytes, of a disk or NIC with these faces, on the
+ * A zeroed device of `size` bytes, of a disk or NIC with these models, on the
  * bus; or NULL. hs_pv_bus_destroy() frees it.
  */
 void *hs_pv_dev_new(struct hs_pv *pv, const struct hs_pv_dev_ops *ops, size_t size,
-		    unsigned int number, enum hs_faces faces);
+		    unsigned int number, enum hs_models models);
 
 /* queue.c, all but the last on the worker's thread */
 /* From here on entries are taken. 0 or -errno. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * The accounts of the PV devices as JSON (docs/stub.md, "Accounts"). Counters have one
+ * The statistics of the PV devices as JSON (docs/stub.md, "Statistics"). Counters have one
  * writer each and are read with relaxed loads: a figure may be a moment old.
  */
 #include "pv_priv.h"
@@ -37,9 +37,9 @@ void hs_pv_json(struct hs_pv *pv, FILE *out)
 		struct hs_pv_dev *dev = pv->dev[i];
 
 		fprintf(out,
-			"%s{\"id\": %u, \"%s\": %u, \"face\": \"%s\", \"state\": %u, \"resets\": %llu, ",
+			"%s{\"id\": %u, \"%s\": %u, \"model\": \"%s\", \"state\": %u, \"resets\": %llu, ",
 			i ? ", " : "", dev->id, dev->ops->name, dev->number,
-			dev->face == PVK_FACE_PVKIT ? "pvkit" : "emulated",
+			dev->model == PVK_MODEL_PVKIT ? "pvkit" : "emulated",
 			(unsigned int)atomic_load(&dev->state), (unsigned long long)dev->resets);
 		dev->ops->json(dev, out);
 		fprintf(out, "}");

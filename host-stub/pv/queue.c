@@ -7,7 +7,7 @@
  * Telling the guest: answers are put as they come, and the wake word is looked
  * at once per round of the worker, for all of them. So one event serves many.
  * A guest that asked for a later answer is told of those there are when for
- * config->gather_ns (some queues: a multiple of it) none was added and the worker
+ * config->coalesce_ns (some queues: a multiple of it) none was added and the worker
  * found nothing else to do, and before the worker sleeps (abi/ring.h). Beside
  * other work they wait longer, but not without end: most likely there will be more.
  */
@@ -15,7 +15,7 @@
 #include "../liar.h"
 #include "pv_priv.h"
 
-#define BUSY_GATHER	16u	/* times gather_ns, of a worker that always has something to do */
+#define BUSY_COALESCE	16u	/* times coalesce_ns, of a worker that always has something to do */
 
 /* ---- answers ---- */
 
@@ -34,7 +34,7 @@ void hs_pv_queue_answer(struct hs_pv_queue *q, uint16_t id, uint8_t op, uint8_t 
 
 static void raise_event(struct hs_pv_queue *q)
 {
-	hs_irq_message_raise(q->dev->pv->vm->irq, q->channel);
+	hs_irq_msi_raise(q->dev->pv->vm->irq, q->channel);
 	hs_pv_add(&q->counters->events_raised, 1);
 	q->told = q->cq.next;
 }
@@ -57,17 +57,17 @@ void hs_pv_queue_tell(struct hs_pv_queue *q)
 /* Have answers waited long enough for more to come? */
 static bool waited(const struct hs_pv_queue *q)
 {
-	uint64_t gather = q->dev->pv->vm->config->gather_ns;
-	uint64_t patience = gather * (q->ops->patience ? q->ops->patience : 1);
+	uint64_t gather = q->dev->pv->vm->config->coalesce_ns;
+	uint64_t wait = gather * (q->ops->coalesce_times ? q->ops->coalesce_times : 1);
 	uint64_t idle = hs_worker_idle_since(q->worker), now = hs_now();
 
-	if (now - q->put_at < patience)
+	if (now - q->put_at < wait)
 		return false;
-	return (idle && now - idle >= patience) || now - q->put_at >= BUSY_GATHER * gather;
+	return (idle && now - idle >= wait) || now - q->put_at >= BUSY_COALESCE * gather;
 }
 
 /* Tells it of answers of which it wanted to hear later. */
-static void tell_late(struct hs_pv_queue *q)
+static void notify_late(struct hs_pv_queue *q)
 {
 	if (pvk_ring_wakes_later(&q->cq))
 		raise_event(q);
@@ -106,7 +106,7 @@ static bool poll(struct hs_source *source)
 		return false;
 	if (!q->ops->serve(q)) {
 		if (q->cq.next != q->told && waited(q))
-			tell_late(q);
+			notify_late(q);
 		return false;
 	}
 	hs_pv_add(&q->counters->polls_found, 1);
@@ -121,7 +121,7 @@ static bool arm(struct hs_source *source)
 	if (!hs_pv_queue_running(q))
 		return false;
 	if (q->cq.next != q->told)
-		tell_late(q);
+		notify_late(q);
 	if (q->ops->hungry && !q->ops->hungry(q))
 		return false;
 	q->armed = true;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * pvkit ABI: the bus, device states, and the hand-over between faces.
+ * pvkit ABI: the bus, device states, and the unplug between models.
  *
  * Devices are enumerated by index 0 .. devices-1; a device keeps its id for
  * the life of the VM. State of a device (the guest moves it by calls, the
@@ -19,22 +19,22 @@
  * queues. In NEEDS_RESET the host takes no further request; those in flight
  * may or may not be answered.
  *
- * Faces. A disk or NIC has one back end and up to two faces, of which exactly
+ * Models. A disk or NIC has one back end and up to two models, of which exactly
  * one is present at a time:
  *
- *                       FACE_TAKE (device RESET, twin idle)
- *     PVK_FACE_EMULATED ---------------------------------> PVK_FACE_PVKIT
+ *                       UNPLUG (device RESET, counterpart idle)
+ *     PVK_MODEL_EMULATED ---------------------------------> PVK_MODEL_PVKIT
  *            ^                                                   |
  *            +---------------------------------------------------+
- *               FACE_GIVE (device RESET), LEAVE, NEGOTIATE, VM reset
+ *               REPLUG (device RESET), LEAVE, NEGOTIATE, VM reset
  *
  * The order that never shows a disk twice: the guest's operating system lets
- * go of the emulated twin (at `twin_location`), FACE_TAKE makes the host take
- * it away (-PVK_EBUSY while a command is in flight there), then the pvkit face
- * is set up. Back: DEV_RESET, FACE_GIVE, then the operating system probes the
- * twin's place again. DEV_START on a device whose face is EMULATED returns
- * -PVK_EBUSY. A device without a twin is always PVK_FACE_PVKIT, and
- * FACE_TAKE succeeds and FACE_GIVE returns -PVK_ENOENT.
+ * go of the emulated counterpart (at `counterpart_location`), UNPLUG makes the host take
+ * it away (-PVK_EBUSY while a command is in flight there), then the pvkit model
+ * is set up. Back: DEV_RESET, REPLUG, then the operating system probes the
+ * counterpart's place again. DEV_START on a device whose model is EMULATED returns
+ * -PVK_EBUSY. A device without a counterpart is always PVK_MODEL_PVKIT, and
+ * UNPLUG succeeds and REPLUG returns -PVK_ENOENT.
  */
 #ifndef PVK_ABI_BUS_H
 #define PVK_ABI_BUS_H
@@ -54,23 +54,23 @@ enum pvk_dev_state {
 	PVK_DEV_RESETTING = 4,
 };
 
-enum pvk_face {
-	PVK_FACE_EMULATED = 1,
-	PVK_FACE_PVKIT = 2,
+enum pvk_model {
+	PVK_MODEL_EMULATED = 1,
+	PVK_MODEL_PVKIT = 2,
 };
 
-enum pvk_twin {
-	PVK_TWIN_NONE = 0,
-	PVK_TWIN_PCI_IDE = 1,	/* location: PVK_TWIN_IDE() */
-	PVK_TWIN_PCI_NIC = 2,	/* location: bdf << 16 */
+enum pvk_counterpart {
+	PVK_COUNTERPART_NONE = 0,
+	PVK_COUNTERPART_PCI_IDE = 1,	/* location: PVK_COUNTERPART_IDE() */
+	PVK_COUNTERPART_PCI_NIC = 2,	/* location: bdf << 16 */
 };
 
 /* bdf = bus << 8 | device << 3 | function */
-#define PVK_TWIN_IDE(bdf, channel, drive) \
+#define PVK_COUNTERPART_IDE(bdf, channel, drive) \
 	(((__u32)(bdf) << 16) | ((__u32)(channel) << 8) | (drive))
-#define PVK_TWIN_BDF(location)		((location) >> 16)
-#define PVK_TWIN_IDE_CHANNEL(location)	(((location) >> 8) & 0xffu)
-#define PVK_TWIN_IDE_DRIVE(location)	((location) & 0xffu)
+#define PVK_COUNTERPART_BDF(location)		((location) >> 16)
+#define PVK_COUNTERPART_IDE_CHANNEL(location)	(((location) >> 8) & 0xffu)
+#define PVK_COUNTERPART_IDE_DRIVE(location)	((location) & 0xffu)
 
 /* PVK_CALL_BUS_INFO */
 struct pvk_bus_info {
@@ -93,9 +93,9 @@ struct pvk_dev_info {
 	__u32 state;		/* OUT: enum pvk_dev_state */
 	__u64 features;		/* OUT: offered, by type (blk.h ...) */
 	__u64 accepted;		/* OUT: as accepted by PVK_CALL_DEV_ACCEPT */
-	__u32 face;		/* OUT: enum pvk_face */
-	__u32 twin;		/* OUT: enum pvk_twin */
-	__u32 twin_location;	/* OUT */
+	__u32 model;		/* OUT: enum pvk_model */
+	__u32 counterpart;		/* OUT: enum pvk_counterpart */
+	__u32 counterpart_location;	/* OUT */
 	__u32 generation;	/* OUT: as in pvk_bus_info, of this device */
 	__u32 max_queues;	/* OUT */
 	__u32 max_entries;	/* OUT: most entries of each of its rings */
@@ -105,7 +105,7 @@ struct pvk_dev_info {
 
 PVK_ASSERT_SIZE(struct pvk_dev_info, 64);
 PVK_ASSERT_OFFSET(struct pvk_dev_info, features, 16);
-PVK_ASSERT_OFFSET(struct pvk_dev_info, face, 32);
+PVK_ASSERT_OFFSET(struct pvk_dev_info, model, 32);
 
 /*
  * PVK_CALL_QUEUE_SETUP, in state SETUP; a queue may be set up once between

@@ -41,11 +41,11 @@
 /* Status values. The numbers are fixed here; they equal Linux's. */
 #define PVK_OK		0
 #define PVK_EPERM	1	/* not negotiated, or feature not accepted */
-#define PVK_ENOENT	2	/* no such device, queue or twin */
+#define PVK_ENOENT	2	/* no such device, queue or counterpart */
 #define PVK_EIO		5	/* the back end failed */
 #define PVK_EAGAIN	11	/* progress was made: repeat the call */
 #define PVK_EFAULT	14	/* address outside RAM, or misaligned */
-#define PVK_EBUSY	16	/* the other face or another user is active */
+#define PVK_EBUSY	16	/* the other model or another user is active */
 #define PVK_EINVAL	22	/* an argument is out of its range */
 #define PVK_ENOSPC	28	/* the back end has no room */
 #define PVK_EROFS	30	/* write to a read-only device */
@@ -77,9 +77,9 @@
 #define PVK_CALL_DEV_RESET	0x26u	/* (device) -> 0 or -PVK_EAGAIN */
 #define PVK_CALL_DEV_CONTROL	0x27u	/* (device, op, structure, size), by type (net.h) */
 #define PVK_CALL_QUEUE_SETUP	0x28u	/* (struct pvk_queue_setup, size) */
-/* PVK_FEAT_HANDOVER, see bus.h */
-#define PVK_CALL_FACE_TAKE	0x30u	/* (device): emulated face away, pvkit face on */
-#define PVK_CALL_FACE_GIVE	0x31u	/* (device): the way back */
+/* PVK_FEAT_UNPLUG, see bus.h */
+#define PVK_CALL_UNPLUG	0x30u	/* (device): emulated model away, pvkit model on */
+#define PVK_CALL_REPLUG	0x31u	/* (device): the way back */
 /* PVK_FEAT_POWER, see power.h */
 #define PVK_CALL_POWER		0x40u	/* (struct pvk_power, size) */
 #define PVK_CALL_POWER_REQUEST	0x41u	/* () -> enum pvk_power_op, and forgets it */

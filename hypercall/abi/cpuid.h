@@ -48,7 +48,7 @@
 #define PVK_FEAT_EVENT		(1ull << 0)	/* event channels, event.h */
 #define PVK_FEAT_BUS		(1ull << 1)	/* device bus and rings, bus.h */
 #define PVK_FEAT_BATCH		(1ull << 2)	/* PVK_CALL_BATCH */
-#define PVK_FEAT_HANDOVER	(1ull << 3)	/* faces can be exchanged, bus.h */
+#define PVK_FEAT_UNPLUG	(1ull << 3)	/* models can be exchanged, bus.h */
 #define PVK_FEAT_PLATFORM	0xffffffff00000000ull
 #define PVK_FEAT_INFO		(1ull << 32)	/* information page, info.h */
 #define PVK_FEAT_POWER		(1ull << 33)	/* power-off, reboot, panic; requests: power.h */

@@ -108,7 +108,7 @@ static const struct pvk_feature feature[] = {
 	F(PVKIT, 2, EAX, 0, "event", "event channels"),
 	F(PVKIT, 2, EAX, 1, "bus", "devices with shared rings"),
 	F(PVKIT, 2, EAX, 2, "batch", "several calls in one transfer"),
-	F(PVKIT, 2, EAX, 3, "handover", "emulated devices change to paravirtual ones and back"),
+	F(PVKIT, 2, EAX, 3, "unplug", "emulated devices change to paravirtual ones and back"),
 	F(PVKIT, 2, EDX, 0, "info", "information page: hardware told in memory"),
 	F(PVKIT, 2, EDX, 1, "power", "power-off, reboot and panic by a call"),
 	F(PVKIT, 2, EDX, 2, "smp", "CPUs are started by a call"),

@@ -379,7 +379,7 @@ void pvk_driver_unregister(struct pvk_driver *drv)
 {
 	struct device *dev;
 
-	/* The driver core begins with the last one; twins get names as they come back. */
+	/* The driver core begins with the last one; counterparts get names as they come back. */
 	while ((dev = driver_find_device(&drv->driver, NULL, NULL, device_match_any))) {
 		device_release_driver(dev);
 		put_device(dev);

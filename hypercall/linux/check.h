@@ -6,7 +6,7 @@
  *
  * The host is not trusted: what passes here cannot make the core index, size
  * or shift by a value out of range. Values that this version does not know
- * (device types, kinds of twin, features) pass when they are harmless.
+ * (device types, kinds of counterpart, features) pass when they are harmless.
  */
 #ifndef PVK_LINUX_CHECK_H
 #define PVK_LINUX_CHECK_H
@@ -20,7 +20,7 @@
 #include "../detect.h"
 
 #define PVK_KNOWN_FEATURES \
-	(PVK_FEAT_EVENT | PVK_FEAT_BUS | PVK_FEAT_BATCH | PVK_FEAT_HANDOVER)
+	(PVK_FEAT_EVENT | PVK_FEAT_BUS | PVK_FEAT_BATCH | PVK_FEAT_UNPLUG)
 
 /* The core's own bounds, above anything a sane host offers */
 #define PVK_MAX_DEVICES		256u
@@ -77,7 +77,7 @@ static inline u64 pvk_choose_features(u64 offered, u64 wanted)
 	u64 accept = offered & wanted & PVK_KNOWN_FEATURES;
 
 	if (!(accept & PVK_FEAT_BUS))
-		accept &= ~PVK_FEAT_HANDOVER;	/* a face belongs to a device */
+		accept &= ~PVK_FEAT_UNPLUG;	/* a model belongs to a device */
 	return accept;
 }
 
@@ -103,9 +103,9 @@ static inline int pvk_check_dev_info(const struct pvk_dev_info *info)
 		return -EIO;
 	if (info->accepted & ~info->features)
 		return -EIO;
-	if (info->face != PVK_FACE_EMULATED && info->face != PVK_FACE_PVKIT)
+	if (info->model != PVK_MODEL_EMULATED && info->model != PVK_MODEL_PVKIT)
 		return -EIO;
-	if (info->twin == PVK_TWIN_NONE && info->face == PVK_FACE_EMULATED)
+	if (info->counterpart == PVK_COUNTERPART_NONE && info->model == PVK_MODEL_EMULATED)
 		return -EIO;
 	if (!info->max_queues || info->max_queues > PVK_MAX_QUEUES)
 		return -EIO;
@@ -121,8 +121,8 @@ static inline int pvk_check_dev_info(const struct pvk_dev_info *info)
 static inline int pvk_check_dev_same(const struct pvk_dev_info *was,
 				     const struct pvk_dev_info *now)
 {
-	if (was->id != now->id || was->type != now->type || was->twin != now->twin ||
-	    was->twin_location != now->twin_location ||
+	if (was->id != now->id || was->type != now->type || was->counterpart != now->counterpart ||
+	    was->counterpart_location != now->counterpart_location ||
 	    was->max_queues != now->max_queues ||
 	    was->max_entries != now->max_entries ||
 	    was->config_size != now->config_size)

@@ -179,11 +179,11 @@ int pvk_dev_control(struct pvk_device *pdev, u32 op, const void *buf, size_t siz
 }
 EXPORT_SYMBOL_GPL(pvk_dev_control);
 
-static int change_face(struct pvk_device *pdev, u32 call)
+static int change_model(struct pvk_device *pdev, u32 call)
 {
 	int ret;
 
-	if (!pvk_has(PVK_FEAT_HANDOVER))
+	if (!pvk_has(PVK_FEAT_UNPLUG))
 		return -EOPNOTSUPP;
 	ret = pvk_call_wait(call, pdev->id, 1000);
 	if (ret < 0)
@@ -191,20 +191,20 @@ static int change_face(struct pvk_device *pdev, u32 call)
 	return pvk_dev_refresh(pdev);
 }
 
-int pvk_face_take(struct pvk_device *pdev)
+int pvk_unplug(struct pvk_device *pdev)
 {
-	if (pdev->info.twin == PVK_TWIN_NONE)
+	if (pdev->info.counterpart == PVK_COUNTERPART_NONE)
 		return 0;
-	if (!pvk_has(PVK_FEAT_HANDOVER) && pdev->info.face == PVK_FACE_PVKIT)
+	if (!pvk_has(PVK_FEAT_UNPLUG) && pdev->info.model == PVK_MODEL_PVKIT)
 		return 0;
-	return change_face(pdev, PVK_CALL_FACE_TAKE);
+	return change_model(pdev, PVK_CALL_UNPLUG);
 }
-EXPORT_SYMBOL_GPL(pvk_face_take);
+EXPORT_SYMBOL_GPL(pvk_unplug);
 
-int pvk_face_give(struct pvk_device *pdev)
+int pvk_replug(struct pvk_device *pdev)
 {
-	if (pdev->info.twin == PVK_TWIN_NONE)
+	if (pdev->info.counterpart == PVK_COUNTERPART_NONE)
 		return -ENOENT;
-	return change_face(pdev, PVK_CALL_FACE_GIVE);
+	return change_model(pdev, PVK_CALL_REPLUG);
 }
-EXPORT_SYMBOL_GPL(pvk_face_give);
+EXPORT_SYMBOL_GPL(pvk_replug);

@@ -32,7 +32,7 @@ struct pvk_host pvk_host;
 
 static unsigned long long features = ~0ull;
 module_param(features, ullong, 0444);
-MODULE_PARM_DESC(features, "mask of features to accept: 1 event, 2 bus, 4 batch, 8 handover (default: all)");
+MODULE_PARM_DESC(features, "mask of features to accept: 1 event, 2 bus, 4 batch, 8 unplug (default: all)");
 
 bool pvk_managed_irqs = true;
 module_param_named(managed_irqs, pvk_managed_irqs, bool, 0444);

@@ -8,7 +8,7 @@
  *
  *	probe:    pvk_dev_config()              what the device is like
  *	          pvk_queues_alloc()            memory and interrupts
- *	          pvk_face_take()               when there is an emulated twin
+ *	          pvk_unplug()               when there is an emulated counterpart
  *	          pvk_dev_accept()              RESET -> SETUP
  *	          pvk_queues_setup()            hands the rings to the host
  *	          pvk_dev_start()               SETUP -> RUNNING
@@ -20,8 +20,8 @@
  *	withdraw: the driver's users let go; recovery still works
  *	retire:   no recovery is under way or will be, the host is told to stop,
  *	          no interrupt handler runs or will (pvk_dev_retire())
- *	remove:   the driver frees what is its own, and gives the twin back
- *	          (pvk_face_give())
+ *	remove:   the driver frees what is its own, and gives the counterpart back
+ *	          (pvk_replug())
  *	the core frees the queues
  *
  * A probe that fails calls pvk_dev_retire() before it frees. Each wait for the
@@ -108,9 +108,9 @@ struct pvk_queue {
  * @type: enum pvk_dev_type
  * @info: the last answer of PVK_CALL_DEV_INFO, checked. @info.features are the
  *	offered device features, @info.max_queues (at least 1),
- *	@info.max_entries, @info.face, @info.twin and @info.twin_location are
+ *	@info.max_entries, @info.model, @info.counterpart and @info.counterpart_location are
  *	what the ABI says. Rewritten by pvk_dev_refresh() and before changed()
- *	is called, under the device lock; id, type, twin, max_* and config_size
+ *	is called, under the device lock; id, type, counterpart, max_* and config_size
  *	never change.
  * @accepted: device features passed to the last pvk_dev_accept()
  * @leaked: the host did not stop when it was told to: it may still write to the
@@ -173,14 +173,14 @@ static inline void pvk_set_drvdata(struct pvk_device *pdev, void *data)
  *	the device lock held, after @info was read again.
  * @shutdown: optional; reboot, power-off or kexec: stop using the device, as
  *	nothing may reach guest memory afterwards. Without it the core resets
- *	the device. The twin comes back by the LEAVE that follows. @recover does not
+ *	the device. The counterpart comes back by the LEAVE that follows. @recover does not
  *	run any more.
  * @freeze: optional; suspend or hibernation: wait for or stop all requests and
  *	call pvk_dev_reset(). Without it the device is only reset. @recover does not
  *	run until @restore has returned.
  * @restore: optional; the way back: the device is in state RESET, possibly on
- *	a host that has started anew (its face is EMULATED again); go on from
- *	pvk_face_take() and pvk_dev_accept().
+ *	a host that has started anew (its model is EMULATED again); go on from
+ *	pvk_unplug() and pvk_dev_accept().
  *
  * MODULE_ALIAS("pvk:t1") (1 = PVK_DEV_BLK) makes udev load the driver.
  */
@@ -215,7 +215,7 @@ void pvk_driver_unregister(struct pvk_driver *drv);
  *
  * Any context. A driver may rely on PVK_FEAT_BUS; it asks for the others:
  * without PVK_FEAT_EVENT pvk_queues_alloc() fails with -EOPNOTSUPP when
- * interrupts are wanted, without PVK_FEAT_HANDOVER pvk_face_take() does.
+ * interrupts are wanted, without PVK_FEAT_UNPLUG pvk_unplug() does.
  */
 u64 pvk_features(void);
 
@@ -249,7 +249,7 @@ int pvk_dev_accept(struct pvk_device *pdev, u64 features);
 /**
  * pvk_dev_start() - state SETUP -> RUNNING
  *
- * 0; -EBUSY while the emulated face is on (pvk_face_take() first); -EPROTO.
+ * 0; -EBUSY while the emulated model is on (pvk_unplug() first); -EPROTO.
  */
 int pvk_dev_start(struct pvk_device *pdev);
 
@@ -300,22 +300,22 @@ void pvk_dev_retire(struct pvk_device *pdev);
 int pvk_dev_control(struct pvk_device *pdev, u32 op, const void *buf, size_t size);
 
 /**
- * pvk_face_take() - switches the emulated twin off and the pvkit face on
+ * pvk_unplug() - switches the emulated counterpart off and the pvkit model on
  *
- * Device in RESET; the driver made the operating system let go of the twin at
- * pdev->info.twin_location before. 0 (also without a twin, or when already
- * taken); -EBUSY while the twin executes a command; -EOPNOTSUPP when
- * PVK_FEAT_HANDOVER is not in force and there is a twin whose face is on.
- * pdev->info.face is up to date afterwards.
+ * Device in RESET; the driver made the operating system let go of the counterpart at
+ * pdev->info.counterpart_location before. 0 (also without a counterpart, or when already
+ * taken); -EBUSY while the counterpart executes a command; -EOPNOTSUPP when
+ * PVK_FEAT_UNPLUG is not in force and there is a counterpart whose model is on.
+ * pdev->info.model is up to date afterwards.
  */
-int pvk_face_take(struct pvk_device *pdev);
+int pvk_unplug(struct pvk_device *pdev);
 
 /**
- * pvk_face_give() - the way back; the caller then probes the twin's place
+ * pvk_replug() - the way back; the caller then probes the counterpart's place
  *
- * Device in RESET. 0; -ENOENT without a twin; -EOPNOTSUPP as above.
+ * Device in RESET. 0; -ENOENT without a counterpart; -EOPNOTSUPP as above.
  */
-int pvk_face_give(struct pvk_device *pdev);
+int pvk_replug(struct pvk_device *pdev);
 
 /* Most queues that share an interrupt */
 #define PVK_MAX_GROUP	2u

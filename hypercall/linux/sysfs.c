@@ -14,7 +14,7 @@
 
 #include "core.h"
 
-static const char * const feature_names[] = { "event", "bus", "batch", "handover" };
+static const char * const feature_names[] = { "event", "bus", "batch", "unplug" };
 static const char * const blk_names[] = { "flush", "discard", "write_zeroes", "read_only" };
 static const char * const net_names[] = {
 	"csum", "tso4", "tso6", "uso", "rx_csum", "rx_tso4", "rx_tso6", "rx_uso", "rss", "rx_mode",
@@ -176,36 +176,36 @@ DEV_SHOW(state)
 }
 static DEVICE_ATTR_RO(state);
 
-DEV_SHOW(face)
+DEV_SHOW(model)
 {
 	struct pvk_device *pdev = to_pvk_device(dev);
 
 	refresh(pdev);
 	return sysfs_emit(buf, "%s\n",
-			  READ_ONCE(pdev->info.face) == PVK_FACE_PVKIT ? "pvkit" : "emulated");
+			  READ_ONCE(pdev->info.model) == PVK_MODEL_PVKIT ? "pvkit" : "emulated");
 }
-static DEVICE_ATTR_RO(face);
+static DEVICE_ATTR_RO(model);
 
-DEV_SHOW(twin)
+DEV_SHOW(counterpart)
 {
 	struct pvk_device *pdev = to_pvk_device(dev);
-	u32 at = pdev->info.twin_location;
-	u32 bdf = PVK_TWIN_BDF(at);
+	u32 at = pdev->info.counterpart_location;
+	u32 bdf = PVK_COUNTERPART_BDF(at);
 
-	switch (pdev->info.twin) {
-	case PVK_TWIN_NONE:
+	switch (pdev->info.counterpart) {
+	case PVK_COUNTERPART_NONE:
 		return sysfs_emit(buf, "none\n");
-	case PVK_TWIN_PCI_IDE:
+	case PVK_COUNTERPART_PCI_IDE:
 		return sysfs_emit(buf, "ide 0000:%02x:%02x.%u channel %u drive %u\n", bdf >> 8,
-				  (bdf >> 3) & 31, bdf & 7, PVK_TWIN_IDE_CHANNEL(at),
-				  PVK_TWIN_IDE_DRIVE(at));
-	case PVK_TWIN_PCI_NIC:
+				  (bdf >> 3) & 31, bdf & 7, PVK_COUNTERPART_IDE_CHANNEL(at),
+				  PVK_COUNTERPART_IDE_DRIVE(at));
+	case PVK_COUNTERPART_PCI_NIC:
 		return sysfs_emit(buf, "nic 0000:%02x:%02x.%u\n", bdf >> 8, (bdf >> 3) & 31,
 				  bdf & 7);
 	}
-	return sysfs_emit(buf, "kind%u 0x%x\n", pdev->info.twin, at);
+	return sysfs_emit(buf, "kind%u 0x%x\n", pdev->info.counterpart, at);
 }
-static DEVICE_ATTR_RO(twin);
+static DEVICE_ATTR_RO(counterpart);
 
 static ssize_t show_dev_features(struct pvk_device *pdev, char *buf, u64 mask)
 {
@@ -282,8 +282,8 @@ static struct attribute *dev_attrs[] = {
 	&dev_attr_type.attr,
 	&dev_attr_modalias.attr,
 	&dev_attr_state.attr,
-	&dev_attr_face.attr,
-	&dev_attr_twin.attr,
+	&dev_attr_model.attr,
+	&dev_attr_counterpart.attr,
 	&dev_attr_features_offered.attr,
 	&dev_attr_features_accepted.attr,
 	&dev_attr_features_active.attr,

@@ -2,7 +2,7 @@
 /*
  * The porting library: devices and queues of a pvkit host. Values that the host
  * says are checked before anything is indexed, sized or shifted by them; what this
- * version does not know (a type, a kind of twin) passes and is left alone.
+ * version does not know (a type, a kind of counterpart) passes and is left alone.
  */
 #include "bus.h"
 
@@ -24,7 +24,7 @@ static int info_ok(const struct pvk_dev_info *i)
 {
 	if (!i->type || i->state > PVK_DEV_RESETTING || i->accepted & ~i->features)
 		return 0;
-	if (i->face != PVK_FACE_PVKIT && (i->face != PVK_FACE_EMULATED || !i->twin))
+	if (i->model != PVK_MODEL_PVKIT && (i->model != PVK_MODEL_EMULATED || !i->counterpart))
 		return 0;
 	return i->max_queues && i->max_queues <= MOST_QUEUES &&
 	       i->max_entries >= PVK_RING_MIN_ENTRIES && i->max_entries <= PVK_RING_MAX_ENTRIES &&
@@ -71,12 +71,12 @@ int pvp_device_open(struct pvp_device *device, struct pvp_host *host, __u32 type
 	ret = pvp_call(host, PVK_CALL_DEV_RESET, id, 0, 0, 0);
 	if (ret)
 		return ret < 0 ? ret : -PVK_EIO;
-	if (host->active & PVK_FEAT_HANDOVER) {
-		ret = pvp_call(host, PVK_CALL_FACE_TAKE, id, 0, 0, 0);
+	if (host->active & PVK_FEAT_UNPLUG) {
+		ret = pvp_call(host, PVK_CALL_UNPLUG, id, 0, 0, 0);
 		if (ret)
 			return ret < 0 ? ret : -PVK_EIO;
-		device->taken = device->info.twin != PVK_TWIN_NONE;
-	} else if (device->info.face != PVK_FACE_PVKIT) {
+		device->taken = device->info.counterpart != PVK_COUNTERPART_NONE;
+	} else if (device->info.model != PVK_MODEL_PVKIT) {
 		return -PVK_EBUSY;
 	}
 	device->accepted = device->info.features & wanted;
@@ -121,7 +121,7 @@ int pvp_device_close(struct pvp_device *device)
 	if (ret)
 		return ret < 0 ? ret : -PVK_EIO;
 	if (device->taken)
-		(void)pvp_call(device->host, PVK_CALL_FACE_GIVE, device->info.id, 0, 0, 0);
+		(void)pvp_call(device->host, PVK_CALL_REPLUG, device->info.id, 0, 0, 0);
 	device->open = 0;
 	return 0;
 }

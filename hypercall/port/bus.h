@@ -18,7 +18,7 @@ struct pvp_device {
 	struct pvp_host *host;
 	struct pvk_dev_info info;	/* a checked copy, as of opening */
 	__u64 accepted;			/* features in force */
-	__u8 taken;			/* the pvkit face was taken from the twin */
+	__u8 taken;			/* the pvkit model was taken from the counterpart */
 	__u8 open;
 	__u8 reserved[6];
 };
@@ -43,10 +43,10 @@ int pvp_bus_devices(struct pvp_host *host);
 int pvp_bus_info(struct pvp_host *host, __u32 index, struct pvk_dev_info *info);
 
 /*
- * The n-th device (from 0) of a type: reset, its pvkit face taken, those of the
+ * The n-th device (from 0) of a type: reset, its pvkit model taken, those of the
  * features `wanted` accepted that it offers. Then queues are set up, then it is
- * started. Nobody may use the emulated twin, whose place is info.twin_location.
- * 0; -PVK_ENOENT: no such device; -PVK_EBUSY: the twin is in use; -PVK_EIO: the
+ * started. Nobody may use the emulated counterpart, whose place is info.counterpart_location.
+ * 0; -PVK_ENOENT: no such device; -PVK_EBUSY: the counterpart is in use; -PVK_EIO: the
  * host's description of it cannot be right; other -PVK_E*.
  */
 int pvp_device_open(struct pvp_device *device, struct pvp_host *host, __u32 type, __u32 n,
@@ -60,7 +60,7 @@ int pvp_device_start(struct pvp_device *device);
 /*
  * The host touches none of its memory any more: 0. Else (-PVK_E*) it may, and the
  * queues' memory must not be freed: pvp_queue_free() leaves it alone then. The
- * emulated face is given back.
+ * emulated model is given back.
  */
 int pvp_device_close(struct pvp_device *device);
 

@@ -131,7 +131,7 @@ int pvp_open(struct pvp_host *host, __u64 wanted)
 	}
 	wanted &= PVP_FEATURES;
 	if (!(wanted & PVK_FEAT_BUS))
-		wanted &= ~PVK_FEAT_HANDOVER;	/* a face belongs to a device */
+		wanted &= ~PVK_FEAT_UNPLUG;	/* a model belongs to a device */
 	if (!(host->offer.features & wanted))
 		return -PVK_ENOENT;
 	host->lock = (struct pvp_lock){ 0, 0 };

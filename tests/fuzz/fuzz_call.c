@@ -27,7 +27,7 @@ static void serve(struct hs_call *call)
 	MUST(call_is_status(call->status));
 }
 
-/* What others do meanwhile: the console's thread, the user, who asks for the accounts. */
+/* What others do meanwhile: the console's thread, the user, who asks for the statistics. */
 static void outside(struct input *in, unsigned int what)
 {
 	static FILE *nowhere;
@@ -77,7 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!fake.vm.pv) {
 		fake.config.pv_offer = PV_ALL | CALL_PLATFORM;
 		fake.config.vcpus = 2;
-		MUST(fake_disk(0, 1 << 20, HS_FACES_BOTH) && fake_disk(1, 1 << 20, HS_FACES_PVKIT));
+		MUST(fake_disk(0, 1 << 20, HS_MODELS_BOTH) && fake_disk(1, 1 << 20, HS_MODELS_PVKIT));
 		fuzz_power_on();
 		MUST(hs_pv_create(&fake.vm) == 0);
 		fake_platform_create(&fake.vm);
@@ -115,7 +115,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	MUST(!fake_con.user);
 	MUST(fake_doorbells() == 0);
 	MUST(fake.ide_present[0] == 1);
-	for (unsigned int i = 0; i < HS_IRQ_MESSAGES; i++)
+	for (unsigned int i = 0; i < HS_IRQ_MSIS; i++)
 		MUST(!fake.irq.message[i].bound);
 	MUST(pv_call(PVK_CALL_BUS_INFO, PV_STRUCTS, 16, 0) == -PVK_EPERM);
 	return 0;

@@ -118,7 +118,7 @@ static void reset(void)
 	pthread_mutex_unlock(&fake.vm.lock);
 	MUST(fake_in(0xc001, 1) == 1 && fake_in(0xd001, 1) == 1);
 	MUST(fake_in(HS_PORT_UART + 5, 1) == 0x60);
-	for (unsigned int i = 0; i < HS_IRQ_WIRES; i++)
+	for (unsigned int i = 0; i < HS_IRQ_LINES; i++)
 		MUST(!fake.irq.wire[i]);
 }
 

@@ -284,7 +284,7 @@ static void leave(void)
 	nanosleep(&moment, NULL);
 }
 
-/* That holds up its end for the patience of hs_console_close(), no longer. */
+/* That holds up its end for the drain_limit of hs_console_close(), no longer. */
 static void left(void)
 {
 	MUST(!end_began || hs_now() - end_began < 10000000000ull);

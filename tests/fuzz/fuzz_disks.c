@@ -328,7 +328,7 @@ static void power_on(void)
 	setenv("TMPDIR", "/dev/shm", 0);
 	fake.config.pv_offer = PV_ALL;
 	for (unsigned int i = 0; i < DISKS; i++) {
-		MUST(fake_disk(i, DISK, i ? HS_FACES_PVKIT : HS_FACES_EMULATED));
+		MUST(fake_disk(i, DISK, i ? HS_MODELS_PVKIT : HS_MODELS_EMULATED));
 		image[i] = open(fake.path[i], O_RDWR | O_CLOEXEC);
 		MUST(image[i] >= 0);
 	}

@@ -2,7 +2,7 @@
 /*
  * Fuzzer of the emulated 82540EM: an input is a series of register and
  * configuration accesses, descriptors of both rings, frames that come in, and
- * pauses, with the hand-over in between. Whatever they are: the stub survives,
+ * pauses, with the unplug in between. Whatever they are: the stub survives,
  * what it sends is well formed (wire_net.h ends the process otherwise), and a
  * reset gives back a NIC that sends and receives.
  */

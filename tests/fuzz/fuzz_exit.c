@@ -25,14 +25,14 @@
 static struct {
 	bool refuses_routes, refuses_irqfds;
 	uint8_t state;
-	int irqfd[HS_IRQ_MESSAGES];	/* + 1; 0: none */
+	int irqfd[HS_IRQ_MSIS];	/* + 1; 0: none */
 	uint32_t routes;
 	uint64_t routed;		/* messages, of the first 64 */
 } kvm;
 
 static int set_routing(const struct kvm_irq_routing *table)
 {
-	MUST(table->nr <= 16 + 24 + HS_IRQ_MESSAGES);
+	MUST(table->nr <= 16 + 24 + HS_IRQ_MSIS);
 	/* What it had room for it has room for again. */
 	if (kvm.refuses_routes && table->nr > kvm.routes)
 		return -ENOSPC;
@@ -42,15 +42,15 @@ static int set_routing(const struct kvm_irq_routing *table)
 		const struct kvm_irq_routing_entry *e = &table->entries[i];
 
 		if (e->type != KVM_IRQ_ROUTING_MSI) {
-			MUST(e->gsi < HS_IRQ_WIRES && e->u.irqchip.irqchip <= KVM_IRQCHIP_IOAPIC);
+			MUST(e->gsi < HS_IRQ_LINES && e->u.irqchip.irqchip <= KVM_IRQCHIP_IOAPIC);
 			continue;
 		}
-		MUST(e->gsi >= HS_IRQ_WIRES && e->gsi < HS_IRQ_WIRES + HS_IRQ_MESSAGES);
+		MUST(e->gsi >= HS_IRQ_LINES && e->gsi < HS_IRQ_LINES + HS_IRQ_MSIS);
 		/* an ordinary interrupt, to a local APIC */
 		MUST(!e->u.msi.address_hi && e->u.msi.address_lo >> 20 == 0xfee);
 		MUST((e->u.msi.data & 0xff) >= 16 && (e->u.msi.data >> 8 & 7) <= 1);
-		if (e->gsi - HS_IRQ_WIRES < 64)
-			kvm.routed |= 1ull << (e->gsi - HS_IRQ_WIRES);
+		if (e->gsi - HS_IRQ_LINES < 64)
+			kvm.routed |= 1ull << (e->gsi - HS_IRQ_LINES);
 	}
 	return 0;
 }
@@ -66,9 +66,9 @@ static int fake_kvm(unsigned long request, void *arg)
 	case KVM_IRQFD:
 		if (kvm.refuses_irqfds)
 			return -EMFILE;
-		MUST(irqfd->gsi >= HS_IRQ_WIRES && irqfd->gsi < HS_IRQ_WIRES + HS_IRQ_MESSAGES);
-		MUST(!kvm.irqfd[irqfd->gsi - HS_IRQ_WIRES]);
-		kvm.irqfd[irqfd->gsi - HS_IRQ_WIRES] = (int)irqfd->fd + 1;
+		MUST(irqfd->gsi >= HS_IRQ_LINES && irqfd->gsi < HS_IRQ_LINES + HS_IRQ_MSIS);
+		MUST(!kvm.irqfd[irqfd->gsi - HS_IRQ_LINES]);
+		kvm.irqfd[irqfd->gsi - HS_IRQ_LINES] = (int)irqfd->fd + 1;
 		return 0;
 	case KVM_IRQ_LINE:
 		return 0;
@@ -231,7 +231,7 @@ static void call(struct hs_vcpu *vcpu, struct input *in)
 }
 
 /* What is said of a guest that died fits, whatever KVM told of it; a JSON object on one line. */
-static void tell_death(void)
+static void report_death(void)
 {
 	struct hs_death *d = &fake.vm.run->death;
 	char text[64], *json = NULL;
@@ -269,7 +269,7 @@ static void other(struct hs_vcpu *vcpu, struct input *in)
 		run->internal.suberror = (uint32_t)take(in, 1) % 6;
 	kvm.state = (uint8_t)(reason * 77);
 	leave_guest(vcpu, reason);
-	tell_death();
+	report_death();
 	MUST(stops() - before == !(reason < 0x100 && memchr(harmless, (int)reason, sizeof(harmless))));
 	(void)hs_vcpu_exit_name(reason);
 }
@@ -282,7 +282,7 @@ static void power_on(void)
 	fake.config.vcpus = 2;
 	fake.config.debug_exit = 0xf4;
 	fake.config.machine = HS_MACHINE_PC;
-	MUST(fake_disk(0, 1 << 20, HS_FACES_BOTH));
+	MUST(fake_disk(0, 1 << 20, HS_MODELS_BOTH));
 	fuzz_power_on();
 	fake.vm.run = &run;
 	kvm.refuses_routes = true;
@@ -330,9 +330,9 @@ static void interrupt(struct input *in)
 	uint8_t what = (uint8_t)take(in, 1);
 
 	if (what & 0x80)
-		hs_irq_message_raise(fake.vm.irq, what & 0x7f);
+		hs_irq_msi_raise(fake.vm.irq, what & 0x7f);
 	else
-		hs_irq_wire(fake.vm.irq, what & 0x3f, what >> 6 & 1);
+		hs_irq_line(fake.vm.irq, what & 0x3f, what >> 6 & 1);
 }
 
 static void end(void)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Fuzzer of the network back end, from hs_net_send() to the descriptor and from
- * there to the face, on streams, datagrams and TAPs. An input is a series of frames
+ * there to the model, on streams, datagrams and TAPs. An input is a series of frames
  * both ways, of what the kernel does with each operation (in part, late, not at
- * all), of peers that lie, come and go, and of faces that change. Whatever they are:
+ * all), of peers that lie, come and go, and of models that change. Whatever they are:
  * each frame sent has one answer, in bounded time; frames of a pattern arrive as
- * they were, in order, none torn; a stream never loses its place; and the face is
+ * they were, in order, none torn; a stream never loses its place; and the model is
  * given nothing that it did not ask for.
  */
 /* LINK: host-stub/net/net.c host-stub/net/net_rx.c host-stub/net/net_tx.c host-stub/net/net_build.c host-stub/net/net_socket.c host-stub/net/net_redial.c host-stub/net/net_tap.c host-stub/net/net_soft.c host-stub/log.c */
@@ -104,30 +104,30 @@ static void send_some(void *arg)
 	in_send = false;
 }
 
-/* ---- faces ---- */
+/* ---- models ---- */
 
-static struct face {
-	struct hs_net_face face;	/* first */
+static struct model {
+	struct hs_net_model model;	/* first */
 	unsigned int room, last;
 	bool attached;
-} faces[2];
+} models[2];
 
-static bool face_receive(struct hs_net_face *face, unsigned int queue,
+static bool model_receive(struct hs_net_model *model, unsigned int queue,
 			 const struct hs_net_meta *meta, const uint8_t *frame, uint32_t length)
 {
 	static const uint32_t gso[] = { 0, HS_NET_TSO4, HS_NET_TSO6, HS_NET_USO };
-	struct face *f = (struct face *)face;
+	struct model *f = (struct model *)model;
 	uint32_t n, sum;
 
-	MUST(f->attached && queue < face->queues);
+	MUST(f->attached && queue < model->queues);
 	MUST(length >= HS_NET_MIN_FRAME && length <= HS_NET_MAX_FRAME);
 	MUST(meta->gso <= PVK_NET_GSO_UDP);
-	MUST(!(gso[meta->gso] & ~face->rx_offloads));
-	MUST(!meta->csum || face->rx_offloads & HS_NET_CSUM);
+	MUST(!(gso[meta->gso] & ~model->rx_offloads));
+	MUST(!meta->csum || model->rx_offloads & HS_NET_CSUM);
 	if (meta->csum)
 		MUST((uint32_t)meta->csum_start + meta->csum_offset + 2 <= length);
 	/* All of it is looked at, as a guest's would be. */
-	sum = hs_net_sum(frame, length, 0);
+	sum = hs_net_checksum(frame, length, 0);
 	if (!f->room || sum == 0x1234)
 		return false;
 	f->room--;
@@ -138,15 +138,15 @@ static bool face_receive(struct hs_net_face *face, unsigned int queue,
 	return true;
 }
 
-static void face_received(struct hs_net_face *face, unsigned int queue)
+static void model_received(struct hs_net_model *model, unsigned int queue)
 {
-	MUST(((struct face *)face)->attached && queue < face->queues);
+	MUST(((struct model *)model)->attached && queue < model->queues);
 }
 
-static void face_link(struct hs_net_face *face, bool up)
+static void model_link(struct hs_net_model *model, bool up)
 {
 	(void)up;
-	MUST(((struct face *)face)->attached);
+	MUST(((struct model *)model)->attached);
 }
 
 static void attach(uint8_t what)
@@ -154,26 +154,26 @@ static void attach(uint8_t what)
 	static const uint32_t offloads[] = { 0, HS_NET_CSUM, HS_NET_CSUM | HS_NET_TSO4,
 					     HS_NET_CSUM | HS_NET_TSO4 | HS_NET_TSO6 | HS_NET_USO |
 					     HS_NET_ECN };
-	struct face *f = &faces[what & 1];
-	uint32_t last = faces[0].last > faces[1].last ? faces[0].last : faces[1].last;
+	struct model *f = &models[what & 1];
+	uint32_t last = models[0].last > models[1].last ? models[0].last : models[1].last;
 
 	if (what & 2) {
-		f->face.rx_offloads = offloads[what >> 2 & 3];
+		f->model.rx_offloads = offloads[what >> 2 & 3];
 		if (f->attached)
-			hs_net_rx_offloads(net, f->face.rx_offloads);
+			hs_net_rx_offloads(net, f->model.rx_offloads);
 		return;
 	}
 	hs_net_attach(net, NULL);
-	faces[0].attached = false;
-	faces[1].attached = false;
+	models[0].attached = false;
+	models[1].attached = false;
 	if (what & 0x80)
 		return;
-	*f = (struct face){ .face = { .receive = face_receive, .link = face_link,
-				      .received = what & 0x40 ? NULL : face_received,
+	*f = (struct model){ .model = { .receive = model_receive, .link = model_link,
+				      .received = what & 0x40 ? NULL : model_received,
 				      .queues = 1 + (what >> 4 & 3),
 				      .rx_offloads = offloads[what >> 2 & 3] },
 			    .room = what & 0x10 ? 3 : 1000, .attached = true, .last = last };
-	hs_net_attach(net, &f->face);
+	hs_net_attach(net, &f->model);
 }
 
 static void say_ready(void *arg)
@@ -347,7 +347,7 @@ static void one_thing(struct input *in)
 		attach((uint8_t)take(in, 1));
 		break;
 	case 6:
-		faces[what >> 4 & 1].room = (unsigned int)take(in, 1) * (what & 0x80 ? 100 : 1);
+		models[what >> 4 & 1].room = (unsigned int)take(in, 1) * (what & 0x80 ? 100 : 1);
 		hs_worker_call(hs_net_worker(net, queue), say_ready, &queue);
 		break;
 	case 7:
@@ -400,7 +400,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	step.now = 1000 * MS;
 	step.refuse = 0;
 	writes.times = 0;
-	memset(&faces, 0, sizeof(faces));
+	memset(&models, 0, sizeof(models));
 	sender.from = 0;
 	sender.to = 0;
 	sender.messages = 0;

@@ -106,7 +106,7 @@ static void recover(void)
 
 static void power_on(void)
 {
-	MUST(fake_disk(0, DISK, HS_FACES_BOTH) && fake_disk(1, DISK, HS_FACES_BOTH));
+	MUST(fake_disk(0, DISK, HS_MODELS_BOTH) && fake_disk(1, DISK, HS_MODELS_BOTH));
 	fake.config.disk[1].read_only = true;
 	fuzz_power_on();
 	MUST(hs_pci_create(&fake.vm) == 0 && hs_ide_create(&fake.vm) == 0);

@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		config.kernel = path;
 	}
 	config.boot = (enum hs_boot_way)(data[0] % 5);
-	config.machine = data[0] & 0x80 ? HS_MACHINE_LEAN : HS_MACHINE_PC;
+	config.machine = data[0] & 0x80 ? HS_MACHINE_MINIMAL : HS_MACHINE_PC;
 	if (ftruncate(fd, 0) < 0 || pwrite(fd, data + 1, size - 1, 0) != (ssize_t)size - 1)
 		abort();
 	if (hs_kernel_open(&k, &config))

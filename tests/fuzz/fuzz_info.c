@@ -199,7 +199,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		fake.vm.run = &request;
 	}
 	fake.config.vcpus = 1 + (what & 3);
-	fake.config.machine = what & 4 ? HS_MACHINE_LEAN : HS_MACHINE_PC;
+	fake.config.machine = what & 4 ? HS_MACHINE_MINIMAL : HS_MACHINE_PC;
 	fake.config.pv_offer = what & 8 ? PVK_FEAT_INFO : 0;
 	fake.config.info = what & 0x10 ? (uint32_t)take(&in, 1) : HS_INFO_ALL;
 	fake.config.kvm_mask = what & 0x20 ? take(&in, 4) : 0;

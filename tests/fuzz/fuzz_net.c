@@ -55,8 +55,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (uint32_t i = 0; i < length && in.left; i++)
 		frame[i] = (uint8_t)take(&in, 1);
 	check = hs_net_check(&meta, length);
-	(void)hs_net_sum(frame, length, meta.gso_size);
-	ret = hs_net_cut(&meta, frame, length, emit, &seen);
+	(void)hs_net_checksum(frame, length, meta.gso_size);
+	ret = hs_net_segment(&meta, frame, length, emit, &seen);
 	if (ret >= 0) {
 		MUST(check == 0 || !meta.hdr_len);
 		MUST(seen.largest <= length);

@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define GPA	0x10000000ull
 #define BYTES	(4u << 20)
-#define PATIENCE	100000u		/* cycles: a hundred polls */
+#define TIMEOUT	100000u		/* cycles: a hundred polls */
 
 static uint8_t ram[BYTES] __attribute__((aligned(4096)));
 static const uint8_t *at;
@@ -136,7 +136,7 @@ static int64_t port_call(uint16_t port, uint32_t call, const uint64_t *arg)
 	case PVK_CALL_DEV_INFO:
 		*(struct pvk_dev_info *)(void *)s = (struct pvk_dev_info){
 			.size = 64, .id = number(1), .type = number((uint32_t)arg[0] + 1),
-			.features = number(15), .face = number(PVK_FACE_PVKIT),
+			.features = number(15), .model = number(PVK_MODEL_PVKIT),
 			.max_queues = number(2), .max_entries = number(16),
 			.config_size = number(72),
 		};
@@ -195,7 +195,7 @@ static void disk(struct pvp_host *host)
 			MUST(n < PVP_BLK_ENTRIES && status <= 0);
 		MUST(blk.queue.used <= blk.queue.entries);
 	}
-	(void)pvp_blk_do(&blk, PVK_BLK_READ, 0, p, 8192, PATIENCE);
+	(void)pvp_blk_do(&blk, PVK_BLK_READ, 0, p, 8192, TIMEOUT);
 	honest = true;
 	MUST(pvp_blk_close(&blk) == 0);
 	honest = false;

@@ -176,7 +176,7 @@ static void power_on(void)
 {
 	fake.config.pv_offer = PV_ALL;
 	fake.config.vcpus = 2;
-	MUST(fake_disk(0, 1 << 20, HS_FACES_PVKIT));
+	MUST(fake_disk(0, 1 << 20, HS_MODELS_PVKIT));
 	fuzz_power_on();
 	MUST(hs_pv_create(&fake.vm) == 0 && pv_negotiate(PV_ALL) == 0);
 	MUST(pv_bind(3, 0x33) == 0);

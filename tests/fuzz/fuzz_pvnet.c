@@ -154,7 +154,7 @@ static void steer(struct input *in)
 	MUST(call.status <= 0 && call.status > -256);
 }
 
-/* What its configuration says, the link, and the accounts. */
+/* What its configuration says, the link, and the statistics. */
 static void look(struct input *in)
 {
 	static FILE *nowhere;
@@ -297,12 +297,12 @@ static void power_on(void)
 {
 	fake.config.pv_offer = PV_ALL;
 	fake.config.vcpus = 2;
-	MUST(fake_nic(0, 1, HS_NET_CSUM | HS_NET_TSO4 | HS_NET_TSO6 | HS_NET_USO, HS_FACES_PVKIT) &&
-	     fake_nic(1, 2, 0, HS_FACES_BOTH));
+	MUST(fake_nic(0, 1, HS_NET_CSUM | HS_NET_TSO4 | HS_NET_TSO6 | HS_NET_USO, HS_MODELS_PVKIT) &&
+	     fake_nic(1, 2, 0, HS_MODELS_BOTH));
 	fuzz_power_on();
 	fake.vm.net = fake_nets;
 	MUST(hs_pv_create(&fake.vm) == 0 && pv_negotiate(PV_ALL) == 0);
-	MUST(pv_call(PVK_CALL_FACE_TAKE, 2, 0, 0) == 0);
+	MUST(pv_call(PVK_CALL_UNPLUG, 2, 0, 0) == 0);
 	MUST(pv_bind(3, 0x33) == 0);
 }
 

@@ -133,7 +133,7 @@ static void say_mp(void)
 		if (type == 2)
 			say_value("mp_ioapic", at(entry)[1]);
 		if (type == 3 && at(entry)[6] != 0xff && at(entry)[5] == 0)
-			say_value("mp_wire_to", at(entry)[6]);
+			say_value("mp_line_to", at(entry)[6]);
 		if (type > 4)
 			break;
 		entry += bytes[type];

@@ -10,7 +10,7 @@
  *   smp                             starts all other CPUs by call, again and again
  *   wait                            waits for a request to switch off
  *   echo                            a line of the console's input, sent back
- *   ports                           reads ports that nobody has on the lean machine
+ *   ports                           reads ports that nobody has on the minimal machine
  *   pause                           waits until the host rewrites the clock
  *   touch                           reads a byte of each 4 KiB of RAM above 4 MiB
  *   brief                           says nothing of what it was given

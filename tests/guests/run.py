@@ -137,11 +137,11 @@ def info(t, machine, cpus):
     now = int(r.value("seconds") or "0", 16)
     t.check(f"{name}: time of day", abs(time.time() - now) < LIMIT, r.text())
     t.equal(f"{name}: the TSC has gone on", r.value("tsc later"), "1")
-    if machine == "lean":
-        t.equal("lean: no port is anybody's", r.value("ports claimed"), "0")
-        t.check("lean: the local APIC is in x2APIC mode", int(r.value("apic base"), 16) & 0x400,
+    if machine == "minimal":
+        t.equal("minimal: no port is anybody's", r.value("ports claimed"), "0")
+        t.check("minimal: the local APIC is in x2APIC mode", int(r.value("apic base"), 16) & 0x400,
                 r.text())
-        t.equal("lean: nothing old is there", r.value("absent"), "3fff")
+        t.equal("minimal: nothing old is there", r.value("absent"), "3fff")
     again = Run("--machine", machine, append="off=0")
     t.check(f"{name}: another seed each time", r.value("seed") != again.value("seed"), r.text())
 
@@ -161,37 +161,37 @@ def switches(t):
 
 
 def power(t):
-    r = Run("--machine", "lean", append="off=0")
+    r = Run("--machine", "minimal", append="off=0")
     t.check("off: status 0, nothing said", r.status == OK and
             not [s for s in r.stderr.splitlines() if "guest" in s and "XSAVE" not in s], r.text())
-    r = Run("--machine", "lean", append="off=7")
+    r = Run("--machine", "minimal", append="off=7")
     t.check("off with a code: status 23, text and code said", r.status == GUEST and
             "guest switches off: as told (code 7)" in r.stderr, r.text())
-    t.equal("... and kept in the accounts", r.boot().get("last_words"),
+    t.equal("... and kept in the statistics", r.boot().get("last_words"),
             {"op": "off", "code": 7, "text": "as told"})
-    r = Run("--machine", "lean", append="panic")
+    r = Run("--machine", "minimal", append="panic")
     t.check("panic: status 22, text said, harmless", r.status == PANIC and
             "guest panics: no?way out (code 5)" in r.stderr and r.boot().get("end") == "panic",
             r.text())
     t.check("... and where", re.search(r"vCPU 0: panic, boot 1: rip 0x8:0x2[0-9a-f]{5} .* cr2 0x0 .* 64-bit mode",
                                        r.stderr) and (r.boot().get("death") or {}).get("registers"), r.text())
-    r = Run("--machine", "lean", append="goes-on off=0")
+    r = Run("--machine", "minimal", append="goes-on off=0")
     t.check("panic of a guest that goes on: it does", r.status == OK and
             "guest panics and goes on: first panic" in r.stderr, r.text())
-    r = Run("--machine", "lean", append="reboot")
+    r = Run("--machine", "minimal", append="reboot")
     t.check("reboot", r.status == OK and r.boot().get("end") == "reboot", r.text())
-    for machine in ("pc", "lean"):
+    for machine in ("pc", "minimal"):
         r = Run("--machine", machine, append="triple")
         t.check(f"{machine}: a triple fault", r.status == CRASH and r.boot().get("end") == "crash",
                 r.text())
     r = Run("--debug-exit", "0xf4", append="exit=21")
     t.check("--debug-exit", r.status == 43 and r.boot().get("end") == "debug_exit", r.text())
-    r = Run("--machine", "lean", append="wait off=0", on_line=lambda p, s: s == "waiting" and
+    r = Run("--machine", "minimal", append="wait off=0", on_line=lambda p, s: s == "waiting" and
             p.send_signal(signal.SIGTERM))
     t.check("SIGTERM asks a guest that listens", r.status == OK and "asked" in r.lines, r.text())
-    r = Run("--machine", "lean", "--offer", "all,no-power", append="wait", on_line=lambda p, s:
+    r = Run("--machine", "minimal", "--offer", "all,no-power", append="wait", on_line=lambda p, s:
             s == "cannot wait" and p.send_signal(signal.SIGTERM))
-    t.check("SIGTERM ends a lean machine whose guest does not", r.status == 128 + signal.SIGTERM,
+    t.check("SIGTERM ends a minimal machine whose guest does not", r.status == 128 + signal.SIGTERM,
             r.text())
 
 
@@ -200,16 +200,16 @@ def smp(t, machine):
         r = Run("--machine", machine, "--cpus", str(cpus), append=f"smp={cpus}")
         t.equal(f"{machine}, {cpus} CPUs: all are started, and again, three times", r.all("started"),
                 [str(cpus - 1)] * 3)
-        t.equal(f"{machine}, {cpus} CPUs: ... which the accounts know",
+        t.equal(f"{machine}, {cpus} CPUs: ... which the statistics know",
                 r.boot().get("pv", {}).get("cpu_starts"), 3 * (cpus - 1))
 
 
 def console(t):
-    r = Run("--machine", "lean", append="echo", feed=b"typed by the user\n")
+    r = Run("--machine", "minimal", append="echo", feed=b"typed by the user\n")
     t.check("what is typed arrives", "typed by the user" in r.lines, r.text())
     pv = r.boot().get("pv", {}).get("console", {})
     said = sum(len(s) + 1 for s in r.lines)
-    t.check("the accounts know of each byte", pv.get("bytes_out") == said and
+    t.check("the statistics know of each byte", pv.get("bytes_out") == said and
             pv.get("bytes_in") == 18, f"{pv} {said}")
 
 
@@ -274,7 +274,7 @@ def pause(t):
             proc.send_signal(signal.SIGSTOP)
             time.sleep(2)
             proc.send_signal(signal.SIGCONT)
-    r = Run("--machine", "lean", append="pause off=0", on_line=stop)
+    r = Run("--machine", "minimal", append="pause off=0", on_line=stop)
     now = int(r.value("resumed seconds") or "0", 16)
     t.equal("after a pause the clock is rewritten, once", r.value("generation by"), "2")
     t.check("... and right", abs(time.time() - now) < 10 and r.value("tsc behind") == "1", r.text())
@@ -288,11 +288,11 @@ def memory(t):
 
 def main():
     t = Checks()
-    for machine in ("pc", "lean"):
+    for machine in ("pc", "minimal"):
         ways(t, machine)
         info(t, machine, 1)
         smp(t, machine)
-    info(t, "lean", 2)
+    info(t, "minimal", 2)
     switches(t)
     power(t)
     console(t)

@@ -34,7 +34,7 @@ LIMIT = 60
 # never ends.
 SOON = 1 if os.environ.get("PVKIT_BOX") == "direct" else 4
 TIMEOUT = 124
-MACHINES = {"uart": ["--offer", "all,no-console"], "ring": ["--machine", "lean"]}
+MACHINES = {"uart": ["--offer", "all,no-console"], "ring": ["--machine", "minimal"]}
 TOP = tempfile.mkdtemp(prefix="pvkit-stall-")
 
 

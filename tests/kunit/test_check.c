@@ -52,7 +52,7 @@ static void features_are_intersected(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pvk_choose_features(0, ~0ull), 0ull);
 	KUNIT_EXPECT_EQ(test, pvk_choose_features(~0ull, PVK_FEAT_EVENT), PVK_FEAT_EVENT);
 	KUNIT_EXPECT_EQ(test, pvk_choose_features(PVK_FEAT_BUS, ~0ull), PVK_FEAT_BUS);
-	/* no bus, no faces */
+	/* no bus, no models */
 	KUNIT_EXPECT_EQ(test, pvk_choose_features(~0ull, ~PVK_FEAT_BUS),
 			PVK_FEAT_EVENT | PVK_FEAT_BATCH);
 }
@@ -85,9 +85,9 @@ static const struct pvk_dev_info sound = {
 	.type = PVK_DEV_BLK,
 	.state = PVK_DEV_RESET,
 	.features = PVK_BLK_F_FLUSH | PVK_BLK_F_DISCARD,
-	.face = PVK_FACE_EMULATED,
-	.twin = PVK_TWIN_PCI_IDE,
-	.twin_location = PVK_TWIN_IDE(9, 0, 0),
+	.model = PVK_MODEL_EMULATED,
+	.counterpart = PVK_COUNTERPART_PCI_IDE,
+	.counterpart_location = PVK_COUNTERPART_IDE(9, 0, 0),
 	.max_queues = 4,
 	.max_entries = 256,
 	.config_size = sizeof(struct pvk_blk_config),
@@ -111,7 +111,7 @@ static void sound_devices_are_taken(struct kunit *test)
 {
 	KUNIT_EXPECT_EQ(test, pvk_check_dev_info(&sound), 0);
 	TAKEN(type, 77);	/* no driver, but no harm */
-	TAKEN(twin, 77);
+	TAKEN(counterpart, 77);
 	TAKEN(state, PVK_DEV_RESETTING);
 	TAKEN(features, ~0ull);
 	TAKEN(max_entries, PVK_RING_MAX_ENTRIES);
@@ -124,9 +124,9 @@ static void malformed_devices_are_refused(struct kunit *test)
 	REFUSED(state, PVK_DEV_RESETTING + 1);
 	REFUSED(state, U32_MAX);
 	REFUSED(accepted, PVK_BLK_F_READ_ONLY);
-	REFUSED(face, 0);
-	REFUSED(face, 3);
-	REFUSED(twin, PVK_TWIN_NONE);	/* then nothing is emulated */
+	REFUSED(model, 0);
+	REFUSED(model, 3);
+	REFUSED(counterpart, PVK_COUNTERPART_NONE);	/* then nothing is emulated */
 	REFUSED(max_queues, 0);
 	REFUSED(max_queues, PVK_MAX_QUEUES + 1);
 	REFUSED(max_entries, 0);
@@ -148,12 +148,12 @@ static void a_device_stays_what_it_is(struct kunit *test)
 
 	info.state = PVK_DEV_NEEDS_RESET;
 	info.generation = 9;
-	info.face = PVK_FACE_PVKIT;
+	info.model = PVK_MODEL_PVKIT;
 	KUNIT_EXPECT_EQ(test, pvk_check_dev_same(&sound, &info), 0);
 	CHANGED(id, 4);
 	CHANGED(type, PVK_DEV_NET);
-	CHANGED(twin, PVK_TWIN_NONE);
-	CHANGED(twin_location, 0);
+	CHANGED(counterpart, PVK_COUNTERPART_NONE);
+	CHANGED(counterpart_location, 0);
 	CHANGED(max_queues, 5);
 	CHANGED(max_entries, 512);
 	CHANGED(config_size, 0);

@@ -278,7 +278,7 @@ static void interrupts_wait_for_part_of_what_comes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pvk_net_rx_more(1, 256, 0, 100), 128u);
 	KUNIT_EXPECT_EQ(test, pvk_net_rx_more(1, 256, 1, 100), 0u);
 	/* transmit: seven eighths, less than the ring, and of small ones a few at least */
-	KUNIT_EXPECT_EQ(test, pvk_net_tx_more(1, 60, 256, 0, false), PVK_NET_TX_GATHER);
+	KUNIT_EXPECT_EQ(test, pvk_net_tx_more(1, 60, 256, 0, false), PVK_NET_TX_COALESCE);
 	KUNIT_EXPECT_EQ(test, pvk_net_tx_more(100, 6000, 256, 0, false), 87u);
 	KUNIT_EXPECT_EQ(test, pvk_net_tx_more(256, 15360, 256, 0, false), 128u);
 	KUNIT_EXPECT_EQ(test, pvk_net_tx_more(100, 6000, 256, 1, false), 0u);
@@ -286,7 +286,7 @@ static void interrupts_wait_for_part_of_what_comes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pvk_net_tx_more(8, 8 * 65000, 256, 0, false), 7u);
 	KUNIT_EXPECT_EQ(test, pvk_net_tx_more(8, 8 * PVK_NET_SMALL, 256, 0, false), 7u);
 	KUNIT_EXPECT_EQ(test, pvk_net_tx_more(8, 8 * PVK_NET_SMALL - 1, 256, 0, false),
-			PVK_NET_TX_GATHER);
+			PVK_NET_TX_COALESCE);
 	/* one that waits is told by one that is in flight */
 	KUNIT_EXPECT_EQ(test, pvk_net_tx_more(1, 60, 256, 0, true), 0u);
 	KUNIT_EXPECT_EQ(test, pvk_net_tx_more(256, 15360, 256, 1000, true), 127u);

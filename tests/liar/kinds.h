@@ -30,7 +30,7 @@
 	KIND(CQ_VALUE, "cq-value", 100)		/* another value: lengths, offloads of a frame */ \
 	KIND(CQ_PHASE, "cq-phase", 20)		/* an entry that looks old */ \
 	KIND(CQ_DUP, "cq-dup", 30)		/* the same answer twice */ \
-	KIND(CQ_INVENT, "cq-invent", 30)	/* an answer to nothing asked, before the real one */ \
+	KIND(CQ_INVENT, "cq-invent", 30)	/* an completion for an unknown request, before the real one */ \
 	KIND(CQ_DROP, "cq-drop", 20)		/* no answer */ \
 	KIND(CQ_LATE, "cq-late", 30)		/* after later ones, or never */ \
 	KIND(CQ_STORM, "cq-storm", 5)		/* more entries than the ring has */ \

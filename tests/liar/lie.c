@@ -265,11 +265,11 @@ static void put_bogus(void *arg)
 		return;
 	inside = true;
 	invent(q, said_of(q), (uint16_t)liar_next(&b->dice), op, &b->dice);
-	hs_irq_message_raise(q->dev->pv->vm->irq, q->channel);
+	hs_irq_msi_raise(q->dev->pv->vm->irq, q->channel);
 	inside = false;
 }
 
-/* A running device whose reset is asked for answers to nothing asked, in each queue. */
+/* A running device whose reset is asked for completions for unknown requests, in each queue. */
 static void last_answers(struct hs_pv *pv, uint64_t device, uint64_t dice)
 {
 	struct hs_pv_dev *dev = device && device <= pv->devices ? pv->dev[device - 1] : NULL;
@@ -406,10 +406,10 @@ bool hs_liar_event(struct hs_irq *irq, unsigned int n)
 	inside = true;
 	if (liar_lies(LIAR_EV_STORM, &dice)) {
 		for (unsigned int i = 0; i < 200; i++)
-			hs_irq_message_raise(irq, liar_next(&dice) & 1 ? n : (unsigned int)
-					     (liar_next(&dice) % HS_IRQ_MESSAGES));
+			hs_irq_msi_raise(irq, liar_next(&dice) & 1 ? n : (unsigned int)
+					     (liar_next(&dice) % HS_IRQ_MSIS));
 	} else if (liar_lies(LIAR_EV_OTHER, &dice)) {
-		hs_irq_message_raise(irq, (unsigned int)(liar_next(&dice) % HS_IRQ_MESSAGES));
+		hs_irq_msi_raise(irq, (unsigned int)(liar_next(&dice) % HS_IRQ_MSIS));
 		dealt = liar_next(&dice) & 1;
 	} else if (liar_lies(LIAR_EV_DROP, &dice)) {
 		dealt = true;

@@ -51,7 +51,7 @@ for run, left in zip(result["runs"], raw["runs"]):
         continue
     boot = run["boot"]
     # The trace is read a little after the mark, while the guest sleeps.
-    t.check("its boot's exits are the same by the trace and by pvkit-vm's account, within 40",
+    t.check("its boot's exits are the same by the trace and by pvkit-vm's statistics, within 40",
             0 <= boot["trace_exits"] - boot["exits"] <= 40,
             f"trace {boot['trace_exits']}, account {boot['exits']}: {boot['by_reason']}")
     t.check("the start of the process is before power-on",

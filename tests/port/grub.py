@@ -78,7 +78,7 @@ def disk(t, tmp):
                    check=True, stdout=subprocess.DEVNULL)
     grub = image(tmp, "from-disk", ["ls", "cat (pvd0)/hello.txt", "cat (pvd0)/missing",
                                     "ls (pvd1)/", "echo end", "halt"])
-    for machine in ("lean", "pc"):
+    for machine in ("minimal", "pc"):
         status, text = run(grub, "--machine", machine, "--memory", "64M", "--disk", path)
         t.equal(f"{machine}: GRUB switches off", status, 0)
         t.check(f"{machine}: lists its disk", "(pvd0)" in text, text)
@@ -86,7 +86,7 @@ def disk(t, tmp):
         t.check(f"{machine}: says what is not there", re.search("not found", text) and
                 re.search("no such|disk|unknown", text), text)
         t.check(f"{machine}: goes on to the end", "\nend" in text, text)
-    status, text = run(image(tmp, "big", ["cat (pvd0)/big", "reboot"]), "--machine", "lean",
+    status, text = run(image(tmp, "big", ["cat (pvd0)/big", "reboot"]), "--machine", "minimal",
                        "--memory", "64M", "--disk", path)
     lines = [line for line in text.splitlines() if line.startswith(("line", "the last"))]
     t.check("a long file comes whole, then a reboot", status == 0 and

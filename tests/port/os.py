@@ -120,7 +120,7 @@ CLOCK = "time: %s, two CPUs, never back in 200000 readings"
 
 
 def stub(t):
-    for machine, way in (("lean", "pvh"), ("pc", "multiboot")):
+    for machine, way in (("minimal", "pvh"), ("pc", "multiboot")):
         with tempfile.TemporaryDirectory(prefix="pvkit-port-") as tmp:
             disk, ours, its = (os.path.join(tmp, n) for n in ("disk", "ours", "its"))
             with open(disk, "wb") as f:
@@ -156,9 +156,9 @@ def stub(t):
     seen(t, "pvkit-vm that offers nothing", status, 99, text, (
         "pvkit: no host", "runs on: KVM", "cpus: the second is started by INIT", CLOCK % "kvm",
         "disk: no pvkit disk", "end"))
-    status, text = run(base + ["--machine", "lean", "--append", "clock=2"])
+    status, text = run(base + ["--machine", "minimal", "--append", "clock=2"])
     seen(t, "pvkit-vm, KVM's clock", status, 0, text, (CLOCK % "kvm",))
-    status, text = run(base + ["--machine", "lean", "--offer", "all,no-smp", "--append", ""])
+    status, text = run(base + ["--machine", "minimal", "--offer", "all,no-smp", "--append", ""])
     seen(t, "pvkit-vm without starts by call", status, 0, text,
          ("cpus: the second is started by INIT", CLOCK % "pvkit"))
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """boot.py KERNEL MACHINE CPUS [OPTION...] - does a small kernel boot, and find what it should?
 
-KERNEL: patched, plain or patched-6.12; MACHINE: pc or lean; OPTION: of pvkit-vm, such as --offer none.
+KERNEL: patched, plain or patched-6.12; MACHINE: pc or minimal; OPTION: of pvkit-vm, such as --offer none.
 """
 
 import os
@@ -20,12 +20,12 @@ if int(cpus) > 1:
     words.append("smp")
 if pvkit and "no-console" not in " ".join(options):
     words.append("console")
-if machine == "lean":
-    words.append("lean")
-    options += ["--machine", "lean"]
+if machine == "minimal":
+    words.append("minimal")
+    options += ["--machine", "minimal"]
 with Vm(t, "pvops", "pvops/boot.sh " + " ".join(words), cpus=int(cpus),
         kernel=os.path.join(ROOT, f"build/pvops/{kernel}/bzImage"),
-        append="noxsave" + (" console=hvc0" if machine == "lean" else ""), options=options,
+        append="noxsave" + (" console=hvc0" if machine == "minimal" else ""), options=options,
         name="-".join(["pvops", kernel, machine, cpus] + [o.strip("-") for o in options])) as vm:
     vm.run(100)
     t.equal("all CPUs run", vm.values.get("cpus"), cpus)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""budget.py [KERNEL] - does a patched boot on the lean machine keep to its budget of exits (docs/pvops.md)?
+"""budget.py [KERNEL] - does a patched boot on the minimal machine keep to its budget of exits (docs/pvops.md)?
 
 Counted from power-on to /init, one CPU, 256 MiB, quiet; exits that the host causes apart.
 """
@@ -25,7 +25,7 @@ with tempfile.TemporaryDirectory() as tmp:
     with open(initrd, "wb") as f:
         f.write(exits.cpio(os.path.join(ROOT, "build/pvops/init")))
     image = os.path.join(ROOT, f"build/pvops/{kernel}/vmlinux")
-    result = exits.run(exits.parse(f"lean={image}@lean"), initrd)
+    result = exits.run(exits.parse(f"minimal={image}@minimal"), initrd)
     if t.check("the guest gets to /init", result["mark"], result["console"]):
         found = result["mark"]["exits"]
         t.check(f"at most {LIMIT} exits caused by the guest", exits.guest_exits(found) <= LIMIT,

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """end.py KERNEL MACHINE HOW... - how does a patched kernel end, and go on?
 
-KERNEL: patched, patched-6.12. MACHINE: pc or lean. HOW: reboot, panic, kexec, crash (kexec
+KERNEL: patched, patched-6.12. MACHINE: pc or minimal. HOW: reboot, panic, kexec, crash (kexec
 after a crash), request (the host asks for a shutdown), pause (the host stands still; in an
 emulated KVM host, which is ours alone, its clock is set meanwhile, as by a suspend).
 """
@@ -26,7 +26,7 @@ t = Checks()
 
 def guest(how, append="", options=()):
     """A patched kernel that runs guest/end.sh; its console is hvc0 and nothing else."""
-    options = list(options) + (["--machine", "lean"] if machine == "lean" else [])
+    options = list(options) + (["--machine", "minimal"] if machine == "minimal" else [])
     return Vm(t, "pvops-kexec" if how in ("kexec", "crash") else "pvops", f"pvops/end.sh {how}",
               kernel=os.path.join(ROOT, f"build/pvops/{kernel}/bzImage"), memory="512M",
               append=f"noxsave console=hvc0 {append}", options=options,

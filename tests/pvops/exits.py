@@ -4,7 +4,7 @@
 
     host-stub/rig/box --cpus 1 -- tests/pvops/exits.py --out DIR CASE...
 
-CASE is NAME=KERNEL@MACHINE[,OPTION...]. MACHINE: a machine of pvkit-vm (pc, lean), or of
+CASE is NAME=KERNEL@MACHINE[,OPTION...]. MACHINE: a machine of pvkit-vm (pc, minimal), or of
 QEMU with KVM (qemu-pc, qemu-q35, qemu-microvm). Options: cpus=N, loud (the console at
 its default volume), vm=WORD (an option of pvkit-vm), arg=WORD (of the kernel).
 Writes DIR/exits.json and prints the tables. Runs as root where KVM is.
@@ -96,7 +96,7 @@ def cpio(init):
 def argv(case, initrd):
     """The command line of a case."""
     qemu = case["machine"].startswith("qemu-")
-    pv = "pvkit" if case["machine"] == "lean" else "tty"
+    pv = "pvkit" if case["machine"] == "minimal" else "tty"
     console = "hvc0" if pv == "pvkit" else "ttyS0"
     words = [f"console={console}", "noxsave", "panic=-1"]
     if case["machine"] == "pc" or qemu:

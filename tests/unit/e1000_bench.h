@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * For tests of the emulated 82540EM (test_emu_e1000*.c): power on and off,
- * hand-over, and frames with right sums, over a back end that the test plays.
+ * unplug, and frames with right sums, over a back end that the test plays.
  */
 #ifndef TESTS_E1000_BENCH_H
 #define TESTS_E1000_BENCH_H
@@ -94,7 +94,7 @@ static inline uint32_t ip_frame(uint8_t *f, bool six, bool udp, uint32_t payload
 		put16(ip + 2, 20 + l4 + payload);
 		ip[8] = 64;
 		ip[9] = udp ? 17 : 6;
-		put16(ip + 10, (uint16_t)~hs_net_sum(ip, 20, 0));
+		put16(ip + 10, (uint16_t)~hs_net_checksum(ip, 20, 0));
 	}
 	put16(t, 1000);
 	put16(t + 2, 2000);
@@ -102,8 +102,8 @@ static inline uint32_t ip_frame(uint8_t *f, bool six, bool udp, uint32_t payload
 		put16(t + 4, 8 + payload);
 	else
 		t[12] = 0x50;
-	sum = (uint16_t)~hs_net_sum(t, l4 + payload,
-		hs_net_sum(ip + (six ? 8 : 12), six ? 32 : 8, 0) + (udp ? 17 : 6) + l4 + payload);
+	sum = (uint16_t)~hs_net_checksum(t, l4 + payload,
+		hs_net_checksum(ip + (six ? 8 : 12), six ? 32 : 8, 0) + (udp ? 17 : 6) + l4 + payload);
 	put16(t + (udp ? 6 : 16), sum);
 	return length;
 }

@@ -35,7 +35,7 @@ struct fake_net_queue {
 	struct hs_net *net;
 	unsigned int index;
 	struct hs_worker *worker;
-	struct hs_net_face *face;
+	struct hs_net_model *model;
 	bool stalled;
 	struct hs_net_tx *tx, **tx_last;
 	pthread_mutex_t lock;	/* the two below */
@@ -49,7 +49,7 @@ struct hs_net {
 	atomic_bool up;
 	atomic_int mode;
 	_Atomic uint32_t rx_offloads;
-	atomic_uint attached;	/* queues the face serves */
+	atomic_uint attached;	/* queues the model serves */
 	struct fake_net_queue queue[HS_MAX_NIC_QUEUES];
 };
 
@@ -88,7 +88,7 @@ static inline bool fake_net_send_some(struct fake_net_queue *q)
 		q->tx = tx->next;
 		if (!q->tx)
 			q->tx_last = &q->tx;
-		if (mode == FAKE_NET_LOOP && q->face) {
+		if (mode == FAKE_NET_LOOP && q->model) {
 			/* as a TAP would give it back to its own machine */
 			tx->meta.hdr_len = 0;
 			fake_net_put(q, &tx->meta, tx->iov, tx->iovcnt, tx->length);
@@ -104,7 +104,7 @@ static inline bool fake_net_receive_some(struct fake_net_queue *q)
 {
 	unsigned int n;
 
-	for (n = 0; n < FAKE_NET_BATCH && q->face && !q->stalled; n++) {
+	for (n = 0; n < FAKE_NET_BATCH && q->model && !q->stalled; n++) {
 		struct fake_frame *f;
 		bool taken;
 
@@ -113,7 +113,7 @@ static inline bool fake_net_receive_some(struct fake_net_queue *q)
 		pthread_mutex_unlock(&q->lock);
 		if (!f)
 			break;
-		taken = q->face->receive(q->face, q->index, &f->meta, f->data, f->length);
+		taken = q->model->receive(q->model, q->index, &f->meta, f->data, f->length);
 		atomic_fetch_add(&q->offered, 1);
 		if (!taken) {
 			q->stalled = true;
@@ -127,8 +127,8 @@ static inline bool fake_net_receive_some(struct fake_net_queue *q)
 		atomic_fetch_sub(&q->waiting, 1);
 		free(f);
 	}
-	if (n && q->face->received)
-		q->face->received(q->face, q->index);
+	if (n && q->model->received)
+		q->model->received(q->model, q->index);
 	return n;
 }
 
@@ -151,7 +151,7 @@ static inline void fake_net_hook(void *arg)
 
 /* NIC n of the config with a back end of so many queues, which can do offloads. */
 static inline bool fake_nic(unsigned int n, unsigned int queues, uint32_t offloads,
-			    enum hs_faces faces)
+			    enum hs_models models)
 {
 	struct hs_net *net = calloc(1, sizeof(*net));
 
@@ -175,14 +175,14 @@ static inline bool fake_nic(unsigned int n, unsigned int queues, uint32_t offloa
 		hs_worker_call(q->worker, fake_net_hook, q);
 	}
 	fake_nets[n] = net;
-	fake_e1000[n] = faces != HS_FACES_PVKIT;
-	fake.config.nic[n].faces = faces;
+	fake_e1000[n] = models != HS_MODELS_PVKIT;
+	fake.config.nic[n].models = models;
 	if (fake.config.nics <= n)
 		fake.config.nics = n + 1;
 	return true;
 }
 
-/* Without a face attached: drops the frames that wait. */
+/* Without a model attached: drops the frames that wait. */
 static inline void fake_net_forget(unsigned int n)
 {
 	for (unsigned int i = 0; i < fake_nets[n]->info.queues; i++) {
@@ -272,28 +272,28 @@ struct hs_worker *hs_net_worker(struct hs_net *net, unsigned int queue)
 
 struct fake_net_call {
 	struct fake_net_queue *q;
-	struct hs_net_face *face;
+	struct hs_net_model *model;
 };
 
-static inline void fake_net_set_face(void *arg)
+static inline void fake_net_set_model(void *arg)
 {
 	struct fake_net_call *call = arg;
-	bool serves = call->face && call->q->index < call->face->queues;
+	bool serves = call->model && call->q->index < call->model->queues;
 
-	call->q->face = serves ? call->face : NULL;
+	call->q->model = serves ? call->model : NULL;
 	call->q->stalled = false;
 }
 
-void hs_net_attach(struct hs_net *net, struct hs_net_face *face)
+void hs_net_attach(struct hs_net *net, struct hs_net_model *model)
 {
-	struct fake_net_call call = { .face = face };
+	struct fake_net_call call = { .model = model };
 
-	atomic_store(&net->attached, face ? face->queues : 0);
-	if (face)
-		atomic_store(&net->rx_offloads, face->rx_offloads);
+	atomic_store(&net->attached, model ? model->queues : 0);
+	if (model)
+		atomic_store(&net->rx_offloads, model->rx_offloads);
 	for (unsigned int i = 0; i < net->info.queues; i++) {
 		call.q = &net->queue[i];
-		hs_worker_call(net->queue[i].worker, fake_net_set_face, &call);
+		hs_worker_call(net->queue[i].worker, fake_net_set_model, &call);
 	}
 }
 
@@ -306,8 +306,8 @@ static inline void fake_net_tell_link(void *arg)
 {
 	struct hs_net *net = arg;
 
-	if (net->queue[0].face)
-		net->queue[0].face->link(net->queue[0].face, atomic_load(&net->up));
+	if (net->queue[0].model)
+		net->queue[0].model->link(net->queue[0].model, atomic_load(&net->up));
 }
 
 void hs_net_set_link(struct hs_net *net, bool up)
@@ -341,7 +341,7 @@ void hs_net_ready(struct hs_net *net, unsigned int queue)
 	q->stalled = false;
 }
 
-/* ---- the emulated face ---- */
+/* ---- the emulated model ---- */
 
 void hs_e1000_detach(struct hs_vm *vm, unsigned int n)
 {

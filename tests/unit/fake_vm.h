@@ -34,15 +34,15 @@
 
 #ifndef FAKE_KVM
 struct hs_irq {
-	int wire[HS_IRQ_WIRES];
-	_Atomic unsigned int edges[HS_IRQ_WIRES];	/* low to high */
+	int wire[HS_IRQ_LINES];
+	_Atomic unsigned int edges[HS_IRQ_LINES];	/* low to high */
 	struct {
 		atomic_bool bound;
 		uint64_t address;
 		uint32_t data;
 		_Atomic unsigned int raised;	/* while bound */
 		_Atomic unsigned int dropped;	/* while unbound */
-	} message[HS_IRQ_MESSAGES];
+	} message[HS_IRQ_MSIS];
 };
 #endif
 
@@ -103,14 +103,14 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 #ifndef FAKE_KVM
 /* ---- interrupts ---- */
 
-void hs_irq_wire(struct hs_irq *irq, unsigned int gsi, int level)
+void hs_irq_line(struct hs_irq *irq, unsigned int gsi, int level)
 {
 	if (level && !irq->wire[gsi])
 		atomic_fetch_add(&irq->edges[gsi], 1);
 	irq->wire[gsi] = level;
 }
 
-int hs_irq_message_bind(struct hs_irq *irq, unsigned int n, uint64_t address, uint32_t data)
+int hs_irq_msi_bind(struct hs_irq *irq, unsigned int n, uint64_t address, uint32_t data)
 {
 	irq->message[n].address = address;
 	irq->message[n].data = data;
@@ -118,12 +118,12 @@ int hs_irq_message_bind(struct hs_irq *irq, unsigned int n, uint64_t address, ui
 	return 0;
 }
 
-void hs_irq_message_unbind(struct hs_irq *irq, unsigned int n)
+void hs_irq_msi_unbind(struct hs_irq *irq, unsigned int n)
 {
 	atomic_store(&irq->message[n].bound, false);
 }
 
-void hs_irq_message_raise(struct hs_irq *irq, unsigned int n)
+void hs_irq_msi_raise(struct hs_irq *irq, unsigned int n)
 {
 	if (atomic_load(&irq->message[n].bound))
 		atomic_fetch_add(&irq->message[n].raised, 1);
@@ -197,7 +197,7 @@ static inline unsigned int fake_doorbells(void)
 	return n;
 }
 
-/* ---- the emulated face, as calls see it ---- */
+/* ---- the emulated model, as calls see it ---- */
 
 #ifdef FAKE_IDE
 int hs_ide_detach(struct hs_vm *vm, unsigned int n)
@@ -217,7 +217,7 @@ void hs_ide_attach(struct hs_vm *vm, unsigned int n)
 
 uint32_t hs_ide_location(unsigned int n)
 {
-	return PVK_TWIN_IDE(HS_PCI_IDE, n / 2, n % 2);
+	return PVK_COUNTERPART_IDE(HS_PCI_IDE, n / 2, n % 2);
 }
 #endif
 
@@ -245,7 +245,7 @@ enum hs_stop hs_vm_stopped(const struct hs_vm *vm)
 }
 
 /* Config of disk n, an image of `bytes` made for it. True when it worked. */
-static inline bool fake_disk(unsigned int n, uint64_t bytes, enum hs_faces faces)
+static inline bool fake_disk(unsigned int n, uint64_t bytes, enum hs_models models)
 {
 	const char *dir = getenv("TMPDIR");
 	bool ok;
@@ -257,7 +257,7 @@ static inline bool fake_disk(unsigned int n, uint64_t bytes, enum hs_faces faces
 		return false;
 	ok = ftruncate(fd, (off_t)bytes) == 0;
 	close(fd);
-	fake.config.disk[n] = (struct hs_disk_config){ .path = fake.path[n], .faces = faces };
+	fake.config.disk[n] = (struct hs_disk_config){ .path = fake.path[n], .models = models };
 	snprintf(fake.config.disk[n].serial, sizeof(fake.config.disk[n].serial), "serial-%u", n);
 	if (fake.config.disks <= n)
 		fake.config.disks = n + 1;
@@ -290,7 +290,7 @@ static inline int fake_create(void)
 		hs_io_measure(fake.vm.io, &fake.vm.hold);
 	for (unsigned int i = 0; !ret && i < fake.config.disks; i++) {
 		ret = hs_blk_open(&fake.blk[i], &fake.config.disk[i], 20000);
-		fake.ide_present[i] = fake.config.disk[i].faces != HS_FACES_PVKIT;
+		fake.ide_present[i] = fake.config.disk[i].models != HS_MODELS_PVKIT;
 	}
 	return ret;
 }

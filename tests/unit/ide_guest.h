@@ -185,7 +185,7 @@ static inline uint8_t bm_run(bool to_memory)
 	return status;
 }
 
-/* What a driver of the paravirtual face has the host do: takes the drive away, gives it back. */
+/* What a driver of the paravirtual model has the host do: takes the drive away, gives it back. */
 static inline int ide_detach(unsigned int n)
 {
 	int ret;

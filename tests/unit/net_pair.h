@@ -12,7 +12,7 @@
 static struct hs_net *net;
 static int own;			/* the back end's */
 static int other = -1;		/* the other end; -1: none */
-static struct peer_face face;
+static struct peer_model model;
 static uint8_t buffer[HS_NET_MAX_FRAME + 16];
 
 static inline int begin_kind(enum hs_nic_kind kind, int type)
@@ -26,7 +26,7 @@ static inline int begin_kind(enum hs_nic_kind kind, int type)
 	other = pair[1];
 	own = pair[0];
 	config.fd[0] = pair[0];
-	face_init(&face);
+	model_init(&model);
 	sends_free();
 	return hs_net_open(&net, &config, 0, 50000);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * For tests of the network back end (net/net.h): a face that keeps what it
+ * For tests of the network back end (net/net.h): a model that keeps what it
  * gets, frames to send that count their ends, and frames of a pattern.
  */
 #ifndef TESTS_NET_PEER_H
@@ -67,10 +67,10 @@ static inline bool is_pattern(const uint8_t *at, uint32_t n, uint32_t length)
 	return !memcmp(at, want, length);
 }
 
-/* ---- a face ---- */
+/* ---- a model ---- */
 
-struct peer_face {
-	struct hs_net_face face;	/* first */
+struct peer_model {
+	struct hs_net_model model;	/* first */
 	atomic_uint frames, wrong, batches, links, room;	/* room: frames it still takes */
 	atomic_bool up;
 	uint32_t first;			/* number of the first frame of the pattern */
@@ -82,10 +82,10 @@ struct peer_face {
 	atomic_uint large;		/* frames with gso */
 };
 
-static bool peer_receive(struct hs_net_face *face, unsigned int queue,
+static bool peer_receive(struct hs_net_model *model, unsigned int queue,
 			 const struct hs_net_meta *meta, const uint8_t *frame, uint32_t length)
 {
-	struct peer_face *f = (struct peer_face *)face;
+	struct peer_model *f = (struct peer_model *)model;
 	uint32_t n = f->first + atomic_load(&f->frames);
 
 	if (!atomic_load(&f->room))
@@ -103,27 +103,27 @@ static bool peer_receive(struct hs_net_face *face, unsigned int queue,
 	return true;
 }
 
-static void peer_received(struct hs_net_face *face, unsigned int queue)
+static void peer_received(struct hs_net_model *model, unsigned int queue)
 {
 	(void)queue;
-	atomic_fetch_add(&((struct peer_face *)face)->batches, 1);
+	atomic_fetch_add(&((struct peer_model *)model)->batches, 1);
 }
 
-static void peer_link(struct hs_net_face *face, bool up)
+static void peer_link(struct hs_net_model *model, bool up)
 {
-	struct peer_face *f = (struct peer_face *)face;
+	struct peer_model *f = (struct peer_model *)model;
 
 	atomic_store(&f->up, up);
 	atomic_fetch_add(&f->links, 1);
 }
 
-static inline void face_init(struct peer_face *f)
+static inline void model_init(struct peer_model *f)
 {
 	memset(f, 0, sizeof(*f));
-	f->face.receive = peer_receive;
-	f->face.received = peer_received;
-	f->face.link = peer_link;
-	f->face.queues = 1;
+	f->model.receive = peer_receive;
+	f->model.received = peer_received;
+	f->model.link = peer_link;
+	f->model.queues = 1;
 	atomic_store(&f->room, UINT32_MAX);
 }
 
@@ -221,7 +221,7 @@ static void say_ready(void *arg)
 	hs_net_ready(arg, 0);
 }
 
-static inline void face_ready(struct hs_net *net)
+static inline void model_ready(struct hs_net *net)
 {
 	hs_worker_call(hs_net_worker(net, 0), say_ready, net);
 }

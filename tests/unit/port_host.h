@@ -66,8 +66,8 @@ static int power_on(void **state)
 	fake.config.pv_offer = PV_ALL | PLATFORM;
 	fake.config.vcpus = 2;
 	fake.vm.net = fake_nets;
-	if (!fake_disk(0, 1 << 20, HS_FACES_BOTH) || !fake_disk(1, 1 << 20, HS_FACES_PVKIT) ||
-	    !fake_nic(0, 1, 0, HS_FACES_BOTH))
+	if (!fake_disk(0, 1 << 20, HS_MODELS_BOTH) || !fake_disk(1, 1 << 20, HS_MODELS_PVKIT) ||
+	    !fake_nic(0, 1, 0, HS_MODELS_BOTH))
 		return -1;
 	fake.config.disk[1].read_only = true;
 	if (fake_create())

@@ -18,7 +18,7 @@ static inline void start(uint32_t device, uint32_t entries, uint32_t channel, ui
 {
 	assert_int_equal(pv_negotiate(PV_ALL), 0);
 	assert_int_equal(pv_bind(EVENT, 0x40), 0);
-	assert_int_equal(pv_call(PVK_CALL_FACE_TAKE, device, 0, 0), 0);
+	assert_int_equal(pv_call(PVK_CALL_UNPLUG, device, 0, 0), 0);
 	assert_int_equal(pv_call(PVK_CALL_DEV_ACCEPT, device, features, 0), 0);
 	assert_int_equal(pv_queue_setup(&q, device, 0, entries, channel), 0);
 	assert_int_equal(pv_call(PVK_CALL_DEV_START, device, 0, 0), 0);

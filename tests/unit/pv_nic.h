@@ -11,11 +11,11 @@
 #include "fake_net.h"
 #include "pv_guest.h"
 
-/* ids of the devices, and numbers of their NICs; NIC 1 has no pvkit face */
-#define TWIN	1u	/* with a twin; one back-end queue, all offloads */
+/* ids of the devices, and numbers of their NICs; NIC 1 has no pvkit model */
+#define COUNTERPART	1u	/* with a counterpart; one back-end queue, all offloads */
 #define MULTI	2u	/* two back-end queues, no offload */
 #define PLAIN	3u	/* one back-end queue, no offload */
-#define NIC_TWIN	0u
+#define NIC_COUNTERPART	0u
 #define NIC_MULTI	2u
 #define NIC_PLAIN	3u
 
@@ -51,8 +51,8 @@ static int power_on(void **state)
 	fake.config.pv_offer = PV_ALL;
 	fake.config.vcpus = PAIRS;
 	fake.vm.net = fake_nets;
-	if (!fake_nic(0, 1, all, HS_FACES_BOTH) || !fake_nic(1, 1, 0, HS_FACES_EMULATED) ||
-	    !fake_nic(2, 2, 0, HS_FACES_PVKIT) || !fake_nic(3, 1, 0, HS_FACES_PVKIT))
+	if (!fake_nic(0, 1, all, HS_MODELS_BOTH) || !fake_nic(1, 1, 0, HS_MODELS_EMULATED) ||
+	    !fake_nic(2, 2, 0, HS_MODELS_PVKIT) || !fake_nic(3, 1, 0, HS_MODELS_PVKIT))
 		return -1;
 	if (fake_create())
 		return -1;
@@ -80,7 +80,7 @@ static inline void setup(uint32_t device, unsigned int pairs, uint32_t entries, 
 	memset(pair, 0, sizeof(pair));
 	assert_int_equal(pv_negotiate(PV_ALL), 0);
 	assert_int_equal(pv_bind(EVENT, 0x40), 0);
-	assert_int_equal(pv_call(PVK_CALL_FACE_TAKE, device, 0, 0), 0);
+	assert_int_equal(pv_call(PVK_CALL_UNPLUG, device, 0, 0), 0);
 	assert_int_equal(pv_call(PVK_CALL_DEV_ACCEPT, device, features, 0), 0);
 	for (unsigned int k = 0; k < pairs; k++) {
 		assert_int_equal(pv_queue_setup(&pair[k].rx, device, 2 * k, entries, channel), 0);

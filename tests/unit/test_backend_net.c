@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * The network back end (net/net.h) on socket pairs, messages and streams
- * alike: order, batches, peers that stop reading, faces without room, changes of
- * the face, cutting and summing.
+ * alike: order, batches, peers that stop reading, models without room, changes of
+ * the model, cutting and summing.
  */
 /* LINK: host-stub/net/net.c host-stub/net/net_rx.c host-stub/net/net_tx.c host-stub/net/net_build.c host-stub/net/net_tap.c host-stub/net/net_socket.c host-stub/net/net_redial.c host-stub/net/net_soft.c host-stub/worker.c host-stub/log.c */
 /* LIBS: -luring -lpthread */
 #include "net_pair.h"
 
-static struct peer_face second;
+static struct peer_model second;
 
 /* ---- both kinds ---- */
 
 static void received_in_order(void **state)
 {
 	(void)state;
-	hs_net_attach(net, &face.face);
+	hs_net_attach(net, &model.model);
 	for (uint32_t n = 0; n < 200; n++)
 		peer_sends(n);
 	WAIT_FOR(stats_of(net).rx_frames == 200);
-	assert_int_equal(face.frames, 200);
-	assert_int_equal(face.wrong, 0);
-	WAIT_FOR(face.batches > 0);
-	assert_true(face.batches <= 200);
+	assert_int_equal(model.frames, 200);
+	assert_int_equal(model.wrong, 0);
+	WAIT_FOR(model.batches > 0);
+	assert_true(model.batches <= 200);
 }
 
 static void sent_in_order(void **state)
@@ -30,7 +30,7 @@ static void sent_in_order(void **state)
 	uint64_t since;
 
 	(void)state;
-	hs_net_attach(net, &face.face);
+	hs_net_attach(net, &model.model);
 	for (unsigned int i = 0; i < 200; i++)
 		tx_make(i, i, length_of(i));
 	since = hs_now();
@@ -53,7 +53,7 @@ static void peer_that_stops_reading(void **state)
 	unsigned int dropped = 0, arrived;
 
 	(void)state;
-	hs_net_attach(net, &face.face);
+	hs_net_attach(net, &model.model);
 	for (unsigned int i = 0; i < 400; i++)
 		tx_make(i, i, 9014);
 	send_frames(net, 0, 400);
@@ -71,7 +71,7 @@ static void peer_that_stops_reading(void **state)
 	assert_int_equal(stats_of(net).tx_dropped, dropped);
 	/* the worker is alive */
 	peer_sends(0);
-	WAIT_FOR(face.frames == 1);
+	WAIT_FOR(model.frames == 1);
 	arrived = 400 - dropped;
 	for (unsigned int i = 0; i < arrived; i++) {
 		assert_int_equal(peer_takes(), 9014);
@@ -93,7 +93,7 @@ static void peer_that_reads_late(void **state)
 	uint64_t since = hs_now();
 
 	(void)state;
-	hs_net_attach(net, &face.face);
+	hs_net_attach(net, &model.model);
 	for (unsigned int i = 0; i < LATE; i++)
 		tx_make(i, i, 9014);
 	send_frames(net, 0, LATE);
@@ -109,47 +109,47 @@ static void peer_that_reads_late(void **state)
 	assert_sent(0, LATE, 0);
 }
 
-static void face_without_room(void **state)
+static void model_without_room(void **state)
 {
 	static const struct timespec while_ = { .tv_nsec = 20000000 };
 
 	(void)state;
-	atomic_store(&face.room, 3);
-	hs_net_attach(net, &face.face);
+	atomic_store(&model.room, 3);
+	hs_net_attach(net, &model.model);
 	for (uint32_t n = 0; n < 8; n++)
 		peer_sends(n);
-	WAIT_FOR(face.frames == 3);
+	WAIT_FOR(model.frames == 3);
 	nanosleep(&while_, NULL);
-	assert_int_equal(face.frames, 3);
-	atomic_store(&face.room, 2);
-	face_ready(net);
-	WAIT_FOR(face.frames == 5);
+	assert_int_equal(model.frames, 3);
+	atomic_store(&model.room, 2);
+	model_ready(net);
+	WAIT_FOR(model.frames == 5);
 	nanosleep(&while_, NULL);
-	assert_int_equal(face.frames, 5);
-	atomic_store(&face.room, 1000);
-	face_ready(net);
-	WAIT_FOR(face.frames == 8);
-	assert_int_equal(face.wrong, 0);
+	assert_int_equal(model.frames, 5);
+	atomic_store(&model.room, 1000);
+	model_ready(net);
+	WAIT_FOR(model.frames == 8);
+	assert_int_equal(model.wrong, 0);
 }
 
-static void faces_change(void **state)
+static void models_change(void **state)
 {
 	(void)state;
-	atomic_store(&face.room, 2);
-	face_init(&second);
-	hs_net_attach(net, &face.face);
+	atomic_store(&model.room, 2);
+	model_init(&second);
+	hs_net_attach(net, &model.model);
 	for (uint32_t n = 0; n < 5; n++)
 		peer_sends(n);
-	WAIT_FOR(face.frames == 2);
+	WAIT_FOR(model.frames == 2);
 	hs_net_attach(net, NULL);
-	atomic_store(&face.room, 1000);
+	atomic_store(&model.room, 1000);
 	for (uint32_t n = 5; n < 8; n++)
 		peer_sends(n);
-	face_ready(net);
+	model_ready(net);
 	second.first = 2;
-	hs_net_attach(net, &second.face);
+	hs_net_attach(net, &second.model);
 	WAIT_FOR(second.frames == 6);
-	assert_int_equal(face.frames, 2);
+	assert_int_equal(model.frames, 2);
 	assert_int_equal(second.wrong, 0);
 }
 
@@ -157,10 +157,10 @@ static void link_set_by_the_user(void **state)
 {
 	(void)state;
 	assert_true(hs_net_link(net));
-	hs_net_attach(net, &face.face);
+	hs_net_attach(net, &model.model);
 	hs_net_set_link(net, false);
-	assert_int_equal(face.links, 1);
-	assert_false(face.up);
+	assert_int_equal(model.links, 1);
+	assert_false(model.up);
 	assert_false(hs_net_link(net));
 	peer_sends(0);
 	tx_make(0, 0, 100);
@@ -169,12 +169,12 @@ static void link_set_by_the_user(void **state)
 	assert_int_equal(sends[0].status, -EIO);
 	WAIT_FOR(stats_of(net).rx_dropped == 1);
 	hs_net_set_link(net, true);
-	assert_true(face.up);
-	assert_int_equal(face.links, 2);
-	face.first = 1;
+	assert_true(model.up);
+	assert_int_equal(model.links, 2);
+	model.first = 1;
 	peer_sends(1);
-	WAIT_FOR(face.frames == 1);
-	assert_int_equal(face.wrong, 0);
+	WAIT_FOR(model.frames == 1);
+	assert_int_equal(model.wrong, 0);
 }
 
 /* A large frame is cut for an end that knows no offloads. */
@@ -184,7 +184,7 @@ static void large_frame_is_cut(void **state)
 	uint32_t got = 0;
 
 	(void)state;
-	hs_net_attach(net, &face.face);
+	hs_net_attach(net, &model.model);
 	tx_make(0, 0, 54 + 60000);
 	at = sends[0].memory;
 	memset(at, 0, 54);
@@ -213,7 +213,7 @@ static void large_frame_is_cut(void **state)
 static void frame_that_cannot_be_cut(void **state)
 {
 	(void)state;
-	hs_net_attach(net, &face.face);
+	hs_net_attach(net, &model.model);
 	tx_make(0, 0, 2000);
 	sends[0].tx.meta = (struct hs_net_meta) {
 		.gso = PVK_NET_GSO_TCP4, .csum = true, .gso_size = 500, .hdr_len = 54,
@@ -232,7 +232,7 @@ static void frame_that_cannot_be_cut(void **state)
 static void frame_that_cannot_be_cut_alone(void **state)
 {
 	(void)state;
-	hs_net_attach(net, &face.face);
+	hs_net_attach(net, &model.model);
 	for (unsigned int i = 0; i < 4; i++)
 		tx_make(i, i, 1000);
 	send_frames(net, 0, 4);
@@ -263,7 +263,7 @@ static void checksum_on_a_copy(void **state)
 	uint8_t was[100];
 
 	(void)state;
-	hs_net_attach(net, &face.face);
+	hs_net_attach(net, &model.model);
 	for (unsigned int i = 0; i < 100; i++) {
 		tx_make(i, i, 100);
 		sends[i].tx.meta = (struct hs_net_meta) {
@@ -278,7 +278,7 @@ static void checksum_on_a_copy(void **state)
 		assert_int_equal(peer_takes(), 100);
 		assert_memory_equal(buffer, sends[i].memory, 40);
 		/* Folding the field back in: all ones, less what was in it (RFC 1071). */
-		sum = hs_net_sum(sends[i].memory + 34, 66, 0) ^ 0xffffu;
+		sum = hs_net_checksum(sends[i].memory + 34, 66, 0) ^ 0xffffu;
 		assert_int_equal(buffer[40] << 8 | buffer[41], sum ? sum : 0xffff);
 	}
 	assert_memory_equal(was, sends[0].memory, 100);
@@ -289,7 +289,7 @@ static void checksum_on_a_copy(void **state)
 static void frames_waiting_at_the_end(void **state)
 {
 	(void)state;
-	hs_net_attach(net, &face.face);
+	hs_net_attach(net, &model.model);
 	for (unsigned int i = 0; i < 400; i++)
 		tx_make(i, i, 9014);
 	send_frames(net, 0, 400);
@@ -314,7 +314,7 @@ static void accounts(void **state)
 	assert_int_equal(info.mtu, 1500);
 	assert_int_equal(info.mac[5], 1);
 	assert_int_equal(info.offloads, 0);
-	hs_net_attach(net, &face.face);
+	hs_net_attach(net, &model.model);
 	peer_sends(0);
 	WAIT_FOR(stats_of(net).rx_frames == 1);
 	hs_net_json(net, out);
@@ -335,8 +335,8 @@ int main(void)
 		BOTH(sent_in_order),
 		BOTH(peer_that_stops_reading),
 		BOTH(peer_that_reads_late),
-		BOTH(face_without_room),
-		BOTH(faces_change),
+		BOTH(model_without_room),
+		BOTH(models_change),
 		BOTH(link_set_by_the_user),
 		BOTH(large_frame_is_cut),
 		BOTH(frame_that_cannot_be_cut),

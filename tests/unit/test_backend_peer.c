@@ -15,29 +15,29 @@ static void runt_and_oversized(void **state)
 	static uint8_t big[HS_NET_MAX_FRAME + 100];
 
 	(void)state;
-	hs_net_attach(net, &face.face);
+	hs_net_attach(net, &model.model);
 	assert_int_equal(send(other, big, 13, 0), 13);
 	for (unsigned int i = 0; i < 100; i++)		/* no reason to take the link down */
 		assert_int_equal(send(other, big, 0, 0), 0);
 	assert_int_equal(send(other, big, HS_NET_MAX_FRAME + 1, 0), HS_NET_MAX_FRAME + 1);
 	assert_int_equal(send(other, big, sizeof(big), 0), sizeof(big));
 	peer_sends(0);
-	WAIT_FOR(face.frames == 1);
-	assert_int_equal(face.wrong, 0);
+	WAIT_FOR(model.frames == 1);
+	assert_int_equal(model.wrong, 0);
 	assert_int_equal(stats_of(net).rx_dropped, 103);
-	assert_int_equal(face.links, 0);
+	assert_int_equal(model.links, 0);
 }
 
 static void user_process_dies(void **state)
 {
 	(void)state;
-	hs_net_attach(net, &face.face);
+	hs_net_attach(net, &model.model);
 	peer_sends(0);
-	WAIT_FOR(face.frames == 1);
+	WAIT_FOR(model.frames == 1);
 	close(other);
 	other = -1;
-	WAIT_FOR(face.links == 1);
-	assert_false(face.up);
+	WAIT_FOR(model.links == 1);
+	assert_false(model.up);
 	tx_make(0, 0, 100);
 	send_frames(net, 0, 1);
 	WAIT_FOR(ended == 1);
@@ -49,7 +49,7 @@ static void user_process_dies(void **state)
 static void stream_in_crumbs(void **state)
 {
 	(void)state;
-	hs_net_attach(net, &face.face);
+	hs_net_attach(net, &model.model);
 	for (uint32_t n = 0; n < 4; n++) {
 		uint32_t length = length_of(n);
 
@@ -61,8 +61,8 @@ static void stream_in_crumbs(void **state)
 				sched_yield();
 		}
 	}
-	WAIT_FOR(face.frames == 4);
-	assert_int_equal(face.wrong, 0);
+	WAIT_FOR(model.frames == 4);
+	assert_int_equal(model.wrong, 0);
 }
 
 /* Who reads what there is never finds a part of a frame, however often the wire was full. */
@@ -75,7 +75,7 @@ static void frames_stay_whole(void **state)
 
 	(void)state;
 	assert_int_equal(setsockopt(own, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)), 0);
-	hs_net_attach(net, &face.face);
+	hs_net_attach(net, &model.model);
 	for (unsigned int i = 0; i < 300; i++)
 		tx_make(i, i, i % 30 ? 1514 : 60);
 	since = hs_now();
@@ -108,14 +108,14 @@ static void frames_stay_whole(void **state)
 
 static void bad_length(uint32_t length)
 {
-	hs_net_attach(net, &face.face);
+	hs_net_attach(net, &model.model);
 	peer_sends(0);
-	WAIT_FOR(face.frames == 1);
+	WAIT_FOR(model.frames == 1);
 	put_prefix(buffer, length);
 	write_all(buffer, 100);
-	WAIT_FOR(face.links == 1);
-	assert_false(face.up);
-	assert_int_equal(face.frames, 1);
+	WAIT_FOR(model.links == 1);
+	assert_false(model.up);
+	assert_int_equal(model.frames, 1);
 	assert_int_equal(recv(other, buffer, 1, 0), 0);
 }
 
@@ -134,13 +134,13 @@ static void length_too_large(void **state)
 static void runt_in_a_stream(void **state)
 {
 	(void)state;
-	hs_net_attach(net, &face.face);
+	hs_net_attach(net, &model.model);
 	memset(buffer, 0, 20);
 	put_prefix(buffer, 13);
 	write_all(buffer, 17);
 	peer_sends(0);
-	WAIT_FOR(face.frames == 1);
-	assert_int_equal(face.wrong, 0);
+	WAIT_FOR(model.frames == 1);
+	assert_int_equal(model.wrong, 0);
 	assert_int_equal(stats_of(net).rx_dropped, 1);
 }
 
@@ -156,7 +156,7 @@ static int begin_named(void **state)
 		return -1;
 	snprintf(path_a, sizeof(path_a), "%s/a", dir);
 	snprintf(path_b, sizeof(path_b), "%s/b", dir);
-	face_init(&face);
+	model_init(&model);
 	sends_free();
 	net = NULL;
 	other = -1;
@@ -202,7 +202,7 @@ static void server_takes_one_after_the_other(void **state)
 	(void)state;
 	assert_int_equal(hs_net_open(&net, &config, 1, 50000), 0);
 	assert_false(hs_net_link(net));
-	hs_net_attach(net, &face.face);
+	hs_net_attach(net, &model.model);
 	tx_make(0, 0, 100);
 	send_frames(net, 0, 1);
 	WAIT_FOR(ended == 1);
@@ -210,13 +210,13 @@ static void server_takes_one_after_the_other(void **state)
 	for (unsigned int round = 0; round < 3; round++) {
 		other = connect_to(path_a);
 		assert_true(other >= 0);
-		WAIT_FOR(face.up);
-		face.first = 0;
-		atomic_store(&face.frames, 0);
+		WAIT_FOR(model.up);
+		model.first = 0;
+		atomic_store(&model.frames, 0);
 		for (uint32_t n = 0; n < 3; n++)
 			peer_sends(n);
-		WAIT_FOR(face.frames == 3);
-		assert_int_equal(face.wrong, 0);
+		WAIT_FOR(model.frames == 3);
+		assert_int_equal(model.wrong, 0);
 		tx_make(1 + round, round, 1000);
 		send_frames(net, 1 + round, 1);
 		assert_int_equal(peer_takes(), 1000);
@@ -225,7 +225,7 @@ static void server_takes_one_after_the_other(void **state)
 		put_prefix(buffer, 1000);
 		write_all(buffer, 500);
 		close(other);
-		WAIT_FOR(!face.up);
+		WAIT_FOR(!model.up);
 	}
 	other = -1;
 }
@@ -247,20 +247,20 @@ static void storm_of_peers_is_said_a_few_times(void **state)
 
 	(void)state;
 	assert_int_equal(hs_net_open(&net, &config, 1, 50000), 0);
-	hs_net_attach(net, &face.face);
+	hs_net_attach(net, &model.model);
 	said = 0;
 	hs_log_to(count_line);
 	for (unsigned int round = 0; round < 300; round++) {
-		unsigned int links = atomic_load(&face.links);
+		unsigned int links = atomic_load(&model.links);
 
 		other = connect_to(path_a);
 		assert_true(other >= 0);
-		WAIT_FOR(atomic_load(&face.links) > links);
+		WAIT_FOR(atomic_load(&model.links) > links);
 		close(other);
-		WAIT_FOR(!face.up);
+		WAIT_FOR(!model.up);
 	}
 	other = connect_to(path_a);
-	WAIT_FOR(face.up);
+	WAIT_FOR(model.up);
 	hs_log_to(NULL);
 	assert_true(said > 0);
 	assert_true(said <= HS_LOG_BURST);
@@ -308,20 +308,20 @@ static void datagram_peers(void **state)
 		unsigned int sent = 0;
 
 		open_in_time(&late, &b);
-		face_init(&face);
+		model_init(&model);
 		sends_free();
-		face.any = true;
-		hs_net_attach(late, &face.face);
-		for (; sent < SENDS && !atomic_load(&face.frames); sent++) {
+		model.any = true;
+		hs_net_attach(late, &model.model);
+		for (; sent < SENDS && !atomic_load(&model.frames); sent++) {
 			static const struct timespec ts = { .tv_nsec = 30000000 };
 
 			tx_make(sent, 5, 333);
 			send_frames(net, sent, 1);
 			nanosleep(&ts, NULL);
 		}
-		assert_true(face.frames > 0);
-		assert_int_equal(face.length, 333);
-		assert_true(is_pattern(face.last, 5, 333));
+		assert_true(model.frames > 0);
+		assert_int_equal(model.length, 333);
+		assert_true(is_pattern(model.last, 5, 333));
 		WAIT_FOR(ended == sent);
 		hs_net_attach(late, NULL);
 		hs_net_close(late);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * The emulated 82540EM (emu/e1000*.c): registers, EEPROM, PHY, interrupts and
- * hand-over, as Linux's e1000 uses them and as none should.
+ * unplug, as Linux's e1000 uses them and as none should.
  */
 /* LINK: host-stub/emu/e1000.c host-stub/emu/e1000_irq.c host-stub/emu/e1000_eeprom.c host-stub/emu/e1000_tx.c host-stub/emu/e1000_frame.c host-stub/emu/e1000_rx.c host-stub/emu/pci.c host-stub/net/net_soft.c host-stub/disk/disk.c host-stub/disk/disk_open.c host-stub/worker.c host-stub/mem.c host-stub/io.c host-stub/log.c */
 /* LIBS: -luring -lpthread -Wl,--wrap=ioctl */
@@ -276,7 +276,7 @@ static void link_change_is_told(void **state)
 	assert_int_equal(nic_in(N_ICR), 0);
 }
 
-/* ---- hand-over ---- */
+/* ---- unplug ---- */
 
 static void function_goes_and_comes_back(void **state)
 {
@@ -297,13 +297,13 @@ static void function_goes_and_comes_back(void **state)
 	assert_int_equal(nic_in(N_STATUS), 0xffffffff);
 	assert_int_equal(fake_in(HS_PORT_NIC(0), 4), 0xffffffff);
 	assert_int_equal(fake.irq.wire[GSI] | fake.irq.wire[HS_IRQ_NIC_PIC], 0);
-	assert_null(wire.face);
+	assert_null(wire.model);
 	detach();				/* once more is nothing */
 	wire_set_link(false);
 	wire_set_link(true);
 	attach();
 	attach();
-	assert_non_null(wire.face);
+	assert_non_null(wire.model);
 	assert_int_equal(pci_in(NIC, 4, 2), 0x03);
 	assert_int_equal(pci_in(NIC, 0x3c, 1), HS_IRQ_NIC_PIC);
 	assert_int_equal(pci_in(NIC, 6, 2) & 8, 0);

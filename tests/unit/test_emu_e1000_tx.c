@@ -102,7 +102,7 @@ static void checksums_are_asked_for(void **state)
 	tx_put(&n, TX_BUFFER, length | LAST | DATA, 2 << 8);
 	assert_true(tx_ring(n, 1));
 	assert_false(wire.frame[3].meta.csum);
-	assert_int_equal(hs_net_sum(wire.frame[3].bytes + 34, 100, 0), 0xffff);
+	assert_int_equal(hs_net_checksum(wire.frame[3].bytes + 34, 100, 0), 0xffff);
 	assert_memory_equal(wire.frame[3].bytes + 134, right + 134, length - 134);
 }
 
@@ -122,7 +122,7 @@ static void large_packet(bool six, bool tag)
 	put16(buffer + (six ? 18 : 16), 0);
 	if (!six)
 		put16(buffer + 24, 0);
-	put16(buffer + t + 16, hs_net_sum(buffer + (six ? 22 : 26), six ? 32 : 8, 6));
+	put16(buffer + t + 16, hs_net_checksum(buffer + (six ? 22 : 26), six ? 32 : 8, 6));
 	tx_context(&n, 14, six ? 0 : 24, six ? 0 : 33, (uint8_t)t, (uint8_t)(t + 16), 0,
 		   TSE | 1 << 24 | (six ? 0 : 1 << 25) | payload, (uint8_t)hdr, 1448);
 	tx_put(&n, TX_BUFFER, hdr | DATA | TSE, 3 << 8);

@@ -26,7 +26,7 @@ static int power_on(void **state)
 {
 	(void)state;
 	atomic_store(&hold.status, 0);
-	if (!fake_disk(0, LARGE, HS_FACES_BOTH) || !fake_disk(1, SMALL, HS_FACES_EMULATED))
+	if (!fake_disk(0, LARGE, HS_MODELS_BOTH) || !fake_disk(1, SMALL, HS_MODELS_EMULATED))
 		return -1;
 	fake.config.disk[1].read_only = true;
 	if (fake_create() || hs_pci_create(&fake.vm) || hs_ide_create(&fake.vm))
@@ -535,7 +535,7 @@ static void drive_goes_and_comes_back(void **state)
 	hs_blk_check_size(fake.blk[0]);
 	assert_true(FAKE_UNTIL((ide_attach(0), identify(0, id, 2), id[61] == 0)));
 	assert_int_equal(id[60], 2048);
-	assert_int_equal(hs_ide_location(3), PVK_TWIN_IDE(HS_PCI_IDE, 1, 1));
+	assert_int_equal(hs_ide_location(3), PVK_COUNTERPART_IDE(HS_PCI_IDE, 1, 1));
 }
 
 #define CASE(f)	cmocka_unit_test_setup_teardown(f, power_on, power_off)

@@ -26,8 +26,8 @@ static int power_on(void **state)
 	(void)state;
 	atomic_store(&hold.status, 0);
 	atomic_store(&hold.seen, 0);
-	if (!fake_disk(0, SECTORS * 512, HS_FACES_BOTH) ||
-	    !fake_disk(1, SECTORS * 512, HS_FACES_BOTH))
+	if (!fake_disk(0, SECTORS * 512, HS_MODELS_BOTH) ||
+	    !fake_disk(1, SECTORS * 512, HS_MODELS_BOTH))
 		return -1;
 	if (fake_create() || hs_pci_create(&fake.vm) || hs_ide_create(&fake.vm))
 		return -1;

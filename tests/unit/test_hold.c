@@ -61,7 +61,7 @@ static int power_on(void **state)
 {
 	(void)state;
 	fake.config.vcpus = 4;
-	if (!fake_disk(0, 64 << 20, HS_FACES_BOTH) || fake_create() || wire_create())
+	if (!fake_disk(0, 64 << 20, HS_MODELS_BOTH) || fake_create() || wire_create())
 		return -1;
 	fake.vm.hold.clock = undisturbed;
 	return hs_pci_create(&fake.vm) || hs_ide_create(&fake.vm) || hs_e1000_create(&fake.vm);
@@ -299,7 +299,7 @@ static void *vcpu_uart(void *arg)
 static void all_at_once(void **state)
 {
 	static void *(*const vcpu[])(void *) = { vcpu_nic, vcpu_unplug, vcpu_ide, vcpu_uart };
-	struct hs_patience none = { .idle_ns = 1 };
+	struct hs_drain_limit none = { .idle_ns = 1 };
 	pthread_t thread[4];
 	uint64_t least = UINT64_MAX;
 

@@ -100,7 +100,7 @@ def account(per_io):
              mark(12, 6_000_000_000, 9000, 9500, 3 * 10**8),
              mark(13, 7_000_000_000, 9000 + 200 * per_io, 9500 + 200 * per_io, 5 * 10**8)]
     marks.append(mark(2, 99, 1, 1, 1))	# a guest that marks twice: the first counts
-    return {"config": {"poll_ns": 1000, "gather_ns": 2000, "exit_ns": 3000},
+    return {"config": {"poll_ns": 1000, "coalesce_ns": 2000, "exit_ns": 3000},
             "boots": [{"marks": marks, "pv": None, "registers": [
                 {"device": "uart", "register": "RBR/THR", "space": "pio", "address": 0x3f8,
                  "reads": 3, "writes": 4}]}]}
@@ -197,7 +197,7 @@ def test_counts():
           "timer" not in parse.phase(parse.trace_points(old), 10, 11))
     both = parse.merged({"exits": 10, "exits_user": 1}, {"exits": 11, "by_reason": {"io": 11},
                                                         "by_port": {}})
-    equal("counts: the account wins, the trace adds reasons",
+    equal("counts: the statistics wins, the trace adds reasons",
           (both["exits"], both["trace_exits"], both["by_reason"]), (10, 11, {"io": 11}))
     text = "{ exit_reason:         64 } hitcount:       1074\n{ exit_reason: 7 } hitcount: 2\n"
     equal("trace: histograms, names where there are", trace.parse_hist(text, {64: "x"}),
@@ -217,7 +217,7 @@ def test_runs():
           [(r["ios"], r["exits_per_io"], r["user_per_io"], r["cpu_us_per_io"])
            for r in run["jobs"]["randread-qd1"]],
           [(100, 3.0, 3.0, 2000.0), (200, 3.0, 3.0, 2000.0)])
-    equal("run: boot times are the account's", (run["boot"]["init_s"], run["boot"]["disk_s"]),
+    equal("run: boot times are the statistics's", (run["boot"]["init_s"], run["boot"]["disk_s"]),
           (2.0, 3.0))
     run = parse.run_figures(raw_of("qemu:pc", VIRTIO, trace=traced()), PLAN)
     equal("run: QEMU's figures are the trace's",

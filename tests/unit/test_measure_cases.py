@@ -56,7 +56,7 @@ def boot_trace(io, interrupts=7, hlt=3, probe=0, power_on=10.0, at=12.0):
 
 
 def account(ns, exits_all, user):
-    """pvkit-vm's account with mark 1."""
+    """pvkit-vm's statistics with mark 1."""
     return {"config": {}, "boots": [{"marks": [{
         "mark": 1, "ns": ns, "cpu_user_ns": 10, "cpu_system_ns": 20, "exits_user": user,
         "exits_all": exits_all, "vcpus": [{"id": 0, "exits": {"io": user}}]}],
@@ -206,10 +206,10 @@ def test_commands():
         if "256" not in words or "quiet" not in words or boots.CMDLINE not in words:
             check(f"command: {row[0]} has the same memory and words", False, words)
     check("command: all have the same memory and words", True)
-    argv = cases.argv({"argv": ["vm", "DISK.raw", "DISK.raw,faces=emulated", "if=none,file=DISK.raw",
+    argv = cases.argv({"argv": ["vm", "DISK.raw", "DISK.raw,models=emulated", "if=none,file=DISK.raw",
                                 "STATS.json", "DISKS"]},
                       "/d", "/s")
-    equal("command: paths of a run", argv, ["vm", "/d", "/d,faces=emulated",
+    equal("command: paths of a run", argv, ["vm", "/d", "/d,models=emulated",
                                                  "if=none,file=/d", "/s", "DISKS"])
     for wrong in (["--boot-table", "--net"], ["--ablate", "--only", "io"],
                   ["--boot-table", "--append", "nopv"], ["--offloads", "own"], ["--patched", "x"],
@@ -263,11 +263,11 @@ def test_switches():
     equal("switch: a section alone", of("cpuid", False),
           ["--offer", "info", "--info", "cpuid", "--kvm-mask", "all"])
     equal("switch: an offer away", of("smp", True), ["--offer", "no-smp"])
-    equal("switch: the disk away is its emulated face",
+    equal("switch: the disk away is its emulated model",
           ablate.devices(ablate.feature("block"), True),
-          ["--disk", "DISK.raw,faces=emulated", "--nic", "user"])
+          ["--disk", "DISK.raw,models=emulated", "--nic", "user"])
     equal("switch: the disk alone", ablate.devices(ablate.feature("block"), False),
-          ["--disk", "DISK.raw", "--nic", "user,faces=emulated"])
+          ["--disk", "DISK.raw", "--nic", "user,models=emulated"])
     with open(os.path.join(TOP, "host-stub/options_features.c"), encoding="ascii") as f:
         source = f.read()
     words = [w for n in ablate.NAMES for w in ablate.feature(n)["words"] + ablate.feature(n)["needs"]
@@ -283,10 +283,10 @@ def test_switches():
 
 PLAN = {"part": "ablate", "runs": 1, "loads": {"ipi": 50, "tlb": 20}, "features": ["pv_eoi"],
         "conditions": {"guest": "3 vCPU"},
-        "kinds": [k + end for k in ("all@lean", "no-pv_eoi@lean", "all@lean", "none@pc",
-                                    "pv_eoi@pc", "all@lean") for end in ("", "+load")],
+        "kinds": [k + end for k in ("all@minimal", "no-pv_eoi@minimal", "all@minimal", "none@pc",
+                                    "pv_eoi@pc", "all@minimal") for end in ("", "+load")],
         "cases": {k + end: {"label": k, "argv": [], "end": bool(end)}
-                  for k in ("all@lean", "no-pv_eoi@lean", "none@pc", "pv_eoi@pc")
+                  for k in ("all@minimal", "no-pv_eoi@minimal", "none@pc", "pv_eoi@pc")
                   for end in ("", "+load")}}
 
 
@@ -314,9 +314,9 @@ def load_run(kind, boot, eoi, number=0, facts="0x01007efb"):
 
 
 def six(away=3, **more):
-    return load_run("all@lean", 100, 0, **more) + load_run("no-pv_eoi@lean", 100, away, **more) \
-        + load_run("all@lean", 101, 0, **more) + load_run("none@pc", 2000, 3, **more) \
-        + load_run("pv_eoi@pc", 2000, 0, **more) + load_run("all@lean", 100, 0, **more)
+    return load_run("all@minimal", 100, 0, **more) + load_run("no-pv_eoi@minimal", 100, away, **more) \
+        + load_run("all@minimal", 101, 0, **more) + load_run("none@pc", 2000, 3, **more) \
+        + load_run("pv_eoi@pc", 2000, 0, **more) + load_run("all@minimal", 100, 0, **more)
 
 
 def ablation(runs):
@@ -332,26 +332,26 @@ def test_ablation():
     found = result["summary"]
     equal("ablation: no problems", [r["problem"] for r in result["runs"]], [""] * 12)
     equal("ablation: a load's exits, of the guest, an operation",
-          found["no-pv_eoi@lean+load"]["loads"]["ipi"]["guest"]["median"], 5.0)
+          found["no-pv_eoi@minimal+load"]["loads"]["ipi"]["guest"]["median"], 5.0)
     equal("ablation: without the host's interrupts",
-          found["all@lean+load"]["loads"]["ipi"]["guest"]["median"], 2.0)
-    equal("ablation: its time", found["all@lean+load"]["loads"]["ipi"]["us"]["median"], 50.0)
-    equal("ablation: bases of one kind are one row", found["all@lean"]["runs"], 3)
+          found["all@minimal+load"]["loads"]["ipi"]["guest"]["median"], 2.0)
+    equal("ablation: its time", found["all@minimal+load"]["loads"]["ipi"]["us"]["median"], 50.0)
+    equal("ablation: bases of one kind are one row", found["all@minimal"]["runs"], 3)
     equal("ablation: what the end costs",
-          found["all@lean+load"]["loads"]["end"]["guest"]["median"], 3.0)
+          found["all@minimal+load"]["loads"]["end"]["guest"]["median"], 3.0)
     equal("ablation: a boot without its ticks",
           ablate.steady({"by_reason": {"msr": 100, "interrupt": 50, "hlt": 7, "vintr": 3, "io": 5},
                          "detail": {"wrmsr 6e0": 40, "wrmsr 80b": 20, "rdmsr 1b": 2}}), 45)
     equal("ablation: which has to be known by reason", ablate.steady({"by_reason": None}), None)
     check("ablation: nor among the causes",
-          "interrupt" not in found["all@lean+load"]["loads"]["ipi"]["causes"]
-          and "hlt" in found["all@lean+load"]["loads"]["ipi"]["causes"])
+          "interrupt" not in found["all@minimal+load"]["loads"]["ipi"]["causes"]
+          and "hlt" in found["all@minimal+load"]["loads"]["ipi"]["causes"])
     f = ablate.feature("pv_eoi")
-    d = ablate_table.differences(result, f, "no-pv_eoi@lean", "all@lean")
+    d = ablate_table.differences(result, f, "no-pv_eoi@minimal", "all@minimal")
     equal("ablation: the boot is within the noise", d[0][1], "noise")
     equal("ablation: the load is not; one run: a hint", d[2], (3.0, "hint"))
     equal("ablation: which exits differ",
-          ablate_table.why(result, f, "no-pv_eoi@lean", "all@lean"),
+          ablate_table.why(result, f, "no-pv_eoi@minimal", "all@minimal"),
           "ipi: msr +3.00, wrmsr 80b +3.00")
     equal("ablation: the expected ones are seen", ablate_table.verdict(result, f),
           ("wrmsr 80b", True))
@@ -372,7 +372,7 @@ def test_ablation():
 
 def test_exact():
     """pvkit-vm's own marks begin behind the wait for the tracer, and are what counts."""
-    runs = load_run("all@lean", 100, 3)
+    runs = load_run("all@minimal", 100, 3)
     def own(mark, ns, exits):
         return {"mark": mark, "ns": ns, "cpu_user_ns": 0, "cpu_system_ns": 0, "exits_user": 0,
                 "exits_all": exits, "vcpus": [{"id": 0, "exits": {}, "kvm": {"irq_exits": 0}}]}
@@ -380,10 +380,10 @@ def test_exact():
         own(1, 10**9, 90), own(10, 2 * 10**9, 1000), own(128, 3 * 10**9, 1100),
         own(11, 4 * 10**9, 1350), own(12, 5 * 10**9, 2000), own(129, 5 * 10**9, 2000),
         own(13, 6 * 10**9, 2020), own(3, 7 * 10**9, 8990)])]}
-    load = ablation(runs)["summary"]["all@lean+load"]["loads"]
+    load = ablation(runs)["summary"]["all@minimal+load"]["loads"]
     equal("exact: a load begins at pvkit-vm's own mark", load["ipi"]["guest"]["median"], 5.0)
     equal("exact: by the host's clock", load["ipi"]["us"]["median"], 20000.0)
-    equal("exact: the end is that of the account", load["end"]["guest"]["median"], 10.0)
+    equal("exact: the end is that of the statistics", load["end"]["guest"]["median"], 10.0)
     equal("exact: and its time", load["end"]["us"]["median"], 3e6)
 
 
@@ -395,13 +395,13 @@ def test_ablation_refused():
     runs[9]["console"] = "PVM-LOAD ipi 30 50 1\nPVM-DONE\n"
     result = ablation(runs)
     problems = {r["kind"]: r["problem"] for r in result["runs"]}
-    equal("refused: no end", problems["no-pv_eoi@lean"], "the guest did not finish")
+    equal("refused: no end", problems["no-pv_eoi@minimal"], "the guest did not finish")
     equal("refused: a load without its marks", problems["pv_eoi@pc+load"],
           "no marks of the load ipi")
     equal("refused: what was expected is neither seen nor missing",
           ablate_table.verdict(result, ablate.feature("pv_eoi")), ("wrmsr 80b", None))
     text = parts.render(result, False)
-    check("refused: the row says it", "no-pv_eoi@lean: the guest did not finish" in text, text)
+    check("refused: the row says it", "no-pv_eoi@minimal: the guest did not finish" in text, text)
     row = next(line for line in text.splitlines() if line.startswith("  pv_eoi"))
     equal("refused: and has no value", set(row.split()[2:]), {"-"})
 

@@ -170,7 +170,7 @@ static int cut(void)
 {
 	pieces = 0;
 	total = 0;
-	return hs_net_cut(&meta, frame, frame_len, look, &total);
+	return hs_net_segment(&meta, frame, frame_len, look, &total);
 }
 
 /* ---- tests ---- */
@@ -180,9 +180,9 @@ static void sums_agree(void **state)
 	uint8_t bytes[200];
 
 	(void)state;
-	assert_int_equal(hs_net_sum((const uint8_t *)"", 0, 0), 0);
+	assert_int_equal(hs_net_checksum((const uint8_t *)"", 0, 0), 0);
 	/* RFC 1071, 3 */
-	assert_int_equal(hs_net_sum((const uint8_t *)"\x00\x01\xf2\x03\xf4\xf5\xf6\xf7", 8, 0),
+	assert_int_equal(hs_net_checksum((const uint8_t *)"\x00\x01\xf2\x03\xf4\xf5\xf6\xf7", 8, 0),
 			 0xddf2);
 	for (unsigned int run = 0; run < 200; run++) {
 		for (unsigned int i = 0; i < sizeof(bytes); i++)
@@ -193,7 +193,7 @@ static void sums_agree(void **state)
 			want = plain_sum(bytes + run % 9, len, start);
 			while (want >> 16)
 				want = (want & 0xffff) + (want >> 16);
-			assert_int_equal(hs_net_sum(bytes + run % 9, len, start), want);
+			assert_int_equal(hs_net_checksum(bytes + run % 9, len, start), want);
 		}
 	}
 }
@@ -395,7 +395,7 @@ static void headers_are_bounded(void **state)
 		int ret;
 
 		build_long(some[i].bytes, some[i].length, some[i].size);
-		ret = hs_net_cut(&meta, frame, frame_len, swallow, &made);
+		ret = hs_net_segment(&meta, frame, frame_len, swallow, &made);
 		assert_int_equal(ret > 0, some[i].good);
 		assert_true(made < (1 << 20) + HS_NET_MAX_FRAME);
 	}

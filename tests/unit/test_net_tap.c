@@ -29,7 +29,7 @@
 #define TYPE	0x88b5		/* IEEE 802, local experiments */
 
 static struct hs_net *net;
-static struct peer_face face;
+static struct peer_model model;
 static int packets = -1, control = -1;
 static bool usable;
 static uint8_t buffer[HS_NET_MAX_FRAME];
@@ -84,7 +84,7 @@ static int open_tap(unsigned int queues)
 
 	if (!usable)
 		return 0;
-	face_init(&face);
+	model_init(&model);
 	sends_free();
 	if (hs_net_open(&net, &config, 0, 50000) < 0)
 		return -1;
@@ -172,15 +172,15 @@ static void frames_come_and_go(void **state)
 {
 	(void)state;
 	NEEDS_TAP();
-	face.any = true;
-	hs_net_attach(net, &face.face);
+	model.any = true;
+	hs_net_attach(net, &model.model);
 	for (uint32_t n = 0; n < 100; n++) {
 		uint32_t length = 60 + n * 13;
 
 		host_sends(n, length);
-		WAIT_FOR(face.frames == n + 1);
-		assert_int_equal(face.length, length);
-		assert_memory_equal(face.last, buffer, length);
+		WAIT_FOR(model.frames == n + 1);
+		assert_int_equal(model.length, length);
+		assert_memory_equal(model.last, buffer, length);
 	}
 	for (unsigned int i = 0; i < 200; i++) {
 		tx_make(i, i, 60 + i * 7);
@@ -198,39 +198,39 @@ static void frames_come_and_go(void **state)
 
 static uint16_t udp_sum(void)
 {
-	const uint8_t *ip = face.last + 14;
+	const uint8_t *ip = model.last + 14;
 	uint32_t bytes = (uint32_t)(ip[24] << 8 | ip[25]);
 
 	assert_int_equal(ip[9], 17);
-	return hs_net_sum(ip + 20, bytes, hs_net_sum(ip + 12, 8, 17 + bytes));
+	return hs_net_checksum(ip + 20, bytes, hs_net_checksum(ip + 12, 8, 17 + bytes));
 }
 
-static void checksums_follow_the_face(void **state)
+static void checksums_follow_the_model(void **state)
 {
 	(void)state;
 	NEEDS_TAP();
-	face.any = true;
-	face.face.rx_offloads = HS_NET_CSUM;
-	hs_net_attach(net, &face.face);
+	model.any = true;
+	model.model.rx_offloads = HS_NET_CSUM;
+	hs_net_attach(net, &model.model);
 	host_sends_udp(100);
-	WAIT_FOR(face.frames == 1);
-	assert_true(face.meta.csum);
-	assert_int_equal(face.meta.csum_start, 34);
-	assert_int_equal(face.meta.csum_offset, 6);
+	WAIT_FOR(model.frames == 1);
+	assert_true(model.meta.csum);
+	assert_int_equal(model.meta.csum_start, 34);
+	assert_int_equal(model.meta.csum_offset, 6);
 	assert_int_not_equal(udp_sum(), 0xffff);
 	hs_net_rx_offloads(net, 0);
 	host_sends_udp(100);
-	WAIT_FOR(face.frames == 2);
-	assert_false(face.meta.csum);
+	WAIT_FOR(model.frames == 2);
+	assert_false(model.meta.csum);
 	assert_int_equal(udp_sum(), 0xffff);
-	/* Queued as partial for a face that took it so, given to one that does not. */
+	/* Queued as partial for a model that took it so, given to one that does not. */
 	hs_net_rx_offloads(net, HS_NET_CSUM);
 	hs_net_attach(net, NULL);
 	host_sends_udp(100);
-	face.face.rx_offloads = 0;
-	hs_net_attach(net, &face.face);
-	WAIT_FOR(face.frames == 3);
-	assert_false(face.meta.csum);
+	model.model.rx_offloads = 0;
+	hs_net_attach(net, &model.model);
+	WAIT_FOR(model.frames == 3);
+	assert_false(model.meta.csum);
 	assert_int_equal(udp_sum(), 0xffff);
 }
 
@@ -261,37 +261,37 @@ static void host_sends_large(unsigned int bytes)
 
 static void more_room(unsigned int frames)
 {
-	atomic_store(&face.room, frames);
-	face_ready(net);
+	atomic_store(&model.room, frames);
+	model_ready(net);
 }
 
-/* One is cut, of which the face takes a part, then wants it whole: the next has all its pieces. */
+/* One is cut, of which the model takes a part, then wants it whole: the next has all its pieces. */
 static void each_large_frame_is_cut_from_its_beginning(void **state)
 {
 	const uint32_t whole = HS_NET_CSUM | HS_NET_TSO4;
 
 	(void)state;
 	NEEDS_TAP();
-	face.any = true;
-	face.face.rx_offloads = whole;
-	hs_net_attach(net, &face.face);
+	model.any = true;
+	model.model.rx_offloads = whole;
+	hs_net_attach(net, &model.model);
 	hs_net_attach(net, NULL);
 	host_sends_large(5000);
-	face.face.rx_offloads = 0;
-	atomic_store(&face.room, 2);
-	hs_net_attach(net, &face.face);
-	WAIT_FOR(face.frames == 2);
-	assert_int_equal(face.length, 1054);
+	model.model.rx_offloads = 0;
+	atomic_store(&model.room, 2);
+	hs_net_attach(net, &model.model);
+	WAIT_FOR(model.frames == 2);
+	assert_int_equal(model.length, 1054);
 	hs_net_rx_offloads(net, whole);
 	more_room(1);
-	WAIT_FOR(face.frames == 3);
-	assert_int_equal(face.length, 5054);
+	WAIT_FOR(model.frames == 3);
+	assert_int_equal(model.length, 5054);
 	host_sends_large(5000);
 	hs_net_rx_offloads(net, 0);
 	more_room(5);
-	WAIT_FOR(face.frames == 8);
-	assert_int_equal(face.length, 1054);
-	assert_int_equal(face.large, 1);
+	WAIT_FOR(model.frames == 8);
+	assert_int_equal(model.length, 1054);
+	assert_int_equal(model.large, 1);
 }
 
 /* The kernel takes a large frame as it is: offloads are said in the header. */
@@ -308,7 +308,7 @@ static void large_frame_goes_out_whole(void **state)
 			 HS_NET_CSUM | HS_NET_TSO4 | HS_NET_TSO6 | HS_NET_ECN);
 	ll.sll_ifindex = (int)if_nametoindex(NAME);
 	assert_int_equal(bind(packets, (struct sockaddr *)&ll, sizeof(ll)), 0);
-	hs_net_attach(net, &face.face);
+	hs_net_attach(net, &model.model);
 	tx_make(0, 0, 54 + 30000);
 	at = sends[0].memory;
 	memset(at, 0, 54);
@@ -338,12 +338,12 @@ static void resting_queues_get_nothing(void **state)
 	NEEDS_TAP();
 	hs_net_info(net, &info);
 	assert_int_equal(info.queues, 2);
-	face.any = true;
+	model.any = true;
 	for (unsigned int round = 0; round < 2; round++) {
-		atomic_store(&face.frames, 0);
-		atomic_store(&face.of_queue[0], 0);
-		face.face.queues = round ? 2 : 1;
-		hs_net_attach(net, &face.face);
+		atomic_store(&model.frames, 0);
+		atomic_store(&model.of_queue[0], 0);
+		model.model.queues = round ? 2 : 1;
+		hs_net_attach(net, &model.model);
 		/* Flows that the kernel spreads over the queues that are attached. */
 		for (uint32_t n = 0; n < 64; n++) {
 			int flow = socket(AF_INET, SOCK_DGRAM, 0);
@@ -354,9 +354,9 @@ static void resting_queues_get_nothing(void **state)
 						sizeof(to)), 1);
 			close(flow);
 		}
-		WAIT_FOR(face.frames == 64);
-		assert_true(face.of_queue[0] > 0);
-		assert_int_equal(face.of_queue[1] > 0, round);
+		WAIT_FOR(model.frames == 64);
+		assert_true(model.of_queue[0] > 0);
+		assert_int_equal(model.of_queue[1] > 0, round);
 	}
 }
 
@@ -384,13 +384,13 @@ static void tap_deleted_under_us(void **state)
 
 	(void)state;
 	NEEDS_TAP();
-	face.any = true;
-	hs_net_attach(net, &face.face);
+	model.any = true;
+	hs_net_attach(net, &model.model);
 	host_sends(0, 100);
-	WAIT_FOR(face.frames == 1);
+	WAIT_FOR(model.frames == 1);
 	delete_tap();
-	WAIT_FOR(face.links == 1);
-	assert_false(face.up);
+	WAIT_FOR(model.links == 1);
+	assert_false(model.up);
 	tx_make(0, 0, 100);
 	send_frames(net, 0, 1);
 	WAIT_FOR(ended == 1);
@@ -446,7 +446,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(headers_of_others),
 		cmocka_unit_test_setup_teardown(frames_come_and_go, begin, end),
-		cmocka_unit_test_setup_teardown(checksums_follow_the_face, begin, end),
+		cmocka_unit_test_setup_teardown(checksums_follow_the_model, begin, end),
 		cmocka_unit_test_setup_teardown(each_large_frame_is_cut_from_its_beginning, begin,
 						end),
 		cmocka_unit_test_setup_teardown(large_frame_goes_out_whole, begin, end),

@@ -22,7 +22,7 @@
 #include <sys/socket.h>
 
 static struct hs_net *net;
-static struct peer_face face;
+static struct peer_model model;
 static struct hs_nic_config config;
 static const struct hs_config host = { .jail = HS_JAIL_OFF };
 static pid_t child;
@@ -50,8 +50,8 @@ static int begin(void **state)
 	memset(&config, 0, sizeof(config));
 	config.kind = HS_NIC_USER;
 	config.mtu = 1500;
-	face_init(&face);
-	face.any = true;
+	model_init(&model);
+	model.any = true;
 	sends_free();
 	if (forward[0]) {
 		config.forward[0] = forward;
@@ -100,7 +100,7 @@ static void wrap_udp(uint8_t *at, uint32_t payload, uint16_t from, uint16_t to)
 	put16(at + 34, from);
 	put16(at + 36, to);
 	put16(at + 38, 8 + payload);
-	put16(at + 24, (uint16_t)~hs_net_sum(at + 14, 20, 0));
+	put16(at + 24, (uint16_t)~hs_net_checksum(at + 14, 20, 0));
 }
 
 static void dhcp_discover(unsigned int i)
@@ -126,28 +126,28 @@ static void dhcp_offers_an_address(void **state)
 {
 	(void)state;
 	assert_true(hs_net_link(net));
-	hs_net_attach(net, &face.face);
+	hs_net_attach(net, &model.model);
 	dhcp_discover(0);
-	WAIT_FOR(face.frames >= 1);
+	WAIT_FOR(model.frames >= 1);
 	assert_int_equal(sends[0].status, 0);
-	assert_int_equal(face.last[23], 17);
-	assert_int_equal(face.last[36] << 8 | face.last[37], 68);
-	assert_memory_equal(face.last + 46, "abcd", 4);
-	assert_memory_equal(face.last + 58, "\x0a\0\x02\x0f", 4);
+	assert_int_equal(model.last[23], 17);
+	assert_int_equal(model.last[36] << 8 | model.last[37], 68);
+	assert_memory_equal(model.last + 46, "abcd", 4);
+	assert_memory_equal(model.last + 58, "\x0a\0\x02\x0f", 4);
 	/* option 53, message type 2: offer */
-	assert_memory_equal(face.last + 282, "\x35\x01\x02", 3);
+	assert_memory_equal(model.last + 282, "\x35\x01\x02", 3);
 }
 
 static void killed_process_takes_the_link_down(void **state)
 {
 	(void)state;
-	hs_net_attach(net, &face.face);
+	hs_net_attach(net, &model.model);
 	dhcp_discover(0);
-	WAIT_FOR(face.frames >= 1);
+	WAIT_FOR(model.frames >= 1);
 	assert_true(child > 0);
 	assert_int_equal(kill(child, SIGKILL), 0);
-	WAIT_FOR(face.links == 1);
-	assert_false(face.up);
+	WAIT_FOR(model.links == 1);
+	assert_false(model.up);
 	dhcp_discover(1);
 	WAIT_FOR(ended == 2);
 	assert_int_equal(sends[1].status, -EIO);
@@ -348,10 +348,10 @@ static void host_is_reached(void **state)
 	uint8_t *at;
 
 	(void)state;
-	hs_net_attach(net, &face.face);
+	hs_net_attach(net, &model.model);
 	say_hello(0);
-	WAIT_FOR(face.frames == 1);
-	assert_memory_equal(face.last + 12, "\x08\x06", 2);
+	WAIT_FOR(model.frames == 1);
+	assert_memory_equal(model.last + 12, "\x08\x06", 2);
 	tx_make(1, 1, 60);
 	at = sends[1].memory;
 	memset(at, 0, 60);
@@ -360,12 +360,12 @@ static void host_is_reached(void **state)
 	memcpy(at + 26, "\x0a\0\x02\x0f\x0a\0\x02\x02", 8);
 	memcpy(at + 38, "\0\0\0\x09\0\0\0\0\x50\x02\x20\0\0\0\0\0", 16);
 	put16(at + 24, 0);
-	put16(at + 24, (uint16_t)~hs_net_sum(at + 14, 20, 0));
-	put16(at + 50, (uint16_t)~hs_net_sum(at + 34, 20, hs_net_sum(at + 26, 8, 6 + 20)));
+	put16(at + 24, (uint16_t)~hs_net_checksum(at + 14, 20, 0));
+	put16(at + 50, (uint16_t)~hs_net_checksum(at + 34, 20, hs_net_checksum(at + 26, 8, 6 + 20)));
 	send_frames(net, 1, 1);
-	WAIT_FOR(face.frames == 2);
-	assert_int_equal(face.last[23], 6);
-	assert_int_equal(face.last[47], 0x12);	/* SYN and ACK */
+	WAIT_FOR(model.frames == 2);
+	assert_int_equal(model.last[23], 6);
+	assert_int_equal(model.last[47], 0x12);	/* SYN and ACK */
 	close(listener);
 }
 
@@ -375,9 +375,9 @@ static void name_query_is_survived(void **state)
 	uint8_t *at;
 
 	(void)state;
-	hs_net_attach(net, &face.face);
+	hs_net_attach(net, &model.model);
 	say_hello(0);
-	WAIT_FOR(face.frames == 1);
+	WAIT_FOR(model.frames == 1);
 	tx_make(1, 1, 42 + 17);
 	at = sends[1].memory;
 	memset(at, 0, 42 + 17);
@@ -385,10 +385,10 @@ static void name_query_is_survived(void **state)
 	wrap_udp(at, 17, 4000, 53);
 	memcpy(at + 26, "\x0a\0\x02\x0f\x0a\0\x02\x03", 8);
 	put16(at + 24, 0);
-	put16(at + 24, (uint16_t)~hs_net_sum(at + 14, 20, 0));
+	put16(at + 24, (uint16_t)~hs_net_checksum(at + 14, 20, 0));
 	send_frames(net, 1, 1);
 	say_hello(2);
-	WAIT_FOR(face.frames >= 2);
+	WAIT_FOR(model.frames >= 2);
 	assert_true(hs_net_link(net));
 }
 
@@ -444,11 +444,11 @@ static void forward_reaches_the_guest(void **state)
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	to.sin_port = htons((uint16_t)atoi(strchr(forward + 4, ':') + 1));
 	forward[0] = 0;
-	hs_net_attach(net, &face.face);
+	hs_net_attach(net, &model.model);
 	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
-	WAIT_FOR(face.frames >= 1);
-	assert_int_equal(face.last[12] << 8 | face.last[13], 0x0806);
-	assert_memory_equal(face.last + 38, "\x0a\0\x02\x0f", 4);
+	WAIT_FOR(model.frames >= 1);
+	assert_int_equal(model.last[12] << 8 | model.last[13], 0x0806);
+	assert_memory_equal(model.last + 38, "\x0a\0\x02\x0f", 4);
 	close(fd);
 }
 

@@ -64,9 +64,9 @@ static int end(void **state)
 	return rmdir(dir);
 }
 
-static struct hs_patience short_patience(void)
+static struct hs_drain_limit short_limit(void)
 {
-	return (struct hs_patience){ .idle_ns = 300000000, .until = hs_now() + SECOND * 5 };
+	return (struct hs_drain_limit){ .idle_ns = 300000000, .until = hs_now() + SECOND * 5 };
 }
 
 static off_t size_of(const char *name)
@@ -85,7 +85,7 @@ static void nobody_reads(void **state)
 
 	(void)state;
 	for (int flags = 0; flags <= O_NONBLOCK; flags += O_NONBLOCK) {
-		struct hs_patience p = short_patience();
+		struct hs_drain_limit p = short_limit();
 		struct hs_writer *w;
 		int fds[2];
 		uint64_t since = hs_now(), lost;
@@ -113,7 +113,7 @@ static void nobody_reads(void **state)
 static void slow_reader_gets_all(void **state)
 {
 	static uint8_t data[200 << 10], got[4096];
-	struct hs_patience p = { .idle_ns = 2 * SECOND, .until = hs_now() + 60 * SECOND };
+	struct hs_drain_limit p = { .idle_ns = 2 * SECOND, .until = hs_now() + 60 * SECOND };
 	struct hs_writer *w;
 	size_t total = 0;
 	int fds[2];
@@ -151,7 +151,7 @@ static bool asked(void *opaque)
 static void who_asks_does_not_wait(void **state)
 {
 	static uint8_t data[200 << 10];
-	struct hs_patience p = { .idle_ns = 60 * SECOND, .until = hs_now() + 60 * SECOND,
+	struct hs_drain_limit p = { .idle_ns = 60 * SECOND, .until = hs_now() + 60 * SECOND,
 				 .asked = asked };
 	struct hs_writer *w;
 	uint64_t since = hs_now();
@@ -170,7 +170,7 @@ static void who_asks_does_not_wait(void **state)
 
 static void closed_reader_is_no_end(void **state)
 {
-	struct hs_patience p = short_patience();
+	struct hs_drain_limit p = short_limit();
 	struct hs_writer *w;
 	int fds[2];
 
@@ -330,7 +330,7 @@ static void console_without_a_reader(void **state)
 	static const struct hs_console_user ring = { .receive = receive, .drain = drain,
 						     .may_sleep = may_sleep };
 	int fds[2], out = dup(STDOUT_FILENO), in = dup(STDIN_FILENO);
-	struct hs_patience p = short_patience();
+	struct hs_drain_limit p = short_limit();
 	unsigned int before;
 	uint64_t since;
 

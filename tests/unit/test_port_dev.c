@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * The porting library's disks and cards against the host stub's real handlers and
- * workers: bytes, refusals, hand-over, a host that lies, an OS without memory.
+ * workers: bytes, refusals, unplug, a host that lies, an OS without memory.
  */
 /* MSAN: no: what it asks is the guest's half */
 /* LINK: PV hypercall/port/host.c hypercall/port/bus.c hypercall/port/blk.c hypercall/port/net.c hypercall/port/console.c hypercall/port/power.c hypercall/port/info.c */
@@ -49,7 +49,7 @@ static void a_disk_keeps_its_bytes(void **state)
 		out[i] = (uint8_t)(i * 2654435761u >> 15);
 	assert_int_equal(pvp_blk_open(&blk, &host, 0, PVK_CHANNEL_NONE), 0);
 	assert_int_equal(blk.config.sectors, (1 << 20) / 512);
-	assert_int_equal(fake.ide_present[0], 0);	/* its twin is gone */
+	assert_int_equal(fake.ide_present[0], 0);	/* its counterpart is gone */
 	assert_int_equal(pvp_blk_do(&blk, PVK_BLK_WRITE, 100, out, 65536, LONG), 0);
 	assert_int_equal(pvp_blk_do(&blk, PVK_BLK_FLUSH, 0, NULL, 0, LONG), 0);
 	fake_os.scattered = true;			/* page by page */
@@ -126,7 +126,7 @@ static void what_a_disk_cannot_do_is_refused_here(void **state)
 	pvp_close(&host);
 }
 
-static void a_busy_twin_stays(void **state)
+static void a_busy_counterpart_stays(void **state)
 {
 	(void)state;
 	begin();
@@ -134,7 +134,7 @@ static void a_busy_twin_stays(void **state)
 	assert_int_equal(pvp_blk_open(&blk, &host, 0, PVK_CHANNEL_NONE), -PVK_EBUSY);
 	assert_int_equal(fake.ide_present[0], 1);
 	pvp_close(&host);
-	assert_int_equal(pvp_open(&host, PVP_FEATURES & ~PVK_FEAT_HANDOVER), 0);
+	assert_int_equal(pvp_open(&host, PVP_FEATURES & ~PVK_FEAT_UNPLUG), 0);
 	assert_int_equal(pvp_blk_open(&blk, &host, 0, PVK_CHANNEL_NONE), -PVK_EBUSY);
 	assert_int_equal(pvp_blk_open(&blk, &host, 1, PVK_CHANNEL_NONE), 0);
 	assert_int_equal(pvp_blk_close(&blk), 0);
@@ -317,7 +317,7 @@ static void impossible_devices_are_refused(void **state)
 	REFUSED(type = 0);
 	REFUSED(state = 5);
 	REFUSED(accepted = ~0ull);
-	REFUSED(face = 3);
+	REFUSED(model = 3);
 	REFUSED(max_queues = 0);
 	REFUSED(max_queues = 0x10000);
 	REFUSED(max_entries = 1);
@@ -443,7 +443,7 @@ int main(void)
 		CASE(a_disk_keeps_its_bytes),
 		CASE(many_requests_at_once),
 		CASE(what_a_disk_cannot_do_is_refused_here),
-		CASE(a_busy_twin_stays),
+		CASE(a_busy_counterpart_stays),
 		CASE(events_instead_of_polling),
 		CASE(without_memory_nothing_is_kept),
 		CASE(answers_to_nothing_break_the_queue),

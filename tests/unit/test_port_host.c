@@ -47,7 +47,7 @@ static void only_what_is_wanted_and_offered(void **state)
 	pvp_close(&host);
 	assert_int_equal(pvp_open(&host, PVK_FEAT_BUS), -PVK_ENOENT);
 	fake.config.pv_offer = PV_ALL;
-	assert_int_equal(pvp_open(&host, PVK_FEAT_HANDOVER), -PVK_ENOENT);
+	assert_int_equal(pvp_open(&host, PVK_FEAT_UNPLUG), -PVK_ENOENT);
 }
 
 static void no_host(uint32_t leaf, struct pvk_cpuid_regs *out)

@@ -63,8 +63,8 @@ static void calls_need_their_feature(void **state)
 		{ PVK_CALL_DEV_CONTROL, PVK_FEAT_BUS },
 		{ PVK_CALL_QUEUE_SETUP, PVK_FEAT_BUS },
 		{ PVK_CALL_BUS_NOTIFY, PVK_FEAT_BUS | PVK_FEAT_EVENT },
-		{ PVK_CALL_FACE_TAKE, PVK_FEAT_BUS | PVK_FEAT_HANDOVER },
-		{ PVK_CALL_FACE_GIVE, PVK_FEAT_BUS | PVK_FEAT_HANDOVER },
+		{ PVK_CALL_UNPLUG, PVK_FEAT_BUS | PVK_FEAT_UNPLUG },
+		{ PVK_CALL_REPLUG, PVK_FEAT_BUS | PVK_FEAT_UNPLUG },
 	};
 
 	(void)state;
@@ -141,7 +141,7 @@ static void second_negotiate_ends_the_first_session(void **state)
 	assert_int_equal(pv_negotiate(PV_ALL), 0);
 	assert_int_equal(pv_bind(3, 0x30), 0);
 	assert_int_equal(pv_call(PVK_CALL_BUS_NOTIFY, 3, 0, 0), 0);
-	assert_int_equal(pv_call(PVK_CALL_FACE_TAKE, BOTH, 0, 0), 0);
+	assert_int_equal(pv_call(PVK_CALL_UNPLUG, BOTH, 0, 0), 0);
 	assert_int_equal(pv_call(PVK_CALL_DEV_ACCEPT, BOTH, PVK_BLK_F_FLUSH, 0), 0);
 	assert_int_equal(pv_queue_setup(&q, BOTH, 0, 8, 3), 0);
 	assert_int_equal(pv_call(PVK_CALL_DEV_START, BOTH, 0, 0), 0);
@@ -154,7 +154,7 @@ static void second_negotiate_ends_the_first_session(void **state)
 	assert_false(fake.irq.message[3].bound);
 	assert_int_equal(pv_dev_info(0, &info), 0);
 	assert_int_equal(info.state, PVK_DEV_RESET);
-	assert_int_equal(info.face, PVK_FACE_EMULATED);
+	assert_int_equal(info.model, PVK_MODEL_EMULATED);
 	assert_int_equal(info.accepted, 0);
 	assert_int_equal(pv_call(PVK_CALL_BUS_NOTIFY, 3, 0, 0), -PVK_EPERM);
 }
@@ -294,7 +294,7 @@ static void batch_serves_in_order(void **state)
 	(void)state;
 	assert_int_equal(pv_negotiate(PV_ALL), 0);
 	/* each depends on the one before; one that fails stops nothing */
-	e[0] = (struct pvk_batch_entry){ .call = PVK_CALL_FACE_TAKE, .arg = { BOTH }, .status = 9 };
+	e[0] = (struct pvk_batch_entry){ .call = PVK_CALL_UNPLUG, .arg = { BOTH }, .status = 9 };
 	e[1] = (struct pvk_batch_entry){ .call = PVK_CALL_DEV_START, .arg = { BOTH }, .status = 9 };
 	e[2] = (struct pvk_batch_entry){ .call = PVK_CALL_DEV_ACCEPT, .arg = { BOTH }, .status = 9 };
 	e[3] = (struct pvk_batch_entry){ .call = PVK_CALL_DEV_START, .arg = { BOTH }, .status = 9 };
@@ -498,7 +498,7 @@ static void bus_tells_of_a_resize(void **state)
 	assert_int_equal(fake.irq.message[5].raised, 1);
 }
 
-/* ---- the offer, and the accounts ---- */
+/* ---- the offer, and the statistics ---- */
 
 static void cpuid_tells_what_calls_keep(void **state)
 {
@@ -527,7 +527,7 @@ static void cpuid_tells_what_calls_keep(void **state)
 	assert_int_equal(r[0] | r[1] | r[2] | r[3], 0);
 }
 
-static void accounts_are_kept(void **state)
+static void statistics_are_kept(void **state)
 {
 	char *text = NULL;
 	size_t len = 0;
@@ -578,7 +578,7 @@ int main(void)
 		CASE(only_ordinary_interrupts_can_be_bound),
 		CASE(bus_tells_of_a_resize),
 		CASE(cpuid_tells_what_calls_keep),
-		CASE(accounts_are_kept),
+		CASE(statistics_are_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

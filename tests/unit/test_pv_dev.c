@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * The bus (abi/bus.h) against the host stub's handlers, guest and host in one
- * process: every call in every device state, queue set-up, faces, and how
+ * process: every call in every device state, queue set-up, models, and how
  * sessions end. What the rings do is test_pv_blk.c's.
  */
 /* LINK: PV */
@@ -28,9 +28,9 @@ static void devices_are_as_configured(void **state)
 	assert_int_equal(info.id, BOTH);
 	assert_int_equal(info.type, PVK_DEV_BLK);
 	assert_int_equal(info.state, PVK_DEV_RESET);
-	assert_int_equal(info.face, PVK_FACE_EMULATED);
-	assert_int_equal(info.twin, PVK_TWIN_PCI_IDE);
-	assert_int_equal(info.twin_location, PVK_TWIN_IDE(1 << 3 | 1, 0, 0));
+	assert_int_equal(info.model, PVK_MODEL_EMULATED);
+	assert_int_equal(info.counterpart, PVK_COUNTERPART_PCI_IDE);
+	assert_int_equal(info.counterpart_location, PVK_COUNTERPART_IDE(1 << 3 | 1, 0, 0));
 	assert_int_equal(info.max_queues, 4);
 	assert_int_equal(info.max_entries, 256);
 	assert_int_equal(info.config_size, sizeof(struct pvk_blk_config));
@@ -39,9 +39,9 @@ static void devices_are_as_configured(void **state)
 
 	assert_int_equal(pv_dev_info(1, &info), 0);
 	assert_int_equal(info.id, ALONE);
-	assert_int_equal(info.face, PVK_FACE_PVKIT);
-	assert_int_equal(info.twin, PVK_TWIN_NONE);
-	assert_int_equal(info.twin_location, 0);
+	assert_int_equal(info.model, PVK_MODEL_PVKIT);
+	assert_int_equal(info.counterpart, PVK_COUNTERPART_NONE);
+	assert_int_equal(info.counterpart_location, 0);
 	assert_int_equal(info.features, PVK_BLK_F_READ_ONLY);
 
 	assert_int_equal(pv_dev_info(2, &info), -PVK_ENOENT);
@@ -53,7 +53,7 @@ static void no_device_has_a_wrong_id(void **state)
 {
 	static const uint32_t calls[] = { PVK_CALL_DEV_ACCEPT, PVK_CALL_DEV_START,
 					  PVK_CALL_DEV_RESET, PVK_CALL_DEV_CONTROL,
-					  PVK_CALL_FACE_TAKE, PVK_CALL_FACE_GIVE };
+					  PVK_CALL_UNPLUG, PVK_CALL_REPLUG };
 	static const uint64_t wrong[] = { 0, 3, 1ull << 32 | BOTH, ~0ull };
 
 	(void)state;
@@ -94,7 +94,7 @@ static struct pvk_blk_sqe a_read(uint16_t id)
 				     .seg = { { .gpa = PV_DATA, .len = 512 } } };
 }
 
-/* Brings device BOTH, in RESET with its pvkit face, to a state; held requests tell how. */
+/* Brings device BOTH, in RESET with its pvkit model, to a state; held requests tell how. */
 static void reach(enum pvk_dev_state wanted)
 {
 	struct pvk_blk_sqe e = a_read(0);
@@ -161,7 +161,7 @@ static void every_call_in_every_state(void **state)
 			struct pv_queue q;
 
 			assert_int_equal(pv_negotiate(PV_ALL), 0);
-			assert_int_equal(pv_call(PVK_CALL_FACE_TAKE, BOTH, 0, 0), 0);
+			assert_int_equal(pv_call(PVK_CALL_UNPLUG, BOTH, 0, 0), 0);
 			reach((enum pvk_dev_state)from);
 			switch (call) {
 			case ACCEPT:
@@ -180,10 +180,10 @@ static void every_call_in_every_state(void **state)
 					 pv_call(PVK_CALL_DEV_RESET, BOTH, 0, 0);
 				break;
 			case TAKE:
-				status = pv_call(PVK_CALL_FACE_TAKE, BOTH, 0, 0);
+				status = pv_call(PVK_CALL_UNPLUG, BOTH, 0, 0);
 				break;
 			case GIVE:
-				status = pv_call(PVK_CALL_FACE_GIVE, BOTH, 0, 0);
+				status = pv_call(PVK_CALL_REPLUG, BOTH, 0, 0);
 				break;
 			case CONFIG:
 				status = pv_call(PVK_CALL_DEV_CONFIG, BOTH, PV_STRUCTS, 72);
@@ -277,7 +277,7 @@ static void all_queues_of_all_devices(void **state)
 	(void)state;
 	assert_int_equal(pv_negotiate(PV_ALL), 0);
 	for (unsigned int d = 0; d < 2; d++) {
-		assert_int_equal(pv_call(PVK_CALL_FACE_TAKE, d + 1, 0, 0), 0);
+		assert_int_equal(pv_call(PVK_CALL_UNPLUG, d + 1, 0, 0), 0);
 		assert_int_equal(pv_call(PVK_CALL_DEV_ACCEPT, d + 1, 0, 0), 0);
 		for (unsigned int i = 4; i-- > 0;)
 			assert_int_equal(pv_queue_setup(&q[d][i], d + 1, i, 256, i), 0);
@@ -305,11 +305,11 @@ static void leave_waits_for_requests_in_flight(void **state)
 {
 	(void)state;
 	assert_int_equal(pv_negotiate(PV_ALL), 0);
-	assert_int_equal(pv_call(PVK_CALL_FACE_TAKE, BOTH, 0, 0), 0);
+	assert_int_equal(pv_call(PVK_CALL_UNPLUG, BOTH, 0, 0), 0);
 	reach(PVK_DEV_RESETTING);
 	assert_int_equal(pv_call(PVK_CALL_LEAVE, 0, 0, 0), -PVK_EAGAIN);
 	assert_int_equal(pv_negotiate(PV_ALL), -PVK_EAGAIN);
-	/* nothing new begins meanwhile, and no face changes */
+	/* nothing new begins meanwhile, and no model changes */
 	assert_int_equal(pv_call(PVK_CALL_DEV_ACCEPT, ALONE, 0, 0), -PVK_EPROTO);
 	assert_int_equal(pv_call(PVK_CALL_NOP, 0, 0, 0), 0);
 	assert_int_equal(fake.ide_present[0], 0);
@@ -325,14 +325,14 @@ static void power_off_waits_too(void **state)
 {
 	(void)state;
 	assert_int_equal(pv_negotiate(PV_ALL), 0);
-	assert_int_equal(pv_call(PVK_CALL_FACE_TAKE, BOTH, 0, 0), 0);
+	assert_int_equal(pv_call(PVK_CALL_UNPLUG, BOTH, 0, 0), 0);
 	reach(PVK_DEV_RUNNING);
 	/* power_off() destroys it as it runs */
 }
 
-/* ---- faces ---- */
+/* ---- models ---- */
 
-static void start_needs_the_face(void **state)
+static void start_needs_the_model(void **state)
 {
 	(void)state;
 	assert_int_equal(pv_negotiate(PV_ALL), 0);
@@ -343,7 +343,7 @@ static void start_needs_the_face(void **state)
 	assert_int_equal(pv_call(PVK_CALL_DEV_START, ALONE, 0, 0), 0);
 }
 
-static void faces_are_exchanged(void **state)
+static void models_are_exchanged(void **state)
 {
 	struct pvk_dev_info info;
 
@@ -351,21 +351,21 @@ static void faces_are_exchanged(void **state)
 	assert_int_equal(pv_negotiate(PV_ALL), 0);
 	for (unsigned int round = 0; round < 3; round++) {
 		fake.ide_busy[0] = true;
-		assert_int_equal(pv_call(PVK_CALL_FACE_TAKE, BOTH, 0, 0), -PVK_EBUSY);
+		assert_int_equal(pv_call(PVK_CALL_UNPLUG, BOTH, 0, 0), -PVK_EBUSY);
 		assert_int_equal(pv_dev_info(0, &info), 0);
-		assert_int_equal(info.face, PVK_FACE_EMULATED);
+		assert_int_equal(info.model, PVK_MODEL_EMULATED);
 		fake.ide_busy[0] = false;
-		assert_int_equal(pv_call(PVK_CALL_FACE_TAKE, BOTH, 0, 0), 0);
-		assert_int_equal(pv_call(PVK_CALL_FACE_TAKE, BOTH, 0, 0), 0);
+		assert_int_equal(pv_call(PVK_CALL_UNPLUG, BOTH, 0, 0), 0);
+		assert_int_equal(pv_call(PVK_CALL_UNPLUG, BOTH, 0, 0), 0);
 		assert_int_equal(fake.ide_present[0], 0);
 		assert_int_equal(pv_dev_info(0, &info), 0);
-		assert_int_equal(info.face, PVK_FACE_PVKIT);
-		assert_int_equal(pv_call(PVK_CALL_FACE_GIVE, BOTH, 0, 0), 0);
-		assert_int_equal(pv_call(PVK_CALL_FACE_GIVE, BOTH, 0, 0), 0);
+		assert_int_equal(info.model, PVK_MODEL_PVKIT);
+		assert_int_equal(pv_call(PVK_CALL_REPLUG, BOTH, 0, 0), 0);
+		assert_int_equal(pv_call(PVK_CALL_REPLUG, BOTH, 0, 0), 0);
 		assert_int_equal(fake.ide_present[0], 1);
 	}
-	assert_int_equal(pv_call(PVK_CALL_FACE_TAKE, ALONE, 0, 0), 0);
-	assert_int_equal(pv_call(PVK_CALL_FACE_GIVE, ALONE, 0, 0), -PVK_ENOENT);
+	assert_int_equal(pv_call(PVK_CALL_UNPLUG, ALONE, 0, 0), 0);
+	assert_int_equal(pv_call(PVK_CALL_REPLUG, ALONE, 0, 0), -PVK_ENOENT);
 	assert_int_equal(fake.ide_present[2], 0);
 }
 
@@ -382,8 +382,8 @@ int main(void)
 		CASE(all_queues_of_all_devices),
 		CASE(leave_waits_for_requests_in_flight),
 		CASE(power_off_waits_too),
-		CASE(start_needs_the_face),
-		CASE(faces_are_exchanged),
+		CASE(start_needs_the_model),
+		CASE(models_are_exchanged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

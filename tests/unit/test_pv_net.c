@@ -39,16 +39,16 @@ static void devices_are_as_configured(void **state)
 	assert_int_equal(pv_negotiate(PV_ALL), 0);
 	assert_int_equal(pv_dev_info(0, &info), 0);
 	assert_int_equal(info.type, PVK_DEV_NET);
-	assert_int_equal(info.face, PVK_FACE_EMULATED);
-	assert_int_equal(info.twin, PVK_TWIN_PCI_NIC);
-	assert_int_equal(PVK_TWIN_BDF(info.twin_location), 2 << 3);
+	assert_int_equal(info.model, PVK_MODEL_EMULATED);
+	assert_int_equal(info.counterpart, PVK_COUNTERPART_PCI_NIC);
+	assert_int_equal(PVK_COUNTERPART_BDF(info.counterpart_location), 2 << 3);
 	assert_int_equal(info.max_queues, 2 * PAIRS);
 	assert_int_equal(info.max_entries, 1024);
 	assert_int_equal(info.config_size, sizeof(config));
 	assert_int_equal(info.features, all_offloads | PVK_NET_F_RSS | PVK_NET_F_RX_MODE);
 	assert_int_equal(pv_dev_info(1, &info), 0);
-	assert_int_equal(info.twin, PVK_TWIN_NONE);
-	assert_int_equal(info.twin_location, 0);
+	assert_int_equal(info.counterpart, PVK_COUNTERPART_NONE);
+	assert_int_equal(info.counterpart_location, 0);
 	assert_int_equal(info.features, PVK_NET_F_CSUM | PVK_NET_F_TSO4 | PVK_NET_F_TSO6 |
 			 PVK_NET_F_USO | PVK_NET_F_RX_MODE);
 	assert_int_equal(pv_dev_info(2, &info), 0);
@@ -56,7 +56,7 @@ static void devices_are_as_configured(void **state)
 			 PVK_NET_F_USO | PVK_NET_F_RX_MODE | PVK_NET_F_RSS);
 	assert_int_equal(pv_dev_info(3, &info), -PVK_ENOENT);
 
-	assert_int_equal(pv_call(PVK_CALL_DEV_CONFIG, TWIN, PV_STRUCTS, sizeof(config)),
+	assert_int_equal(pv_call(PVK_CALL_DEV_CONFIG, COUNTERPART, PV_STRUCTS, sizeof(config)),
 			 sizeof(config));
 	memcpy(&config, fake_ram(PV_STRUCTS, sizeof(config)), sizeof(config));
 	assert_int_equal(config.size, sizeof(config));
@@ -71,26 +71,26 @@ static void devices_are_as_configured(void **state)
 	assert_int_equal(config.reserved[0] | config.reserved[1], 0);
 }
 
-static void faces_change_hands(void **state)
+static void models_change(void **state)
 {
 	(void)state;
 	assert_int_equal(pv_negotiate(PV_ALL), 0);
-	assert_int_equal(pv_call(PVK_CALL_DEV_ACCEPT, TWIN, 0, 0), 0);
-	assert_int_equal(pv_call(PVK_CALL_DEV_START, TWIN, 0, 0), -PVK_EBUSY);
-	assert_int_equal(pv_call(PVK_CALL_FACE_TAKE, TWIN, 0, 0), -PVK_EPROTO);
-	assert_int_equal(pv_call(PVK_CALL_DEV_RESET, TWIN, 0, 0), 0);
-	assert_int_equal(fake_e1000[NIC_TWIN], 1);
+	assert_int_equal(pv_call(PVK_CALL_DEV_ACCEPT, COUNTERPART, 0, 0), 0);
+	assert_int_equal(pv_call(PVK_CALL_DEV_START, COUNTERPART, 0, 0), -PVK_EBUSY);
+	assert_int_equal(pv_call(PVK_CALL_UNPLUG, COUNTERPART, 0, 0), -PVK_EPROTO);
+	assert_int_equal(pv_call(PVK_CALL_DEV_RESET, COUNTERPART, 0, 0), 0);
+	assert_int_equal(fake_e1000[NIC_COUNTERPART], 1);
 	for (unsigned int i = 0; i < 2; i++)
-		assert_int_equal(pv_call(PVK_CALL_FACE_TAKE, TWIN, 0, 0), 0);
-	assert_int_equal(fake_e1000[NIC_TWIN], 0);
-	start(TWIN, 1, 8, 0);
-	assert_int_equal(fake_nets[NIC_TWIN]->attached, 1);
+		assert_int_equal(pv_call(PVK_CALL_UNPLUG, COUNTERPART, 0, 0), 0);
+	assert_int_equal(fake_e1000[NIC_COUNTERPART], 0);
+	start(COUNTERPART, 1, 8, 0);
+	assert_int_equal(fake_nets[NIC_COUNTERPART]->attached, 1);
 	assert_int_equal(pv_until_done(PVK_CALL_LEAVE, 0), 0);
-	assert_int_equal(fake_nets[NIC_TWIN]->attached, 0);
-	assert_int_equal(fake_e1000[NIC_TWIN], 1);
+	assert_int_equal(fake_nets[NIC_COUNTERPART]->attached, 0);
+	assert_int_equal(fake_e1000[NIC_COUNTERPART], 1);
 	assert_int_equal(pv_negotiate(PV_ALL), 0);
-	assert_int_equal(pv_call(PVK_CALL_FACE_TAKE, PLAIN, 0, 0), 0);
-	assert_int_equal(pv_call(PVK_CALL_FACE_GIVE, PLAIN, 0, 0), -PVK_ENOENT);
+	assert_int_equal(pv_call(PVK_CALL_UNPLUG, PLAIN, 0, 0), 0);
+	assert_int_equal(pv_call(PVK_CALL_REPLUG, PLAIN, 0, 0), -PVK_ENOENT);
 }
 
 static void link_is_told(void **state)
@@ -99,20 +99,20 @@ static void link_is_told(void **state)
 	struct pvk_net_config config;
 
 	(void)state;
-	start(TWIN, 1, 8, 0);
+	start(COUNTERPART, 1, 8, 0);
 	assert_int_equal(pv_call(PVK_CALL_BUS_NOTIFY, EVENT, 0, 0), 0);
 	assert_int_equal(pv_dev_info(0, &before), 0);
-	hs_net_set_link(fake_nets[NIC_TWIN], false);
+	hs_net_set_link(fake_nets[NIC_COUNTERPART], false);
 	assert_true(FAKE_UNTIL(fake.irq.message[EVENT].raised == 1));
-	assert_int_equal(pv_call(PVK_CALL_DEV_CONFIG, TWIN, PV_STRUCTS, sizeof(config)),
+	assert_int_equal(pv_call(PVK_CALL_DEV_CONFIG, COUNTERPART, PV_STRUCTS, sizeof(config)),
 			 sizeof(config));
 	memcpy(&config, fake_ram(PV_STRUCTS, sizeof(config)), sizeof(config));
 	assert_int_equal(config.link, 0);
 	assert_int_equal(config.generation, before.generation + 1);
 	/* and what changed while nobody was there to be told */
-	assert_int_equal(pv_call(PVK_CALL_DEV_RESET, TWIN, 0, 0), 0);
-	hs_net_set_link(fake_nets[NIC_TWIN], true);
-	start(TWIN, 1, 8, 0);
+	assert_int_equal(pv_call(PVK_CALL_DEV_RESET, COUNTERPART, 0, 0), 0);
+	hs_net_set_link(fake_nets[NIC_COUNTERPART], true);
+	start(COUNTERPART, 1, 8, 0);
 	assert_int_equal(pv_dev_info(0, &info), 0);
 	assert_int_equal(info.generation, before.generation + 2);
 }
@@ -192,7 +192,7 @@ static void offloads_are_passed_on(void **state)
 	uint32_t n;
 
 	(void)state;
-	start(TWIN, 1, 64, all_offloads);
+	start(COUNTERPART, 1, 64, all_offloads);
 	for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct pvk_net_tx_sqe e;
 
@@ -236,25 +236,25 @@ static void only_accepted_offloads_are_asked_for(void **state)
 
 	(void)state;
 	for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		start(TWIN, 1, 8, cases[i].features);
-		assert_int_equal(fake_nets[NIC_TWIN]->rx_offloads, cases[i].offloads);
-		assert_int_equal(pv_call(PVK_CALL_DEV_RESET, TWIN, 0, 0), 0);
+		start(COUNTERPART, 1, 8, cases[i].features);
+		assert_int_equal(fake_nets[NIC_COUNTERPART]->rx_offloads, cases[i].offloads);
+		assert_int_equal(pv_call(PVK_CALL_DEV_RESET, COUNTERPART, 0, 0), 0);
 	}
 	for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct pvk_net_offloads o = { .size = sizeof(o), .features = cases[i].features };
 
 		/* before the start and after it */
-		setup(TWIN, 1, 8, all_offloads, PVK_CHANNEL_NONE);
-		assert_int_equal(control(TWIN, PVK_NET_CTL_OFFLOADS, &o, sizeof(o)), 0);
-		assert_int_equal(pv_call(PVK_CALL_DEV_START, TWIN, 0, 0), 0);
-		assert_int_equal(fake_nets[NIC_TWIN]->rx_offloads, cases[i].offloads);
+		setup(COUNTERPART, 1, 8, all_offloads, PVK_CHANNEL_NONE);
+		assert_int_equal(control(COUNTERPART, PVK_NET_CTL_OFFLOADS, &o, sizeof(o)), 0);
+		assert_int_equal(pv_call(PVK_CALL_DEV_START, COUNTERPART, 0, 0), 0);
+		assert_int_equal(fake_nets[NIC_COUNTERPART]->rx_offloads, cases[i].offloads);
 		o.features = PVK_NET_F_RX_OFFLOADS;
-		assert_int_equal(control(TWIN, PVK_NET_CTL_OFFLOADS, &o, sizeof(o)), 0);
-		assert_int_equal(fake_nets[NIC_TWIN]->rx_offloads, 31);
+		assert_int_equal(control(COUNTERPART, PVK_NET_CTL_OFFLOADS, &o, sizeof(o)), 0);
+		assert_int_equal(fake_nets[NIC_COUNTERPART]->rx_offloads, 31);
 		o.features = cases[i].features;
-		assert_int_equal(control(TWIN, PVK_NET_CTL_OFFLOADS, &o, sizeof(o)), 0);
-		assert_int_equal(fake_nets[NIC_TWIN]->rx_offloads, cases[i].offloads);
-		assert_int_equal(pv_call(PVK_CALL_DEV_RESET, TWIN, 0, 0), 0);
+		assert_int_equal(control(COUNTERPART, PVK_NET_CTL_OFFLOADS, &o, sizeof(o)), 0);
+		assert_int_equal(fake_nets[NIC_COUNTERPART]->rx_offloads, cases[i].offloads);
+		assert_int_equal(pv_call(PVK_CALL_DEV_RESET, COUNTERPART, 0, 0), 0);
 	}
 }
 
@@ -266,11 +266,11 @@ static void offloads_not_accepted_do_not_arrive(void **state)
 	uint32_t n;
 
 	(void)state;
-	start(TWIN, 1, 8, PVK_NET_F_RX_MODE);
+	start(COUNTERPART, 1, 8, PVK_NET_F_RX_MODE);
 	make_frame(sent, 1000, 4);
 	post(0, 0, 2048);
 	post(0, 1, 2048);
-	fake_net_inject(NIC_TWIN, 0, &meta, sent, 1000);
+	fake_net_inject(NIC_COUNTERPART, 0, &meta, sent, 1000);
 	take_frame(0, got, &n, &value);
 	assert_int_equal(value, 1000);
 	/* the sum over what is covered, its place included, is complete; the rest is as sent */
@@ -278,9 +278,9 @@ static void offloads_not_accepted_do_not_arrive(void **state)
 	assert_memory_equal(got, sent, 1000);
 	meta = (struct hs_net_meta){ .gso = PVK_NET_GSO_TCP4, .csum = true, .gso_size = 100,
 				     .csum_start = 34, .csum_offset = 16 };
-	fake_net_inject(NIC_TWIN, 0, &meta, sent, 1000);
+	fake_net_inject(NIC_COUNTERPART, 0, &meta, sent, 1000);
 	meta = (struct hs_net_meta){ .valid = true };
-	fake_net_inject(NIC_TWIN, 0, &meta, sent, 500);
+	fake_net_inject(NIC_COUNTERPART, 0, &meta, sent, 500);
 	take_frame(0, got, &n, &value);
 	assert_int_equal(value, 500);
 	nothing_more(0);
@@ -294,20 +294,20 @@ static void sums_behind_the_first_buffer_are_filled_in(void **state)
 	uint32_t n;
 
 	(void)state;
-	start(TWIN, 1, 8, PVK_NET_F_RX_CSUM | PVK_NET_F_RX_TSO4);
+	start(COUNTERPART, 1, 8, PVK_NET_F_RX_CSUM | PVK_NET_F_RX_TSO4);
 	make_frame(sent, 1000, 4);
 	for (uint32_t id = 0; id < 6; id++)
 		post(0, id, 401);
-	fake_net_inject(NIC_TWIN, 0, &meta, sent, 1000);
+	fake_net_inject(NIC_COUNTERPART, 0, &meta, sent, 1000);
 	take_frame(0, got, &n, &value);		/* one byte short, in buffers 0 to 2 */
 	assert_int_equal(value, 401);
 	assert_int_equal(hs_net_fill_csum(&meta, sent, 1000), 0);
 	assert_memory_equal(got, sent, 1000);
 	meta.gso = PVK_NET_GSO_TCP4;		/* cannot be cut here: it is dropped */
 	meta.gso_size = 100;
-	fake_net_inject(NIC_TWIN, 0, &meta, sent, 1000);
+	fake_net_inject(NIC_COUNTERPART, 0, &meta, sent, 1000);
 	meta = (struct hs_net_meta){ .csum = true, .csum_start = 300, .csum_offset = 99 };
-	fake_net_inject(NIC_TWIN, 0, &meta, sent, 1000);
+	fake_net_inject(NIC_COUNTERPART, 0, &meta, sent, 1000);
 	take_frame(0, got, &n, &value);
 	assert_int_equal(value, PVK_NET_RX_VALUE(401, 0, 0, PVK_NET_RX_PARTIAL, 300, 99));
 	nothing_more(0);
@@ -320,10 +320,10 @@ static void verified_sums_are_told(void **state)
 	uint32_t n;
 
 	(void)state;
-	start(TWIN, 1, 8, PVK_NET_F_RX_CSUM);
+	start(COUNTERPART, 1, 8, PVK_NET_F_RX_CSUM);
 	make_frame(sent, 500, 4);
 	post(0, 0, 2048);
-	fake_net_inject(NIC_TWIN, 0, &meta, sent, 500);
+	fake_net_inject(NIC_COUNTERPART, 0, &meta, sent, 500);
 	take_frame(0, got, &n, &value);
 	assert_int_equal(value, 500 | PVK_NET_RX_VALID);
 }
@@ -343,7 +343,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(devices_are_as_configured),
-		CASE(faces_change_hands),
+		CASE(models_change),
 		CASE(link_is_told),
 		CASE(frames_come_back_as_they_were),
 		CASE(offloads_are_passed_on),

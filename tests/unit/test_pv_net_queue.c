@@ -169,18 +169,18 @@ static void each_refusal_of_transmission_has_its_status(void **state)
 {
 	(void)state;
 	memset(fake_ram(PV_LISTS, 4096), 0, 4096);
-	start(TWIN, 1, 8, all_offloads);
-	fake_net_mode(NIC_TWIN, FAKE_NET_SINK);
+	start(COUNTERPART, 1, 8, all_offloads);
+	fake_net_mode(NIC_COUNTERPART, FAKE_NET_SINK);
 	for (unsigned int i = 0; i < sizeof(tx_refusals) / sizeof(tx_refusals[0]); i++) {
-		unsigned int before = backend(NIC_TWIN, 0)->sent;
+		unsigned int before = backend(NIC_COUNTERPART, 0)->sent;
 		int status = send_on(&pair[0].tx, tx_refusals[i].e);
 
 		if (status != tx_refusals[i].status)
 			print_error("%s\n", tx_refusals[i].what);
 		assert_int_equal(status, tx_refusals[i].status);
-		assert_int_equal(backend(NIC_TWIN, 0)->sent - before, !status);
+		assert_int_equal(backend(NIC_COUNTERPART, 0)->sent - before, !status);
 	}
-	assert_int_equal(pv_state(TWIN), PVK_DEV_RUNNING);
+	assert_int_equal(pv_state(COUNTERPART), PVK_DEV_RUNNING);
 }
 
 static void features_not_accepted_are_not_served(void **state)
@@ -190,19 +190,19 @@ static void features_not_accepted_are_not_served(void **state)
 				    .seg = { { .gpa = TX_MEMORY, .len = 1000 } } };
 
 	(void)state;
-	start(TWIN, 1, 8, 0);
+	start(COUNTERPART, 1, 8, 0);
 	assert_int_equal(send_on(&pair[0].tx, e), -PVK_ENOTSUP);
 	for (uint8_t gso = PVK_NET_GSO_TCP4; gso <= PVK_NET_GSO_UDP; gso++) {
 		uint64_t own = PVK_NET_F_TSO4 << (gso - 1);
 
-		assert_int_equal(pv_call(PVK_CALL_DEV_RESET, TWIN, 0, 0), 0);
-		start(TWIN, 1, 8, all_offloads & ~own);
+		assert_int_equal(pv_call(PVK_CALL_DEV_RESET, COUNTERPART, 0, 0), 0);
+		start(COUNTERPART, 1, 8, all_offloads & ~own);
 		e.gso = gso;
 		e.gso_size = 500;
 		e.hdr_len = 54;
 		assert_int_equal(send_on(&pair[0].tx, e), -PVK_ENOTSUP);
-		assert_int_equal(pv_call(PVK_CALL_DEV_RESET, TWIN, 0, 0), 0);
-		start(TWIN, 1, 8, own | PVK_NET_F_CSUM);
+		assert_int_equal(pv_call(PVK_CALL_DEV_RESET, COUNTERPART, 0, 0), 0);
+		start(COUNTERPART, 1, 8, own | PVK_NET_F_CSUM);
 		assert_int_equal(send_on(&pair[0].tx, e), 0);
 	}
 }
@@ -484,7 +484,7 @@ static void resets_under_load(void **state)
 			post(k, i, 2048);
 		}
 		if (round % 3)
-			fake_net_inject(device - TWIN + NIC_TWIN + 1, 0, NULL, sent, 100);
+			fake_net_inject(device - COUNTERPART + NIC_COUNTERPART + 1, 0, NULL, sent, 100);
 		assert_int_equal(pv_until_done(PVK_CALL_DEV_RESET, device), 0);
 		/* the guest may use the memory for something else now */
 		for (unsigned int k = 0; k < 1 + round % 4; k++) {
@@ -577,7 +577,7 @@ static void workers_do_not_meet(void **state)
 
 /* ---- accounts ---- */
 
-static void accounts_are_kept(void **state)
+static void statistics_are_kept(void **state)
 {
 	char *text = NULL;
 	size_t len = 0;
@@ -586,24 +586,24 @@ static void accounts_are_kept(void **state)
 	FILE *out;
 
 	(void)state;
-	start(TWIN, 1, 8, PVK_NET_F_RX_MODE);
-	fake_net_mode(NIC_TWIN, FAKE_NET_SINK);
+	start(COUNTERPART, 1, 8, PVK_NET_F_RX_MODE);
+	fake_net_mode(NIC_COUNTERPART, FAKE_NET_SINK);
 	make_frame(sent, 200, 1);
 	assert_int_equal(send_on(&pair[0].tx, scattered(sent, 200, 3, 0)), 0);
 	assert_int_equal(send_on(&pair[0].tx, (struct pvk_net_tx_sqe){ .op = 9 }), -PVK_ENOSYS);
 	post(0, 0, 128);
-	fake_net_inject(NIC_TWIN, 0, NULL, sent, 200);
+	fake_net_inject(NIC_COUNTERPART, 0, NULL, sent, 200);
 	post(0, 1, 128);
 	take_frame(0, got, &n, &value);
 	sent[0] = 2;
-	fake_net_inject(NIC_TWIN, 0, NULL, sent, 200);
-	fake_net_inject(NIC_TWIN, 0, NULL, sent, 5);
-	assert_true(FAKE_UNTIL(backend(NIC_TWIN, 0)->waiting == 0));
+	fake_net_inject(NIC_COUNTERPART, 0, NULL, sent, 200);
+	fake_net_inject(NIC_COUNTERPART, 0, NULL, sent, 5);
+	assert_true(FAKE_UNTIL(backend(NIC_COUNTERPART, 0)->waiting == 0));
 	out = open_memstream(&text, &len);
 	assert_non_null(out);
 	hs_pv_json(fake.vm.pv, out);
 	fclose(out);
-	assert_non_null(strstr(text, "\"nic\": 0, \"face\": \"pvkit\""));
+	assert_non_null(strstr(text, "\"nic\": 0, \"model\": \"pvkit\""));
 	assert_non_null(strstr(text, "\"pairs\": [{\"pair\": 0, \"rx\": {\"frames\": 1, \"bytes\": 200, \"segments\": 2, \"errors\": 0"));
 	assert_non_null(strstr(text, "\"no_buffer\": 1, \"filtered\": 1, \"dropped\": 1}, \"tx\": {\"frames\": 1, \"bytes\": 200, \"segments\": 3, \"errors\": 1"));
 	free(text);
@@ -628,7 +628,7 @@ int main(void)
 		CASE(resets_under_load),
 		CASE(pairs_take_the_back_ends_queues_in_turn),
 		CASE(workers_do_not_meet),
-		CASE(accounts_are_kept),
+		CASE(statistics_are_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -59,49 +59,49 @@ static void filter_passes_what_was_asked_for(void **state)
 	struct pvk_net_rx_mode mode = { .size = sizeof(mode) };
 
 	(void)state;
-	start(TWIN, 1, 8, PVK_NET_F_RX_MODE);
+	start(COUNTERPART, 1, 8, PVK_NET_F_RX_MODE);
 	for (unsigned int i = 0; i < 4; i++)
 		post(0, i, 64);
 	/* before it was said */
-	assert_true(passes(NIC_TWIN, OWN) && passes(NIC_TWIN, BROAD));
-	assert_false(passes(NIC_TWIN, OTHER) || passes(NIC_TWIN, GROUP));
+	assert_true(passes(NIC_COUNTERPART, OWN) && passes(NIC_COUNTERPART, BROAD));
+	assert_false(passes(NIC_COUNTERPART, OTHER) || passes(NIC_COUNTERPART, GROUP));
 	memcpy(mode.mac, OTHER, 6);
-	assert_int_equal(control(TWIN, PVK_NET_CTL_RX_MODE, &mode, sizeof(mode)), 0);
-	assert_true(passes(NIC_TWIN, OTHER) && passes(NIC_TWIN, BROAD));
-	assert_false(passes(NIC_TWIN, OWN) || passes(NIC_TWIN, GROUP));
+	assert_int_equal(control(COUNTERPART, PVK_NET_CTL_RX_MODE, &mode, sizeof(mode)), 0);
+	assert_true(passes(NIC_COUNTERPART, OTHER) && passes(NIC_COUNTERPART, BROAD));
+	assert_false(passes(NIC_COUNTERPART, OWN) || passes(NIC_COUNTERPART, GROUP));
 	mode.addresses = PVK_NET_ADDRESSES;
 	memcpy(mode.address[63], GROUP, 6);
 	memcpy(mode.address[0], OWN, 6);
-	assert_int_equal(control(TWIN, PVK_NET_CTL_RX_MODE, &mode, sizeof(mode)), 0);
-	assert_true(passes(NIC_TWIN, GROUP) && passes(NIC_TWIN, OWN));
-	assert_false(passes(NIC_TWIN, GROUP2));
+	assert_int_equal(control(COUNTERPART, PVK_NET_CTL_RX_MODE, &mode, sizeof(mode)), 0);
+	assert_true(passes(NIC_COUNTERPART, GROUP) && passes(NIC_COUNTERPART, OWN));
+	assert_false(passes(NIC_COUNTERPART, GROUP2));
 	mode.addresses = 63;	/* the last one is none now */
-	assert_int_equal(control(TWIN, PVK_NET_CTL_RX_MODE, &mode, sizeof(mode)), 0);
-	assert_false(passes(NIC_TWIN, GROUP));
+	assert_int_equal(control(COUNTERPART, PVK_NET_CTL_RX_MODE, &mode, sizeof(mode)), 0);
+	assert_false(passes(NIC_COUNTERPART, GROUP));
 	mode.flags = PVK_NET_RX_ALLMULTI;
 	mode.addresses = 0;
-	assert_int_equal(control(TWIN, PVK_NET_CTL_RX_MODE, &mode, sizeof(mode)), 0);
-	assert_true(passes(NIC_TWIN, GROUP) && passes(NIC_TWIN, GROUP2));
-	assert_false(passes(NIC_TWIN, OWN));
+	assert_int_equal(control(COUNTERPART, PVK_NET_CTL_RX_MODE, &mode, sizeof(mode)), 0);
+	assert_true(passes(NIC_COUNTERPART, GROUP) && passes(NIC_COUNTERPART, GROUP2));
+	assert_false(passes(NIC_COUNTERPART, OWN));
 	mode.flags = PVK_NET_RX_PROMISC;
-	assert_int_equal(control(TWIN, PVK_NET_CTL_RX_MODE, &mode, sizeof(mode)), 0);
-	assert_true(passes(NIC_TWIN, OWN) && passes(NIC_TWIN, GROUP2));
+	assert_int_equal(control(COUNTERPART, PVK_NET_CTL_RX_MODE, &mode, sizeof(mode)), 0);
+	assert_true(passes(NIC_COUNTERPART, OWN) && passes(NIC_COUNTERPART, GROUP2));
 	/* a reset forgets */
-	assert_int_equal(pv_call(PVK_CALL_DEV_RESET, TWIN, 0, 0), 0);
-	start(TWIN, 1, 8, PVK_NET_F_RX_MODE);
+	assert_int_equal(pv_call(PVK_CALL_DEV_RESET, COUNTERPART, 0, 0), 0);
+	start(COUNTERPART, 1, 8, PVK_NET_F_RX_MODE);
 	for (unsigned int i = 0; i < 4; i++)
 		post(0, i, 64);
-	assert_true(passes(NIC_TWIN, OWN));
-	assert_false(passes(NIC_TWIN, OTHER) || passes(NIC_TWIN, GROUP2));
+	assert_true(passes(NIC_COUNTERPART, OWN));
+	assert_false(passes(NIC_COUNTERPART, OTHER) || passes(NIC_COUNTERPART, GROUP2));
 }
 
 static void without_the_feature_all_passes(void **state)
 {
 	(void)state;
-	start(TWIN, 1, 8, 0);
+	start(COUNTERPART, 1, 8, 0);
 	for (unsigned int i = 0; i < 4; i++)
 		post(0, i, 64);
-	assert_true(passes(NIC_TWIN, OTHER) && passes(NIC_TWIN, GROUP) && passes(NIC_TWIN, OWN));
+	assert_true(passes(NIC_COUNTERPART, OTHER) && passes(NIC_COUNTERPART, GROUP) && passes(NIC_COUNTERPART, OWN));
 }
 
 /* ---- controls ---- */
@@ -116,54 +116,54 @@ static void controls_are_checked(void **state)
 	(void)state;
 	assert_int_equal(pv_negotiate(PV_ALL), 0);
 	/* in which states */
-	assert_int_equal(control(TWIN, PVK_NET_CTL_RX_MODE, &mode, sizeof(mode)), -PVK_EPROTO);
+	assert_int_equal(control(COUNTERPART, PVK_NET_CTL_RX_MODE, &mode, sizeof(mode)), -PVK_EPROTO);
 	assert_int_equal(control(77, PVK_NET_CTL_RX_MODE, &mode, sizeof(mode)), -PVK_ENOENT);
 	for (unsigned int running = 0; running < 2; running++) {
-		setup(TWIN, 2, 8, features, PVK_CHANNEL_NONE);
+		setup(COUNTERPART, 2, 8, features, PVK_CHANNEL_NONE);
 		if (running)
-			assert_int_equal(pv_call(PVK_CALL_DEV_START, TWIN, 0, 0), 0);
-		assert_int_equal(control(TWIN, PVK_NET_CTL_RX_MODE, &mode, sizeof(mode)), 0);
-		assert_int_equal(control(TWIN, PVK_NET_CTL_OFFLOADS, &o, sizeof(o)), 0);
-		assert_int_equal(control(TWIN, PVK_NET_CTL_RSS, &rss, sizeof(rss)), 0);
-		assert_int_equal(control(TWIN, 0, &mode, sizeof(mode)), -PVK_ENOSYS);
-		assert_int_equal(control(TWIN, 4, &mode, sizeof(mode)), -PVK_ENOSYS);
-		assert_int_equal(control(TWIN, ~0u, &mode, sizeof(mode)), -PVK_ENOSYS);
+			assert_int_equal(pv_call(PVK_CALL_DEV_START, COUNTERPART, 0, 0), 0);
+		assert_int_equal(control(COUNTERPART, PVK_NET_CTL_RX_MODE, &mode, sizeof(mode)), 0);
+		assert_int_equal(control(COUNTERPART, PVK_NET_CTL_OFFLOADS, &o, sizeof(o)), 0);
+		assert_int_equal(control(COUNTERPART, PVK_NET_CTL_RSS, &rss, sizeof(rss)), 0);
+		assert_int_equal(control(COUNTERPART, 0, &mode, sizeof(mode)), -PVK_ENOSYS);
+		assert_int_equal(control(COUNTERPART, 4, &mode, sizeof(mode)), -PVK_ENOSYS);
+		assert_int_equal(control(COUNTERPART, ~0u, &mode, sizeof(mode)), -PVK_ENOSYS);
 
 		mode.flags = 4;
-		assert_int_equal(control(TWIN, PVK_NET_CTL_RX_MODE, &mode, sizeof(mode)), -PVK_EINVAL);
+		assert_int_equal(control(COUNTERPART, PVK_NET_CTL_RX_MODE, &mode, sizeof(mode)), -PVK_EINVAL);
 		mode.flags = 0;
 		mode.mac[0] = 1;
-		assert_int_equal(control(TWIN, PVK_NET_CTL_RX_MODE, &mode, sizeof(mode)), -PVK_EINVAL);
+		assert_int_equal(control(COUNTERPART, PVK_NET_CTL_RX_MODE, &mode, sizeof(mode)), -PVK_EINVAL);
 		mode.mac[0] = 0;
 		mode.addresses = 65;
-		assert_int_equal(control(TWIN, PVK_NET_CTL_RX_MODE, &mode, sizeof(mode)), -PVK_EINVAL);
+		assert_int_equal(control(COUNTERPART, PVK_NET_CTL_RX_MODE, &mode, sizeof(mode)), -PVK_EINVAL);
 		mode.addresses = 0;
-		assert_int_equal(control(TWIN, PVK_NET_CTL_RX_MODE, &mode, 392), -PVK_EINVAL);
+		assert_int_equal(control(COUNTERPART, PVK_NET_CTL_RX_MODE, &mode, 392), -PVK_EINVAL);
 
 		o.reserved = 1;
-		assert_int_equal(control(TWIN, PVK_NET_CTL_OFFLOADS, &o, sizeof(o)), -PVK_EINVAL);
+		assert_int_equal(control(COUNTERPART, PVK_NET_CTL_OFFLOADS, &o, sizeof(o)), -PVK_EINVAL);
 		o.reserved = 0;
 		o.features = PVK_NET_F_CSUM;
-		assert_int_equal(control(TWIN, PVK_NET_CTL_OFFLOADS, &o, sizeof(o)), -PVK_EINVAL);
+		assert_int_equal(control(COUNTERPART, PVK_NET_CTL_OFFLOADS, &o, sizeof(o)), -PVK_EINVAL);
 		o.features = PVK_NET_F_RX_TSO4;
-		assert_int_equal(control(TWIN, PVK_NET_CTL_OFFLOADS, &o, sizeof(o)), -PVK_ENOTSUP);
+		assert_int_equal(control(COUNTERPART, PVK_NET_CTL_OFFLOADS, &o, sizeof(o)), -PVK_ENOTSUP);
 		o.features = 0;
 
 		rss.types = 0x40;
-		assert_int_equal(control(TWIN, PVK_NET_CTL_RSS, &rss, sizeof(rss)), -PVK_EINVAL);
+		assert_int_equal(control(COUNTERPART, PVK_NET_CTL_RSS, &rss, sizeof(rss)), -PVK_EINVAL);
 		rss.types = 0x3f;
 		rss.table[127] = 2;	/* not set up */
-		assert_int_equal(control(TWIN, PVK_NET_CTL_RSS, &rss, sizeof(rss)), -PVK_EINVAL);
+		assert_int_equal(control(COUNTERPART, PVK_NET_CTL_RSS, &rss, sizeof(rss)), -PVK_EINVAL);
 		rss.table[127] = 65535;
-		assert_int_equal(control(TWIN, PVK_NET_CTL_RSS, &rss, sizeof(rss)), -PVK_EINVAL);
+		assert_int_equal(control(COUNTERPART, PVK_NET_CTL_RSS, &rss, sizeof(rss)), -PVK_EINVAL);
 		rss.table[127] = 1;
-		assert_int_equal(control(TWIN, PVK_NET_CTL_RSS, &rss, sizeof(rss)), 0);
-		assert_int_equal(pv_call(PVK_CALL_DEV_RESET, TWIN, 0, 0), 0);
+		assert_int_equal(control(COUNTERPART, PVK_NET_CTL_RSS, &rss, sizeof(rss)), 0);
+		assert_int_equal(pv_call(PVK_CALL_DEV_RESET, COUNTERPART, 0, 0), 0);
 	}
-	setup(TWIN, 1, 8, 0, PVK_CHANNEL_NONE);
-	assert_int_equal(control(TWIN, PVK_NET_CTL_RX_MODE, &mode, sizeof(mode)), -PVK_ENOTSUP);
-	assert_int_equal(control(TWIN, PVK_NET_CTL_RSS, &rss, sizeof(rss)), -PVK_ENOTSUP);
-	assert_int_equal(control(TWIN, PVK_NET_CTL_OFFLOADS, &o, sizeof(o)), 0);
+	setup(COUNTERPART, 1, 8, 0, PVK_CHANNEL_NONE);
+	assert_int_equal(control(COUNTERPART, PVK_NET_CTL_RX_MODE, &mode, sizeof(mode)), -PVK_ENOTSUP);
+	assert_int_equal(control(COUNTERPART, PVK_NET_CTL_RSS, &rss, sizeof(rss)), -PVK_ENOTSUP);
+	assert_int_equal(control(COUNTERPART, PVK_NET_CTL_OFFLOADS, &o, sizeof(o)), 0);
 }
 
 /* ---- spreading ---- */

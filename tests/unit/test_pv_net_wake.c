@@ -46,7 +46,7 @@ static void events_only_when_asked(void **state)
 static void later_wake_is_kept(void **state)
 {
 	(void)state;
-	fake.config.gather_ns = 3600ull * 1000000000;	/* not by waiting */
+	fake.config.coalesce_ns = 3600ull * 1000000000;	/* not by waiting */
 	setup(PLAIN, 1, 64, 0, EVENT);
 	for (unsigned int i = 0; i < 20; i++)
 		post(0, i, 64);
@@ -91,13 +91,13 @@ static void nothing(void *arg)
 	(void)arg;
 }
 
-static void busy_host_gathers_but_not_for_ever(void **state)
+static void busy_host_coalesces_but_not_for_ever(void **state)
 {
 	static struct busy busy = { .work.fn = be_busy };
 	uint64_t began;
 
 	(void)state;
-	fake.config.gather_ns = 5000000;
+	fake.config.coalesce_ns = 5000000;
 	setup(PLAIN, 1, 64, 0, EVENT);
 	for (unsigned int i = 0; i < 20; i++)
 		post(0, i, 64);
@@ -109,14 +109,14 @@ static void busy_host_gathers_but_not_for_ever(void **state)
 	began = hs_now();
 	fake_net_inject(NIC_PLAIN, 0, NULL, sent, 60);
 	assert_true(FAKE_UNTIL(fake.irq.message[EVENT].raised > 0));
-	/* 16 times gather_ns, as queue.c has it */
+	/* 16 times coalesce_ns, as queue.c has it */
 	assert_in_range(hs_now() - began, 80000000, 9000000000);
 	atomic_store(&busy.stop, true);
 	hs_worker_call(busy.worker, nothing, NULL);
 }
 
 /*
- * Nobody waits for completions as such: 16 times gather_ns, however long the host was idle
+ * Nobody waits for completions as such: 16 times coalesce_ns, however long the host was idle
  * (net_tx.c). The worker polls as a real one does; the work keeps it from going to sleep.
  */
 static void sent_frames_are_told_of_late(void **state)
@@ -126,7 +126,7 @@ static void sent_frames_are_told_of_late(void **state)
 	uint64_t began = hs_now();
 
 	(void)state;
-	fake.config.gather_ns = 5000000;
+	fake.config.coalesce_ns = 5000000;
 	setup(PLAIN, 1, 64, 0, EVENT);
 	assert_int_equal(pv_call(PVK_CALL_DEV_START, PLAIN, 0, 0), 0);
 	atomic_store(&idle_since, began);
@@ -200,7 +200,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(events_only_when_asked),
 		CASE(later_wake_is_kept),
-		CASE(busy_host_gathers_but_not_for_ever),
+		CASE(busy_host_coalesces_but_not_for_ever),
 		CASE(sent_frames_are_told_of_late),
 		CASE(buffers_are_rung_for_when_needed),
 		CASE(hostile_wake_words_and_doorbells),

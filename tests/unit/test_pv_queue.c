@@ -124,7 +124,7 @@ static void two_queues_keep_their_data(void **state)
 
 	(void)state;
 	assert_int_equal(pv_negotiate(PV_ALL), 0);
-	assert_int_equal(pv_call(PVK_CALL_FACE_TAKE, BOTH, 0, 0), 0);
+	assert_int_equal(pv_call(PVK_CALL_UNPLUG, BOTH, 0, 0), 0);
 	assert_int_equal(pv_call(PVK_CALL_DEV_ACCEPT, BOTH, 0, 0), 0);
 	for (unsigned int i = 0; i < 2; i++)
 		assert_int_equal(pv_queue_setup(&queue[i], BOTH, i, 16, PVK_CHANNEL_NONE), 0);
@@ -214,7 +214,7 @@ static void guest_that_wants_many_is_told_of_few(void **state)
 	struct pvk_cqe cqe;
 
 	(void)state;
-	fake.config.gather_ns = 3600ull * 1000000000;	/* not by waiting */
+	fake.config.coalesce_ns = 3600ull * 1000000000;	/* not by waiting */
 	start(BOTH, 8, EVENT, 0);
 	/* asks for the fifth completion; only two come, and the host goes to sleep */
 	pvk_ring_arm(&q.cq, 4);
@@ -232,7 +232,7 @@ static void queue_without_channel_raises_nothing(void **state)
 		pvk_ring_arm(&q.cq, 0);
 		assert_int_equal(submit(one(PVK_BLK_READ, 0, PV_DATA, 512)), 0);
 	}
-	for (unsigned int i = 0; i < HS_IRQ_MESSAGES; i++)
+	for (unsigned int i = 0; i < HS_IRQ_MSIS; i++)
 		assert_int_equal(fake.irq.message[i].raised + fake.irq.message[i].dropped, 0);
 }
 

@@ -352,7 +352,7 @@ static void needs_of(void **state)
 	assert_int_equal(hs_rules_needs(&config), HS_NEEDS_PC);
 	config.kvm_mask = 1;
 	assert_int_equal(hs_rules_needs(&config), HS_NEEDS_PC | HS_NEEDS_CAP);
-	config = (struct hs_config){ .machine = HS_MACHINE_LEAN, .console = "none", .stats = "x" };
+	config = (struct hs_config){ .machine = HS_MACHINE_MINIMAL, .console = "none", .stats = "x" };
 	assert_int_equal(hs_rules_needs(&config), HS_NEEDS_CAP | HS_NEEDS_STATS);
 	config.nics = 1;
 	config.nic[0].kind = HS_NIC_TAP;

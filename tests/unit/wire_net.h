@@ -21,7 +21,7 @@ struct wire_frame {
 
 struct hs_net {
 	struct hs_worker *worker;
-	struct hs_net_face *face;
+	struct hs_net_model *model;
 	struct hs_net_info info;
 	atomic_bool link;
 	atomic_bool hold;		/* frames are kept from being done */
@@ -107,14 +107,14 @@ struct hs_worker *hs_net_worker(struct hs_net *net, unsigned int queue)
 	return net->worker;
 }
 
-static void wire_set_face(void *arg)
+static void wire_set_model(void *arg)
 {
-	wire.face = arg;
+	wire.model = arg;
 }
 
-void hs_net_attach(struct hs_net *net, struct hs_net_face *face)
+void hs_net_attach(struct hs_net *net, struct hs_net_model *model)
 {
-	hs_worker_call(net->worker, wire_set_face, face);
+	hs_worker_call(net->worker, wire_set_model, model);
 }
 
 /* ---- the test's side ---- */
@@ -130,12 +130,12 @@ static void wire_deliver(void *arg)
 {
 	struct wire_in *in = arg;
 
-	if (!wire.face)
+	if (!wire.model)
 		return;
 	while (in->taken < in->times &&
-	       wire.face->receive(wire.face, 0, &in->meta, in->bytes, in->length))
+	       wire.model->receive(wire.model, 0, &in->meta, in->bytes, in->length))
 		in->taken++;
-	wire.face->received(wire.face, 0);
+	wire.model->received(wire.model, 0);
 }
 
 /* Of those that are held the oldest is done. */
@@ -155,17 +155,17 @@ static inline unsigned int wire_receive(const uint8_t *bytes, uint32_t length,
 	return in.taken;
 }
 
-static void wire_tell_link(void *arg)
+static void wire_notify_link(void *arg)
 {
 	(void)arg;
-	if (wire.face)
-		wire.face->link(wire.face, atomic_load(&wire.link));
+	if (wire.model)
+		wire.model->link(wire.model, atomic_load(&wire.link));
 }
 
 static inline void wire_set_link(bool up)
 {
 	atomic_store(&wire.link, up);
-	hs_worker_call(wire.worker, wire_tell_link, NULL);
+	hs_worker_call(wire.worker, wire_notify_link, NULL);
 }
 
 static inline void wire_release(void)

@@ -20,7 +20,7 @@
 #define WINDOW		256	/* datagrams on their way; a ring of e1000 holds as many */
 #define ACK_EVERY	64
 #define STALL_MS	300	/* more than a busy host sleeps, less than a round */
-#define GATHER_US	1000	/* how long the host lets datagrams gather: a few tens, of WINDOW */
+#define COALESCE_US	1000	/* how long the host lets datagrams gather: a few tens, of WINDOW */
 #define DRAIN_MS	200	/* what has not come by then after the sender's end is lost */
 
 /* --- streams ------------------------------------------------------------------- */
@@ -295,10 +295,10 @@ static int send_datagrams(int udp, int raw, const uint8_t *head, uint64_t ns,
 /*
  * Counts datagrams and tells the sender of them until it says over the control
  * how many there were, then until all are there or nothing came for DRAIN_MS.
- * Who found none looks again gather_us after the next one came: to wake up for
+ * Who found none looks again coalesce_us after the next one came: to wake up for
  * each takes more of a CPU than to receive it.
  */
-static int count_datagrams(int udp, int control, unsigned int gather_us,
+static int count_datagrams(int udp, int control, unsigned int coalesce_us,
 			   struct net_result *result)
 {
 	static struct batch in;
@@ -346,15 +346,15 @@ static int count_datagrams(int udp, int control, unsigned int gather_us,
 				return err;
 			result->sent = total.count;
 			ended = 1;
-		} else if (gather_us) {
-			usleep(gather_us);
+		} else if (coalesce_us) {
+			usleep(coalesce_us);
 		}
 	}
 	return 0;
 }
 
 /* Tells the receiver that its sender has ended. */
-static int tell_sent(int control, const struct net_result *result)
+static int notify_sent(int control, const struct net_result *result)
 {
 	struct net_total total = { .count = result->sent };
 
@@ -373,7 +373,7 @@ int net_udp_feed(int udp, int control, uint64_t ns, struct net_result *result)
 	err = send_datagrams(udp, raw, raw < 0 ? NULL : head, ns, result);
 	if (raw >= 0)
 		close(raw);
-	return err ? err : tell_sent(control, result);
+	return err ? err : notify_sent(control, result);
 }
 
 int net_udp_send(int udp, int control, uint64_t ns, struct net_result *result)
@@ -383,7 +383,7 @@ int net_udp_send(int udp, int control, uint64_t ns, struct net_result *result)
 
 	err = send_datagrams(udp, -1, NULL, ns, result);
 	if (!err)
-		err = tell_sent(control, result);
+		err = notify_sent(control, result);
 	if (!err)
 		err = net_get(control, &total, sizeof(total));
 	if (err)
@@ -398,7 +398,7 @@ int net_udp_count(int udp, int control)
 	struct net_total total;
 	int err;
 
-	err = count_datagrams(udp, control, GATHER_US, &result);
+	err = count_datagrams(udp, control, COALESCE_US, &result);
 	if (err)
 		return err;
 	total.count = result.count;

@@ -104,7 +104,7 @@ static void use_disk(void)
 {
 	static __u8 sector[512] __attribute__((aligned(512)));
 	static struct pvp_blk disk;
-	const __u64 patience = 100000000000ull;
+	const __u64 limit = 100000000000ull;
 	__u32 i, bad = 0;
 	int ret = pvp_blk_open(&disk, &host, 0, PVK_CHANNEL_NONE);
 
@@ -114,20 +114,20 @@ static void use_disk(void)
 	}
 	say("disk: sectors ");
 	say_number(disk.config.sectors);
-	ret = pvp_blk_do(&disk, PVK_BLK_READ, 0, sector, sizeof(sector), patience);
+	ret = pvp_blk_do(&disk, PVK_BLK_READ, 0, sector, sizeof(sector), limit);
 	sector[32] = 0;
 	say(", begins with \"");
 	say(ret ? "?" : (const char *)sector);
 	say("\"\n");
 	for (i = 0; i < sizeof(sector); i++)
 		sector[i] = (__u8)(i * 7);
-	ret = pvp_blk_do(&disk, PVK_BLK_WRITE, 1, sector, sizeof(sector), patience);
+	ret = pvp_blk_do(&disk, PVK_BLK_WRITE, 1, sector, sizeof(sector), limit);
 	if (!ret && disk.device.accepted & PVK_BLK_F_FLUSH)
-		ret = pvp_blk_do(&disk, PVK_BLK_FLUSH, 0, 0, 0, patience);
+		ret = pvp_blk_do(&disk, PVK_BLK_FLUSH, 0, 0, 0, limit);
 	for (i = 0; i < sizeof(sector); i++)
 		sector[i] = 0;
 	if (!ret)
-		ret = pvp_blk_do(&disk, PVK_BLK_READ, 1, sector, sizeof(sector), patience);
+		ret = pvp_blk_do(&disk, PVK_BLK_READ, 1, sector, sizeof(sector), limit);
 	for (i = 0; i < sizeof(sector); i++)
 		bad += sector[i] != (__u8)(i * 7);
 	if (ret)

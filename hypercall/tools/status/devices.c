@@ -167,14 +167,14 @@ static bool device_of(const char *path, char *bus, char *device)
 	return sscanf(path, "/sys/bus/%31[^/]/devices/%127[^/]", bus, device) == 2;
 }
 
-/* A pvkit device whose driver is there may still go by its emulated face. */
-static bool on_emulated_face(const struct status *r, const char *device)
+/* A pvkit device whose driver is there may still go by its emulated model. */
+static bool on_emulated_model(const struct status *r, const char *device)
 {
-	char path[SNAP_PATH], face[32];
+	char path[SNAP_PATH], model[32];
 
-	snprintf(path, sizeof(path), "/sys/bus/pvk/devices/%s/face", device);
-	look_line(r->snap, path, face, sizeof(face));
-	return !strcmp(face, "emulated");
+	snprintf(path, sizeof(path), "/sys/bus/pvk/devices/%s/model", device);
+	look_line(r->snap, path, model, sizeof(model));
+	return !strcmp(model, "emulated");
 }
 
 static void judge_pv(struct status *r, const struct device_row *row, const char *bus,
@@ -194,8 +194,8 @@ static void judge_pv(struct status *r, const struct device_row *row, const char 
 			 driver ? driver : "no driver");
 	if (!driver)
 		verdict_module(r, v, row->module, row->config);
-	else if (!strcmp(bus, "pvk") && on_emulated_face(r, device))
-		verdict_set(v, UNUSED, "it goes by its emulated face, which was in use when the "
+	else if (!strcmp(bus, "pvk") && on_emulated_model(r, device))
+		verdict_set(v, UNUSED, "it goes by its emulated model, which was in use when the "
 			    "driver came", "load the driver before the file system is mounted: "
 			    "docs/status.md, initramfs");
 	else
@@ -221,8 +221,8 @@ static const char *give_it_as(const struct status *r, bool disk)
 		if (r->stack.layer[0].hv == ways[i].hv)
 			return disk ? ways[i].disk : ways[i].card;
 	if (r->stack.platform == PVK_PLATFORM_PVKIT || report_interface(r, PVK_IF_PVKIT))
-		return disk ? "have the host give it faces=both, and load pvk_blk" :
-		       "have the host give it faces=both, and load pvk_net";
+		return disk ? "have the host give it models=both, and load pvk_blk" :
+		       "have the host give it models=both, and load pvk_net";
 	return disk ? "have the host give it by virtio (QEMU: if=virtio, libvirt: bus='virtio')" :
 	       "have the host give it by virtio (QEMU: virtio-net-pci, libvirt: model virtio)";
 }
@@ -255,12 +255,12 @@ static const struct verdict *pvkit_refused(const struct status *r)
 	return bus && bus->state == UNUSED ? bus : NULL;
 }
 
-/* Is this PCI device the emulated twin of a pvkit device? */
-static bool has_twin(const struct status *r, const char *pci)
+/* Is this PCI device the emulated counterpart of a pvkit device? */
+static bool has_counterpart(const struct status *r, const char *pci)
 {
 	const struct snap_entry *e = NULL;
 
-	while ((e = snap_next(r->snap, "/sys/bus/pvk/devices/*/twin", e)) != NULL)
+	while ((e = snap_next(r->snap, "/sys/bus/pvk/devices/*/counterpart", e)) != NULL)
 		if (strstr(e->text, pci))
 			return true;
 	return false;
@@ -292,10 +292,10 @@ static void judge_slow(struct status *r, const char *what, const char *link)
 	driver = driver_of(r, "pci", pci);
 	verdict_evidence(v, "%s", link);
 	verdict_evidence(v, "/sys/bus/pci/devices/%s: %s", pci, driver ? driver : "no driver");
-	if (has_twin(r, pci)) {
-		verdict_set(v, MOOT, "the emulated face of a pvkit device: see that", NULL);
+	if (has_counterpart(r, pci)) {
+		verdict_set(v, MOOT, "the emulated model of a pvkit device: see that", NULL);
 	} else if (pvkit) {
-		snprintf(why, sizeof(why), "it goes by its emulated face: %.200s", pvkit->why);
+		snprintf(why, sizeof(why), "it goes by its emulated model: %.200s", pvkit->why);
 		verdict_set(v, UNUSED, why, pvkit->advice);
 	} else if (lacks) {
 		snprintf(why, sizeof(why), "it goes by %s; %.40s beside it has no driver",

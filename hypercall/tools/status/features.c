@@ -255,7 +255,7 @@ const struct row row_table[] = {
 	WORD("event", "event", "event channels"),
 	WORD("bus", "bus", "devices with shared rings"),
 	WORD("batch", "batch", "several calls in one transfer"),
-	WORD("handover", "handover", "emulated devices change to paravirtual ones and back"),
+	WORD("unplug", "unplug", "emulated devices change to paravirtual ones and back"),
 
 	/* ---- pvkit: the patched kernel ---- pvops/ */
 #define PATCHED	R(UNUSED, CONFIG_OFF, "PVKIT_GUEST", \

@@ -390,7 +390,7 @@ static void fill_in(const struct status *r, char *to, size_t size, const char *t
 	to[n] = 0;
 }
 
-static void tell_test(struct verdict *v, unsigned int test, const char *found)
+static void notify_test(struct verdict *v, unsigned int test, const char *found)
 {
 	static const char *const means[TESTS] = {
 		[CMDLINE] = "kernel's command line: %s",
@@ -429,8 +429,8 @@ static bool apply(struct status *r, const struct row *row, const struct rule *ru
 	if (!holds(r, row, rule->test, rule->arg, found1) ||
 	    !holds(r, row, rule->test2, rule->arg2, found2))
 		return false;
-	tell_test(v, rule->test, found1);
-	tell_test(v, rule->test2, found2);
+	notify_test(v, rule->test, found1);
+	notify_test(v, rule->test2, found2);
 	if (!rule->why) {
 		/* the names go on living in the table of devices */
 		next_of(&arg, module, sizeof(module));

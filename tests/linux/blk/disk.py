@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""disk - discard, zeroes, read-only, polled queues, resize: does the pvkit face do them?"""
+"""disk - discard, zeroes, read-only, polled queues, resize: does the pvkit model do them?"""
 
 import os
 import signal
@@ -18,8 +18,8 @@ grows = make_disk(top + "/3.img", 8 * MIB)
 with open(fixed, "r+b") as f:
     f.write(b"must not change" * 100)
 with Vm(t, "pvk", "disk.sh", cpus=2,
-        disks=[data + ",serial=PVTEST01,faces=pvkit", fixed + ",serial=PVTEST02,faces=pvkit,ro",
-               grows + ",serial=PVTEST03,faces=pvkit"]) as vm:
+        disks=[data + ",serial=PVTEST01,models=pvkit", fixed + ",serial=PVTEST02,models=pvkit,ro",
+               grows + ",serial=PVTEST03,models=pvkit"]) as vm:
     vm.start()
     if vm.wait_at("written"):
         before = os.stat(data).st_blocks

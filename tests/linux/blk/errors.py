@@ -4,7 +4,7 @@
 
 A full file system below one image (ENOSPC), a device with bad sectors below the
 other (EIO, device-mapper's error target; opened direct, since the host's page
-cache would take a write and fail at the next flush); both faces of each.
+cache would take a write and fail at the next flush); both models of each.
 """
 
 import os
@@ -37,10 +37,10 @@ try:
     run("dmsetup", "create", "pvk-bad", input=f"0 8192 linear {loop} 0\n8192 64 error\n"
         f"8256 24512 linear {loop} 8256\n")
     run("dmsetup", "mknodes")
-    for faces in ("pvkit", "emulated"):
-        with Vm(t, "pvk", "errors.sh", name="errors-" + faces,
-                disks=[f"{full},serial=PVTEST01,faces={faces}",
-                       f"/dev/mapper/pvk-bad,direct,serial=PVTEST02,faces={faces}"]) as vm:
+    for models in ("pvkit", "emulated"):
+        with Vm(t, "pvk", "errors.sh", name="errors-" + models,
+                disks=[f"{full},serial=PVTEST01,models={models}",
+                       f"/dev/mapper/pvk-bad,direct,serial=PVTEST02,models={models}"]) as vm:
             vm.run(200)
 finally:
     subprocess.run(["dmsetup", "remove", "-f", "pvk-bad"], check=False)

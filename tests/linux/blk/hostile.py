@@ -15,7 +15,7 @@ for seed in range(1, 11 if LONG else 3):
     other = make_disk(top + "/2.img", 4 << 20)
     with Vm(t, "pvk", f"hostile.sh {seed} {count}", cpus=2,
             append='pvk.coldplug=0 pvk.load="ata_piix sd_mod"',
-            disks=[victim + ",serial=PVTEST01,faces=pvkit", other + ",serial=PVTEST02"]) as vm:
+            disks=[victim + ",serial=PVTEST01,models=pvkit", other + ",serial=PVTEST02"]) as vm:
         vm.run(1000 if LONG else 250)
         said = vm.errors().splitlines()
         t.check("the stub says a bounded number of lines about it", len(said) < 200,

@@ -21,7 +21,7 @@ images = [make_disk(f"{top}/{n}.img", size * MIB) for n, size in ((1, 256), (2, 
 text = b"must not change" * 100
 with open(images[2], "r+b") as f:
     f.write(text)
-disks = [f"{path},serial=PVTEST0{n},faces=emulated" for n, path in enumerate(images, 1)]
+disks = [f"{path},serial=PVTEST0{n},models=emulated" for n, path in enumerate(images, 1)]
 disks[2] += ",ro"
 with Vm(t, "plain", "ide.sh", cpus=cpus, disks=disks, name=f"ide-{cpus}") as vm:
     vm.run(240)

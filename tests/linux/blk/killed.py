@@ -3,7 +3,7 @@
 """killed - is every write that was acknowledged by a flush there after kill -9?
 
 On the bare disk (a journal of numbered records) and in a file of an ext4 file
-system; on either face. The image must be usable by the next VM at once.
+system; on either model. The image must be usable by the next VM at once.
 """
 
 import re
@@ -37,10 +37,10 @@ def until_killed(vm, acks):
 
 
 for n in range(10 if LONG else 1):
-    for faces in ("pvkit", "emulated"):
+    for models in ("pvkit", "emulated"):
         disk = make_disk(top + "/journal.img", RECORDS * 4096)
-        with Vm(t, "pvk", "killed.sh journal", name=f"killed-journal-{faces}",
-                disks=[f"{disk},serial=PVTEST01,faces={faces}"]) as vm:
+        with Vm(t, "pvk", "killed.sh journal", name=f"killed-journal-{models}",
+                disks=[f"{disk},serial=PVTEST01,models={models}"]) as vm:
             last = until_killed(vm, 100 + 37 * n)
         lost = []
         with open(disk, "rb") as f:
@@ -50,15 +50,15 @@ for n in range(10 if LONG else 1):
                 # The record after the last may be half written; it has a place of its own.
                 if have != (s,) * 512 and s % RECORDS != (last + 1) % RECORDS:
                     lost.append((s, have[0], have[-1]))
-        t.check(f"{faces}: all {last} acknowledged records are on the disk", last and not lost, lost)
+        t.check(f"{models}: all {last} acknowledged records are on the disk", last and not lost, lost)
 
         disk = make_disk(top + "/files.img", 64 << 20, "ext4")
-        with Vm(t, "pvk", "killed.sh files", name=f"killed-files-{faces}",
-                disks=[f"{disk},serial=PVTEST01,faces={faces}"]) as vm:
+        with Vm(t, "pvk", "killed.sh files", name=f"killed-files-{models}",
+                disks=[f"{disk},serial=PVTEST01,models={models}"]) as vm:
             last = until_killed(vm, 20)
-        fsck(t, disk, f"{faces}: the file system can be repaired", repair=True)
-        fsck(t, disk, f"{faces}: and is sound then")
-        with Vm(t, "pvk", f"killed.sh look {last}", name=f"killed-look-{faces}",
-                disks=[f"{disk},serial=PVTEST01,faces={faces}"]) as vm:
+        fsck(t, disk, f"{models}: the file system can be repaired", repair=True)
+        fsck(t, disk, f"{models}: and is sound then")
+        with Vm(t, "pvk", f"killed.sh look {last}", name=f"killed-look-{models}",
+                disks=[f"{disk},serial=PVTEST01,models={models}"]) as vm:
             vm.run(150)
 sys.exit(t.end())

@@ -9,7 +9,7 @@ from vm import Checks, Vm, make_disk, scratch, verify	# noqa: E402
 
 t = Checks()
 disk = make_disk(scratch() + "/1.img", 16 << 20)
-with Vm(t, "pvk", "recovery.sh", cpus=2, disks=[disk + ",serial=PVTEST01,faces=pvkit"],
+with Vm(t, "pvk", "recovery.sh", cpus=2, disks=[disk + ",serial=PVTEST01,models=pvkit"],
         append='pvk.coldplug=0 pvk.load="pvk_core"') as vm:
     vm.run(250)
     verify(t, disk, 0, 2048, 1, "the image holds the pattern")

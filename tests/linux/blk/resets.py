@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""resets - does every kind of restart bring the emulated face back?
+"""resets - does every kind of restart bring the emulated model back?
 
 The guest takes its disk over and restarts: orderly, by sysrq in the middle of I/O
 with no driver asked, by a panic. The next boot has no pvkit module and must find

@@ -20,7 +20,7 @@ with Vm(t, "plain" + suffix, "boot.sh", kernel="kernel" + suffix, cpus=cpus,
         name=f"boot-{flavour}-{cpus}-{way}") as vm:
     vm.run(150)
     t.equal("all CPUs run", vm.values.get("cpus"), str(cpus))
-    t.check("the accounts are written", vm.stats is not None, vm.account())
+    t.check("the statistics are written", vm.stats is not None, vm.account())
     t.note(f"{vm.seconds:.1f} s")
     fsck(t, disk, "the file system is sound")
     with open(disk, "rb") as f:

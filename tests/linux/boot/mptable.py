@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""mptable - do the MP tables tell a kernel without ACPI of its CPUs and wires?
+"""mptable - do the MP tables tell a kernel without ACPI of its CPUs and lines?
 
 Without them Linux leaves LINT0 masked, where the 8259s are, unless it is told to
 let the local APIC alone: hence nolapic.
@@ -26,11 +26,11 @@ for tables in (True, False):
     t.equal(f"{name}: the guest came to its end", text.returncode, CRASH)
     t.check(f"{name}: it saw {2 if tables else 1} CPUs", f"cpus {2 if tables else 1}\n" in out, out)
     t.equal(f"{name}: it {'found' if tables else 'found no'} tables", "found SMP MP-table" in out, tables)
-    wires = [x for x in out.splitlines() if "XT-PIC" in x and "cascade" not in x]
+    lines = [x for x in out.splitlines() if "XT-PIC" in x and "cascade" not in x]
     if tables:
-        t.check("its wires go through the IOAPIC", "IO-APIC" in out and not wires, out)
+        t.check("its lines go through the IOAPIC", "IO-APIC" in out and not lines, out)
     else:
-        t.check("its wires go through the 8259s", "IO-APIC" not in out and wires, out)
+        t.check("its lines go through the 8259s", "IO-APIC" not in out and lines, out)
     t.check("its disk works by them", "disk sda\n" in out and "read 1048576\n" in out, out)
     t.check("no complaint of the kernel", not COMPLAINT.search(out), out)
 sys.exit(t.end())

@@ -17,8 +17,8 @@ with Vm(t, "plain", "true", append="pvk.end=reboot") as vm:
     t.check("and a third", vm.wait_for(r"PVK-RESULT 0", BOOT), vm.tail() + vm.errors())
     vm.signal(signal.SIGINT)
     t.check("SIGINT ends it, with its status", vm.wait(60) == 128 + signal.SIGINT, vm.account())
-    t.check("the accounts have each power-on", vm.stats and vm.stats.get("power_ons", 0) >= 3 and
-            vm.stats["boots"][0]["end"] == "reboot", vm.stats and vm.stats.get("power_ons"))
+    t.check("the statistics have each boot", vm.stats and vm.stats.get("boot_count", 0) >= 3 and
+            vm.stats["boots"][0]["end"] == "reboot", vm.stats and vm.stats.get("boot_count"))
 
 # A triple fault is no request: it is told apart, as a crashing guest ends so.
 for how, name, status in (("t", "triple fault", 20), ("k", "keyboard controller", 0),

@@ -22,7 +22,7 @@ values()
 	done
 	check "$1: cpuid_base" is $bus/cpuid_base 0x40000100
 	check "$1: transfer" is $bus/transfer "pio call=0x700 doorbell=0x704"
-	all="event bus batch handover"
+	all="event bus batch unplug"
 	for file in features_offered features_accepted features_active; do
 		check "$1: $file" is $bus/$file "$all"
 	done
@@ -43,8 +43,8 @@ values()
 		check "$1: pvk$n: type" is $dev/type blk
 		check "$1: pvk$n: modalias" is $dev/modalias pvk:t1
 		check "$1: pvk$n: state" is $dev/state reset
-		check "$1: pvk$n: face" is $dev/face emulated
-		check "$1: pvk$n: twin" is $dev/twin "ide 0000:00:01.1 channel 0 drive $((n - 1))"
+		check "$1: pvk$n: model" is $dev/model emulated
+		check "$1: pvk$n: counterpart" is $dev/counterpart "ide 0000:00:01.1 channel 0 drive $((n - 1))"
 		check "$1: pvk$n: features_offered" like $dev/features_offered '[a-z_ ]+'
 		check "$1: pvk$n: features_active" is $dev/features_active none
 		check "$1: pvk$n: limits" like $dev/limits 'queues=[0-9]+ entries=[0-9]+ config=[0-9]+'
@@ -73,7 +73,7 @@ while [ "$(events)" = "$before" ] && [ $n -gt 0 ]; do
 done
 check "a change of a device raises the interrupt of the bus" [ "$(events)" -gt "$before" ]
 check "and the generation moves" [ "$(cat "$host/bus_generation")" -gt "$generation" ]
-check "the disks stay on the emulated face" [ "$(wait_disk PVTEST01 30 | cut -c 1-2)" = sd ]
+check "the disks stay on the emulated model" [ "$(wait_disk PVTEST01 30 | cut -c 1-2)" = sd ]
 
 check "unloads" rmmod pvk_core
 check "without a trace in sysfs" absent $bus
@@ -94,7 +94,7 @@ for mask in 0x1 0x3 0xb; do
 	case $mask in
 	0x1) want=event ;;
 	0x3) want="event bus" ;;
-	0xb) want="event bus handover" ;;
+	0xb) want="event bus unplug" ;;
 	esac
 	check "features=$mask: offered" is $bus/features_offered "$all"
 	check "features=$mask: accepted" is $bus/features_accepted "$want"

@@ -277,9 +277,9 @@ int hostile_rings(uint64_t seed, uint64_t count)
 		fprintf(stderr, "tool: no device\n");
 		return 1;
 	}
-	status = call(PVK_CALL_FACE_TAKE, device, 0, 0, 0);
+	status = call(PVK_CALL_UNPLUG, device, 0, 0, 0);
 	if (status) {
-		fprintf(stderr, "tool: FACE_TAKE: %" PRId64 "\n", status);
+		fprintf(stderr, "tool: UNPLUG: %" PRId64 "\n", status);
 		return 1;
 	}
 	for (n = 0; n < count; n++) {

@@ -148,7 +148,7 @@ static int net(const char *name, uint64_t seed, time_t end)
 {
 	struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL),
 				  .sll_halen = ETH_ALEN };
-	struct timeval patience = { .tv_sec = 1 };
+	struct timeval limit = { .tv_sec = 1 };
 	static uint8_t frame[9000];
 	unsigned long sent = 0, failed = 0;
 	int fd = socket(AF_PACKET, SOCK_RAW, htons(ETH_P_ALL));
@@ -156,8 +156,8 @@ static int net(const char *name, uint64_t seed, time_t end)
 	to.sll_ifindex = (int)if_nametoindex(name);
 	if (fd < 0 || !to.sll_ifindex)
 		return 2;
-	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
 	state = seed;
 	while (time(NULL) < end) {
 		size_t len = 14 + dice() % (dice() % 4 ? 120 : 1486);

@@ -1,14 +1,14 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: BSD-2-Clause
-# net.sh FACE HOST: one card on one face: an address, a page, verified traffic.
+# net.sh MODEL HOST: one card on one model: an address, a page, verified traffic.
 . /tests/lib.sh
 . /tests/netlib.sh
-face=$1
+model=$1
 host=$2
 
-[ "$face" != pvkit ] || modprobe pvk_net
-i=$(card "$(driver_of "$face")" 30)
-check "there is a card on the $face face" [ -n "$i" ]
+[ "$model" != pvkit ] || modprobe pvk_net
+i=$(card "$(driver_of "$model")" 30)
+check "there is a card on the $model model" [ -n "$i" ]
 check "and no other" [ "$(cards)" = 1 ]
 set_value mac "$(cat "/sys/class/net/$i/address")"
 check "the server gives it an address" lease "$i"
@@ -23,6 +23,6 @@ fi
 check "it goes down" ip link set "$i" down
 check "and up again" lease "$i"
 check "and the host answers" ping -c 2 -W 5 "$host"
-[ "$face" != pvkit ] || check "the driver unloads" rmmod pvk_net
+[ "$model" != pvkit ] || check "the driver unloads" rmmod pvk_net
 refuse "the kernel had nothing to complain of" complaints
 finish

@@ -9,7 +9,7 @@ seconds=$3
 
 modprobe pvk_net
 i=$(card pvk_net 30)
-check "there is a card on the pvkit face" [ -n "$i" ]
+check "there is a card on the pvkit model" [ -n "$i" ]
 check "it takes an address" static "$i" "$address"
 check "the host answers" ping -c 2 -W 5 "$host"
 check "its driver tells its name" sh -c "ethtool -i $i | grep -q '^driver: pvk_net'"

@@ -21,11 +21,11 @@ traffic talk "$host" 5001 $((rounds / 4 + 5)) "$seed" >/tmp/long 2>&1 &
 load=$!
 nethostile emulated "$seed" "$rounds" 0000:00:03.0 >/tmp/emulated 2>&1 &
 emulated=$!
-check "the pvkit face keeps to its rules" nethostile pvkit "$seed" "$rounds"
+check "the pvkit model keeps to its rules" nethostile pvkit "$seed" "$rounds"
 sed 's/^/# /' /tmp/pvt.out
 wait $emulated
 emulated=$?
-check "the emulated face keeps to its rules" [ $emulated = 0 ]
+check "the emulated model keeps to its rules" [ $emulated = 0 ]
 sed 's/^/# /' /tmp/emulated
 check "the host answers still" ping -c 2 -W 10 "$host"
 wait $load

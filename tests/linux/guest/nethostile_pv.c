@@ -94,7 +94,7 @@ static int begin(void)
 	if (!status && info.type != PVK_DEV_NET)
 		status = -PVK_ENOENT;
 	if (!status)
-		status = until_done(PVK_CALL_FACE_TAKE);
+		status = until_done(PVK_CALL_UNPLUG);
 	if (status)
 		fprintf(stderr, "nethostile: no PV network device: status %lld\n",
 			(long long)status);

@@ -51,7 +51,7 @@ cards()
 	echo $#
 }
 
-# face DRIVER-OF: pvkit or e1000 -> the driver's name
+# model DRIVER-OF: pvkit or e1000 -> the driver's name
 driver_of()
 {
 	case $1 in

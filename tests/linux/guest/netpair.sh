@@ -1,16 +1,16 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: BSD-2-Clause
-# netpair.sh serve|talk FACE OWN PEER: two guests with a wire between them.
+# netpair.sh serve|talk MODEL OWN PEER: two guests with a wire between them.
 . /tests/lib.sh
 . /tests/netlib.sh
 role=$1
-face=$2
+model=$2
 own=$3
 peer=$4
 
-[ "$face" != pvkit ] || modprobe pvk_net
-i=$(card "$(driver_of "$face")" 30)
-check "there is a card on the $face face" [ -n "$i" ]
+[ "$model" != pvkit ] || modprobe pvk_net
+i=$(card "$(driver_of "$model")" 30)
+check "there is a card on the $model model" [ -n "$i" ]
 check "it takes an address" static "$i" "$own"
 if [ "$role" = serve ]; then
 	traffic serve 5001 >/tmp/serve 2>&1 &

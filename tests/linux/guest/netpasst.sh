@@ -1,7 +1,7 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: BSD-2-Clause
-# netpasst.sh EMULATED PVKIT (MAC addresses): cards whose wires end at passt: an address
-# by DHCP for each; the host, by the address of the router, on the pvkit face.
+# netpasst.sh EMULATED PVKIT (MAC addresses): cards whose lines end at passt: an address
+# by DHCP for each; the host, by the address of the router, on the pvkit model.
 . /tests/lib.sh
 . /tests/netlib.sh
 

@@ -1,6 +1,6 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: BSD-2-Clause
-# netqemu.sh serve|talk MAC...: a card each on the wires 10.81.0, 10.82.0 ...; who
+# netqemu.sh serve|talk MAC...: a card each on the lines 10.81.0, 10.82.0 ...; who
 # serves is a guest of QEMU with virtio's cards.
 . /tests/lib.sh
 . /tests/netlib.sh

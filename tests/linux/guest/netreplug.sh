@@ -1,6 +1,6 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: BSD-2-Clause
-# nethandover.sh ROUNDS HOST ADDRESS: a card changes its face under traffic, there and back.
+# netreplug.sh ROUNDS HOST ADDRESS: a card changes its model under traffic, there and back.
 . /tests/lib.sh
 . /tests/netlib.sh
 rounds=$1
@@ -25,19 +25,19 @@ n=0
 bad=
 while [ $n -lt "$rounds" ] && [ -z "$bad" ]; do
 	n=$((n + 1))
-	modprobe pvk_net takeover=always || bad="load"
-	p=$(card pvk_net 30) || bad="no card on the pvkit face"
+	modprobe pvk_net unplug=always || bad="load"
+	p=$(card pvk_net 30) || bad="no card on the pvkit model"
 	[ "$(cards)" = 1 ] || bad="the card is there twice"
-	[ "$(cat "/sys/class/net/$p/address")" = "$mac" ] || bad="another address on the pvkit face"
-	static "$p" "$address" || bad="address on the pvkit face"
-	ping -q -c 2 -W 5 "$host" || bad="no answer on the pvkit face"
+	[ "$(cat "/sys/class/net/$p/address")" = "$mac" ] || bad="another address on the pvkit model"
+	static "$p" "$address" || bad="address on the pvkit model"
+	ping -q -c 2 -W 5 "$host" || bad="no answer on the pvkit model"
 	sleep 1
 	rmmod pvk_net || bad="unload"
-	e=$(card e1000 30) || bad="no card on the emulated face"
+	e=$(card e1000 30) || bad="no card on the emulated model"
 	[ "$(cards)" = 1 ] || bad="the card is there twice after the return"
-	[ "$(cat "/sys/class/net/$e/address")" = "$mac" ] || bad="another address on the emulated face"
-	static "$e" "$address" || bad="address on the emulated face"
-	ping -q -c 2 -W 5 "$host" || bad="no answer on the emulated face"
+	[ "$(cat "/sys/class/net/$e/address")" = "$mac" ] || bad="another address on the emulated model"
+	static "$e" "$address" || bad="address on the emulated model"
+	ping -q -c 2 -W 5 "$host" || bad="no answer on the emulated model"
 	sleep 1
 done
 [ -z "$bad" ] || echo "round $n: $bad"

@@ -25,7 +25,7 @@ again()
 echo 2 >/proc/sys/vm/nr_hugepages
 modprobe pvk_net
 i=$(card pvk_net 30)
-check "there is a card on the pvkit face" static "$i" "$address"
+check "there is a card on the pvkit model" static "$i" "$address"
 check "the host answers" ping -q -c 2 -W 5 "$host"
 traffic talk "$host" 5001 180 5 >/tmp/long 2>&1 &
 load=$!

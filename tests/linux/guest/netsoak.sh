@@ -1,7 +1,7 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: BSD-2-Clause
 # netsoak.sh HOST ADDRESS SECONDS: an hour's worth of what happens to a card, in minutes.
-# Verified traffic of mixed sizes all the time; faces, rings, channels, MTU and
+# Verified traffic of mixed sizes all the time; models, rings, channels, MTU and
 # offloads change; memory that stays taken is looked for at the end.
 . /tests/lib.sh
 . /tests/netlib.sh
@@ -19,9 +19,9 @@ slab()
 }
 
 begin=$(date +%s)
-modprobe pvk_net takeover=always
+modprobe pvk_net unplug=always
 i=$(card pvk_net 30)
-check "there is a card on the pvkit face" [ -n "$i" ]
+check "there is a card on the pvkit model" [ -n "$i" ]
 static "$i" "$address"
 check "the host answers" ping -c 2 -W 10 "$host"
 ethtool -G "$i" rx 64 tx 64
@@ -37,8 +37,8 @@ rounds=0
 bad=
 while kill -0 $load 2>/dev/null && [ -z "$bad" ] && [ $(($(date +%s) - begin)) -lt $((seconds + 30)) ]; do
 	rounds=$((rounds + 1))
-	modprobe pvk_net takeover=always || bad="load"
-	i=$(card pvk_net 30) || bad="no card on the pvkit face"
+	modprobe pvk_net unplug=always || bad="load"
+	i=$(card pvk_net 30) || bad="no card on the pvkit model"
 	static "$i" "$address" || bad="address"
 	sleep 1
 	for sizes in 32:1024 1024:32 256:256; do
@@ -54,8 +54,8 @@ while kill -0 $load 2>/dev/null && [ -z "$bad" ] && [ $(($(date +%s) - begin)) -
 	ethtool -K "$i" tx on tso on >/dev/null || bad="offloads"
 	sleep 2
 	rmmod pvk_net || bad="unload"
-	e=$(card e1000 30) || bad="no card on the emulated face"
-	static "$e" "$address" || bad="address on the emulated face"
+	e=$(card e1000 30) || bad="no card on the emulated model"
+	static "$e" "$address" || bad="address on the emulated model"
 	[ "$(cards)" = 1 ] || bad="the card is there twice"
 	sleep 2
 done

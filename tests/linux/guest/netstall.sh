@@ -1,6 +1,6 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: BSD-2-Clause
-# netstall.sh MAC...: a card each on the wires 10.81.0, 10.82.0 ...; the other ends
+# netstall.sh MAC...: a card each on the lines 10.81.0, 10.82.0 ...; the other ends
 # stop reading for a while. The guest goes on, and traffic does afterwards.
 . /tests/lib.sh
 . /tests/netlib.sh

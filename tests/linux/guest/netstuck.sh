@@ -33,7 +33,7 @@ sent_more()
 
 modprobe pvk_net
 i=$(card pvk_net 30)
-check "there is a card on the pvkit face" static "$i" 10.77.0.2
+check "there is a card on the pvkit model" static "$i" 10.77.0.2
 for n in 1 2 3 4; do
 	ping -q -c 60 10.77.0.255 >/dev/null 2>&1 &
 done

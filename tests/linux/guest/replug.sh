@@ -8,7 +8,7 @@ sum() { dd if="/dev/$1" bs=64k count=32 2>/dev/null | sha256sum | cut -d ' ' -f 
 disk=$(wait_disk PVTEST01 30)
 other=$(wait_disk PVTEST02 30)
 check "both disks are emulated at first" emulated "$disk"
-check "the emulated face takes a pattern" tool write "/dev/$disk" 0 2048 1
+check "the emulated model takes a pattern" tool write "/dev/$disk" 0 2048 1
 check "the other disk is mounted" mount -t ext4 "/dev/$other" /mnt
 check "the driver loads" modprobe pvk_blk
 disk=$(wait_disk PVTEST01 30)
@@ -18,14 +18,14 @@ check "the mounted one is there once" once PVTEST02
 check "and still emulated" emulated "$(disks PVTEST02)"
 check "the log says that it is in use" sh -c 'dmesg | grep pvk | grep -qiE "in use|busy|mounted"'
 check "and its file system works" sh -c 'echo hello >/mnt/file && sync && grep -q hello /mnt/file'
-check "the pvkit face has the emulated one's bytes" tool verify "/dev/$disk" 0 2048 1
-check "the pvkit face takes a pattern" tool write "/dev/$disk" 2048 2048 2
+check "the pvkit model has the emulated one's bytes" tool verify "/dev/$disk" 0 2048 1
+check "the pvkit model takes a pattern" tool write "/dev/$disk" 2048 2048 2
 set_value pv-sum "$(sum "$disk")"
 check "the driver unloads" rmmod pvk_blk
 disk=$(wait_disk PVTEST01 30)
 check "the disk is given back" emulated "$disk"
 check "once" once PVTEST01
-check "the emulated face has the pvkit one's bytes" tool verify "/dev/$disk" 2048 2048 2
+check "the emulated model has the pvkit one's bytes" tool verify "/dev/$disk" 2048 2048 2
 check "and its own" tool verify "/dev/$disk" 0 2048 1
 set_value emulated-sum "$(sum "$disk")"
 
@@ -40,12 +40,12 @@ while [ $n -lt "$rounds" ] && [ -z "$bad" ]; do
 	n=$((n + 1))
 	modprobe pvk_blk || bad="load"
 	pv=$(wait_disk PVTEST01 30)
-	is_pv "$pv" || bad="face after load: $pv"
+	is_pv "$pv" || bad="model after load: $pv"
 	once PVTEST01 >/dev/null || bad="twice after load"
 	tool write "/dev/$pv" 4096 512 $n || bad="write, pvkit"
 	rmmod pvk_blk || bad="unload"
 	sd=$(wait_disk PVTEST01 30)
-	emulated "$sd" || bad="face after unload: $sd"
+	emulated "$sd" || bad="model after unload: $sd"
 	once PVTEST01 >/dev/null || bad="twice after unload"
 	tool verify "/dev/$sd" 4096 512 $n || bad="verify, emulated"
 	tool write "/dev/$sd" 8192 512 $n || bad="write, emulated"

@@ -3,7 +3,7 @@
 . /tests/lib.sh
 disk=$(wait_disk PVTEST01 30)
 check "the disk is there, once" once PVTEST01
-check "on the emulated face" [ "${disk#sd}" != "$disk" ]
+check "on the emulated model" [ "${disk#sd}" != "$disk" ]
 # The last sector says whether we were here before.
 if [ "$(dd if="/dev/$disk" bs=512 skip=32767 count=1 2>/dev/null | head -c 4)" = here ]; then
 	check "with the data of the boot before" tool verify "/dev/$disk" 0 512 5

@@ -23,7 +23,7 @@ while kill -0 $readers 2>/dev/null && [ $n -gt 0 ]; do
 done
 refuse "and ends the readers with an error" kill -0 $readers
 back=$(wait_disk PVTEST01 30)
-check "the disk is back on the emulated face" [ "${back#sd}" != "$back" ]
+check "the disk is back on the emulated model" [ "${back#sd}" != "$back" ]
 check "once" once PVTEST01
 check "with its data" tool verify "/dev/$back" 0 2048 4
 check "the driver binds again" sh -c 'echo pvk1 >/sys/bus/pvk/drivers/pvk_blk/bind'

@@ -2,7 +2,7 @@
 """A guest under pvkit-vm, as the scenarios of tests/linux see it.
 
     t = Checks()
-    with Vm(t, "pvk", "handover.sh", disks=[disk]) as vm:
+    with Vm(t, "pvk", "unplug.sh", disks=[disk]) as vm:
         vm.run(90)
     sys.exit(t.end())
 
@@ -270,14 +270,14 @@ class Vm:
                         self.status == status, self.account())
         # A triple fault is a reboot to pvkit-vm: the next boot may hide it.
         good &= t.check(f"{self.name}: it was powered on once",
-                        not self.stats or self.stats.get("power_ons") == 1, self.account())
+                        not self.stats or self.stats.get("boot_count") == 1, self.account())
         complaints = [x for x in self.text.splitlines() if COMPLAINT.search(x)]
         good &= t.check(f"{self.name}: the guest's kernel had nothing to complain of",
                         not complaints, "\n".join(complaints[:10]))
         return good
 
     def stat(self, path, default=None):
-        """A number of the accounts by its path: "exits.io"; default if it is not there."""
+        """A number of the statistics by its path: "exits.io"; default if it is not there."""
         at = self.stats
         for key in path.split("."):
             if isinstance(at, list):

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """autoload - does a stock kernel find the modules by itself, and each disk once?
 
-Both disks have both faces; sysfs has to say what was offered, accepted and is
+Both disks have both models; sysfs has to say what was offered, accepted and is
 active, and accepting less must lead to less.
 """
 
@@ -20,7 +20,7 @@ with Vm(t, "pvk", "autoload.sh", cpus=2,
     for n, d in enumerate(disks, 1):
         verify(t, d, 0, 2048, n, f"image {n} holds what the guest wrote")
     pv = vm.stats["boots"][-1]["pv"] if vm.stats else None
-    t.check("the accounts have the pvkit devices", bool(pv), vm.account())
+    t.check("the statistics have the pvkit devices", bool(pv), vm.account())
     calls = sum(c["pv_calls"] for c in vm.stats["boots"][-1]["vcpus"]) if vm.stats else 0
     t.check("and count the calls", calls > 0, f"{calls} calls")
 sys.exit(t.end())

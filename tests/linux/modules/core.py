@@ -22,5 +22,5 @@ with Vm(t, "pvk", "core.sh", cpus=2, append='pvk.coldplug=0 pvk.load="ata_piix s
     vm.wait(200)
     vm.judge()
     calls = sum(c["pv_calls"] for c in vm.stats["boots"][-1]["vcpus"]) if vm.stats else 0
-    t.check("the accounts count the calls", calls > 0, f"{calls} calls")
+    t.check("the statistics count the calls", calls > 0, f"{calls} calls")
 sys.exit(t.end())

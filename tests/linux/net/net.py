@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""net FACE - does a guest get an address and reach a server, on a TAP, on one face?
+"""net MODEL - does a guest get an address and reach a server, on a TAP, on one model?
 
-FACE is emulated (stock e1000) or pvkit. DHCP, a page, then traffic both ways of
+MODEL is emulated (stock e1000) or pvkit. DHCP, a page, then traffic both ways of
 which every byte is verified, at both ends.
 """
 
@@ -12,13 +12,13 @@ sys.path.insert(0, __file__.rsplit("/", 2)[0] + "/lib")
 from net import Page, Tap, dhcp, traffic	# noqa: E402
 from vm import Checks, Vm	# noqa: E402
 
-face = sys.argv[1]
+model = sys.argv[1]
 t = Checks()
 with Tap("pvt0") as tap, dhcp(tap), Page() as page, traffic() as server:
-    with Vm(t, "net", f"net.sh {face} {tap.address}",
-            # Loaded by its alias, pvkit's driver would take an idle card that has both faces.
+    with Vm(t, "net", f"net.sh {model} {tap.address}",
+            # Loaded by its alias, pvkit's driver would take an idle card that has both models.
             options=["--nic", "tap=pvt0,mac=52:54:00:77:00:01"
-                     + (",faces=emulated" if face == "emulated" else "")]) as vm:
+                     + (",models=emulated" if model == "emulated" else "")]) as vm:
         vm.run(200)
         t.equal("the card has the address that was asked for", vm.values.get("mac"), "52:54:00:77:00:01")
         t.check("the page was asked for", bool(page.asked))
@@ -28,6 +28,6 @@ with Tap("pvt0") as tap, dhcp(tap), Page() as page, traffic() as server:
         registers = vm.stat("boots.0.registers", {})
         used = any("e1000" in str(r.get("device")) and r.get("writes") for r in registers) \
             if isinstance(registers, list) else "e1000" in str(registers)
-        if face == "emulated":
+        if model == "emulated":
             t.check("the emulated card was used", used, str(registers)[:300])
 sys.exit(t.end())

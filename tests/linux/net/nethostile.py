@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """nethostile [ROUNDS SEED] - do cards, stub and wire live on, whatever a guest does to two of its cards?
 
-One card works under its driver on a TAP while two others, one of each face, are
+One card works under its driver on a TAP while two others, one of each model, are
 misused from the guest's user space: bad addresses and lengths, rings outside
 RAM, ids several times, wrong phases, runts, too large frames, nonsense
 offloads, registers at random. The other end of these is a datagram socket whose
@@ -25,11 +25,11 @@ seeds = range(1, 6 if LONG else 2)
 if len(sys.argv) > 2:
     rounds, seeds = int(sys.argv[1]), [int(sys.argv[2])]
 for seed in seeds:
-    nics = ["--nic", "tap=pvt0,faces=emulated"]
+    nics = ["--nic", "tap=pvt0,models=emulated"]
     ends = []
     for name in ("emulated", "pvkit"):
         own, peer = f"{top}/{name}-{seed}-host", f"{top}/{name}-{seed}-vm"
-        nics += ["--nic", f"dgram={peer},peer={own},faces={name}"]
+        nics += ["--nic", f"dgram={peer},peer={own},models={name}"]
         ends.append((name, Process([HOSTILE, "watch", own, peer, str(seed)])))
     print(f"# seed {seed}, {rounds} rounds")
     with Tap("pvt0") as tap, traffic() as server, ends[0][1], ends[1][1]:

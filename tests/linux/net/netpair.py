@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """netpair - do two guests talk to each other over the socket back ends?
 
-Over a stream (one listens, one connects) and over datagrams, the emulated face
-at one end and the pvkit face at the other.
+Over a stream (one listens, one connects) and over datagrams, the emulated model
+at one end and the pvkit model at the other.
 """
 
 import os
@@ -16,11 +16,11 @@ t = Checks()
 top = scratch()
 
 
-def pair(kind, server_nic, client_nic, faces):
-    server_nic, client_nic = (f"{nic},faces={face}" for nic, face in zip((server_nic, client_nic), faces))
-    with Vm(t, "net", f"netpair.sh serve {faces[0]} 10.78.0.1 10.78.0.2", options=["--nic", server_nic],
+def pair(kind, server_nic, client_nic, models):
+    server_nic, client_nic = (f"{nic},models={model}" for nic, model in zip((server_nic, client_nic), models))
+    with Vm(t, "net", f"netpair.sh serve {models[0]} 10.78.0.1 10.78.0.2", options=["--nic", server_nic],
             memory="192M", name=kind + "-server") as server, \
-         Vm(t, "net", f"netpair.sh talk {faces[1]} 10.78.0.2 10.78.0.1", options=["--nic", client_nic],
+         Vm(t, "net", f"netpair.sh talk {models[1]} 10.78.0.2 10.78.0.1", options=["--nic", client_nic],
             memory="192M", name=kind + "-client") as client:
         server.start()
         if not server.wait_at("serving", 150):

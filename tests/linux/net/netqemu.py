@@ -4,7 +4,7 @@
 
 The same kernel and initrd in both; QEMU's cards are virtio's. One card on a
 stream, of which pvkit-vm is the client or the server, and one on datagrams, on
-one face each.
+one model each.
 """
 
 import os
@@ -14,7 +14,7 @@ sys.path.insert(0, __file__.rsplit("/", 2)[0] + "/lib")
 from net import settle, verified	# noqa: E402
 from vm import PREPARED, Checks, Vm, scratch	# noqa: E402
 
-# face, its back end, QEMU's; {} is the path
+# model, its back end, QEMU's; {} is the path
 DGRAM = ("dgram={}-vm,peer={}-q",
          "dgram,local.type=unix,local.path={}-q,remote.type=unix,remote.path={}-vm")
 KINDS = {
@@ -47,9 +47,9 @@ class Qemu(Vm):
 
 
 nics, netdevs, macs, theirs = [], [], [], []
-for k, (face, ours, other) in enumerate(KINDS[role], 1):
+for k, (model, ours, other) in enumerate(KINDS[role], 1):
     path, mac, their = f"{top}/{k}", f"52:54:00:84:00:0{k}", f"52:54:00:84:01:0{k}"
-    nics.append(["--nic", ours.replace("{}", path) + f",mac={mac},faces={face}"])
+    nics.append(["--nic", ours.replace("{}", path) + f",mac={mac},models={model}"])
     netdevs.append((their, other.replace("{}", path).split(",", 1)))
     macs.append(mac)
     theirs.append(their)

@@ -4,7 +4,7 @@
 
 The pvkit card with two queues and two CPUs, each of which sends: both pairs, and
 both queues of the back end, must carry frames both ways. Datagrams and pings of up
-to 8900 bytes must not be cut into fragments, on either face. The TAP is set down
+to 8900 bytes must not be cut into fragments, on either model. The TAP is set down
 and up under traffic.
 """
 
@@ -21,8 +21,8 @@ t = Checks()
 with Tap("pvs1", queues=2, subnet=81, mtu=9000) as tap, Tap("pvs2", subnet=82, mtu=9000), \
      traffic() as server:
     with Vm(t, "net", f"netqueues.sh {PVKIT} {EMULATED}", cpus=2, append="pvk.coldplug=0",
-            options=["--nic", f"tap=pvs1,queues=2,mtu=9000,mac={PVKIT},faces=pvkit",
-                     "--nic", f"tap=pvs2,mtu=9000,mac={EMULATED},faces=emulated"]) as vm:
+            options=["--nic", f"tap=pvs1,queues=2,mtu=9000,mac={PVKIT},models=pvkit",
+                     "--nic", f"tap=pvs2,mtu=9000,mac={EMULATED},models=emulated"]) as vm:
         vm.start()
         for point, state in (("down", "down"), ("up", "up")):
             if not vm.wait_at(point, 200):

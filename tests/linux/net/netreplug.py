@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""nethandover - does a card change its face under traffic, and back, with nothing lost?
+"""netreplug - does a card change its model under traffic, and back, with nothing lost?
 
 The same TCP connections live on across every change; the card is there once at
 any time, with the same address.
@@ -15,7 +15,7 @@ from vm import LONG, Checks, Vm	# noqa: E402
 t = Checks()
 rounds = 100 if LONG else 5
 with Tap("pvt0") as tap, traffic() as server:
-    with Vm(t, "net", f"nethandover.sh {rounds} {tap.address} 10.77.0.2",
+    with Vm(t, "net", f"netreplug.sh {rounds} {tap.address} 10.77.0.2",
             append='pvk.coldplug=0 pvk.load=e1000', options=["--nic", "tap=pvt0"]) as vm:
         vm.run(300 if not LONG else 2400)
         t.equal("all rounds were made", vm.values.get("rounds"), str(rounds))

@@ -26,7 +26,7 @@ def stuck(t, tap, mode):
     os.environ["PVKIT_LIAR"] = LIES[mode]
     guests.STUB = os.path.join(guests.ROOT, "build/liar/pvkit-vm")
     with Vm(t, "net", f"netstuck.sh {mode}", append="pvk.coldplug=0", stats=False,
-            options=["--nic", f"tap={tap.name},faces=pvkit", "--no-reboot"]) as vm:
+            options=["--nic", f"tap={tap.name},models=pvkit", "--no-reboot"]) as vm:
         vm.start()
         vm.wait_for(r"(?m)^PVK-RESULT", guests.BOOT + 60)
         vm.signal(signal.SIGINT)	# before the guest has waited a minute for its host
@@ -41,7 +41,7 @@ t = Checks()
 # A device is only broken by frames that come; TCP may be silent for seconds.
 with Tap("pvt0") as tap, traffic() as server, Broadcast(tap):
     with Vm(t, "net", f"netreset.sh {tap.address} 10.77.0.2", append="pvk.coldplug=0",
-            options=["--nic", "tap=pvt0,faces=pvkit"]) as vm:
+            options=["--nic", "tap=pvt0,models=pvkit"]) as vm:
         vm.run(250)
         verified(t, vm, "traffic")
         verified(t, vm, "slept", 256 << 10)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """netsoak [SECONDS] - is every byte right, and nothing lost on either side, over many changes of a card?
 
-Traffic of mixed sizes while the card changes its face, its rings, its channels,
+Traffic of mixed sizes while the card changes its model, its rings, its channels,
 its MTU and its offloads, over and over. Then the guest's kernel memory and the
 stub's are compared with what they were.
 """

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """netsums - is every checksum right that leaves a guest's card, and every length?
 
-Each face on a TAP, where a packet socket sees what the virtio header leaves to
-the host and what is complete; and each face on a socket, where everything must
+Each model on a TAP, where a packet socket sees what the virtio header leaves to
+the host and what is complete; and each model on a socket, where everything must
 be complete and no frame longer than a wire takes. Verified traffic, iperf3 both
 ways and datagrams; then again with the card's offloads off, when nothing may be
 left to the host.
@@ -49,46 +49,46 @@ def judge(name, process, on_tap, offloads):
 with ExitStack() as stack:
     server = stack.enter_context(traffic())
     stack.enter_context(Process(["iperf3", "-s"]))
-    taps, wires, nics, macs = [], [], [], []
-    for n, (face, kind) in enumerate(KINDS, 1):
+    taps, links, nics, macs = [], [], [], []
+    for n, (model, kind) in enumerate(KINDS, 1):
         tap = stack.enter_context(Tap(f"pvs{n}", subnet=80 + n))
         path, mac = f"{top}/{n}", f"52:54:00:82:00:0{n}"
         if kind == "stream":
-            wires.append(stack.enter_context(wire("join", "stream", path, tap.name)))
+            links.append(stack.enter_context(wire("join", "stream", path, tap.name)))
             where = f"stream={path}"
         elif kind == "dgram":
-            wires.append(stack.enter_context(wire("join", "dgram", path, path + "-vm", tap.name)))
+            links.append(stack.enter_context(wire("join", "dgram", path, path + "-vm", tap.name)))
             where = f"dgram={path}-vm,peer={path}"
         else:
-            wires.append(None)
+            links.append(None)
             where = f"tap={tap.name}"
-        if wires[-1]:
-            settle(lambda w=wires[-1]: "ready" in w.said())
-        nics += ["--nic", f"{where},mac={mac},faces={face}"]
+        if links[-1]:
+            settle(lambda w=links[-1]: "ready" in w.said())
+        nics += ["--nic", f"{where},mac={mac},models={model}"]
         macs.append(mac)
         taps.append(tap)
     with Vm(t, "net", "netsums.sh " + " ".join(macs), append="pvk.coldplug=0", options=nics) as vm:
         for n in (0, 1):
-            wires[n] = watch(taps[n])
+            links[n] = watch(taps[n])
         vm.start()
-        for n, (face, kind) in enumerate(KINDS):
-            name = f"{face}, {kind}"
+        for n, (model, kind) in enumerate(KINDS):
+            name = f"{model}, {kind}"
             if not vm.wait_at(f"next{n + 1}", 150):
                 break
             if kind == "tap":
-                judge(name, wires[n], True, True)
-                wires[n] = watch(taps[n])
+                judge(name, links[n], True, True)
+                links[n] = watch(taps[n])
             vm.send()
             if not vm.wait_at(f"end{n + 1}", 60):
                 break
             if kind == "tap":
-                judge(name, wires[n], True, False)
+                judge(name, links[n], True, False)
             vm.send()
         vm.wait(60)
         vm.judge()
-        for n, (face, kind) in enumerate(KINDS):
+        for n, (model, kind) in enumerate(KINDS):
             verified(t, vm, f"traffic{n + 1}", 256 << 10)
             if kind != "tap":
-                judge(f"{face}, {kind}", wires[n], False, True)
+                judge(f"{model}, {kind}", links[n], False, True)
     t.check("the server found nothing wrong", server.alive(), server.said())
 sys.exit(t.end())

@@ -37,7 +37,7 @@ STUB = {
                   ("in-use kvm.ipi", "the kernel said so"),
                   ("unused pvkit.bus", "module pvk_core is not loaded"),
                   ("unused pvkit.info", "this kernel has no pvkit patches"),
-                  ("unused disk:sda", "emulated face: module pvk_core is not loaded")]),
+                  ("unused disk:sda", "emulated model: module pvk_core is not loaded")]),
         "u": (1, [("unused kvm.spinlocks", "nopvspin on the kernel's command line"),
                   ("in-use kvm.tlb_flush", "built in")]),
         "u.unseen": (0, [("Not seen:", "only root")]),

@@ -33,7 +33,7 @@ for word in "$@"; do
 				sh -c "echo 0 >$cpu/online && echo 1 >$cpu/online"
 		done
 		;;
-	lean)
+	minimal)
 		check "no port was probed" [ "$(grep -c . /proc/ioports)" -lt 30 ]
 		check "hvc0 is the console" grep -q hvc0 /proc/consoles
 		;;

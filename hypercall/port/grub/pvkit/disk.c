@@ -69,7 +69,7 @@ transfer (grub_disk_t disk, __u8 op, grub_disk_addr_t sector, grub_size_t size, 
   if (!disks[i].open)
     return grub_error (GRUB_ERR_IO, "pvkit disk %s was closed", disks[i].name);
   ret = pvp_blk_do (&disks[i].blk, op, (__u64) sector << (disk->log_sector_size - 9), buf,
-		    (__u32) size << disk->log_sector_size, GRUB_PVKIT_PATIENCE);
+		    (__u32) size << disk->log_sector_size, GRUB_PVKIT_TIMEOUT);
   if (ret)
     return grub_error (op == PVK_BLK_READ ? GRUB_ERR_READ_ERROR : GRUB_ERR_WRITE_ERROR,
 		       "pvkit disk %s: error %d", disks[i].name, ret);

@@ -30,6 +30,6 @@ void grub_pvkit_disk_fini (void);
 void grub_pvkit_net_fini (void);
 
 /* TSC cycles that a device has for an answer: 20 s at 3 GHz.  */
-#define GRUB_PVKIT_PATIENCE 60000000000ULL
+#define GRUB_PVKIT_TIMEOUT 60000000000ULL
 
 #endif
