@@ -13,10 +13,7 @@ RUNNING	:= $(shell uname -r)
 NEWEST	:= $(shell ls -1 /usr/src 2>/dev/null | sed -n 's/^linux-headers-\(.*-amd64\)$$/\1/p' | sort -V | tail -n 1)
 TEST_KDIR := /usr/src/linux-headers-$(NEWEST)
 KDIR	?= $(if $(KVER),/usr/src/linux-headers-$(KVER),$(or $(wildcard $(LIBMODULES)/$(RUNNING)/build),$(TEST_KDIR)))
-CC	:= gcc
-CLANG	:= clang
-WARN	:= -Wall -Wextra -Wshadow -Wsign-compare -Wcast-qual -Wstrict-prototypes \
-	   -Wmissing-prototypes -Werror
+include common.mk
 CFLAGS	:= -std=gnu11 -O2 -g $(WARN) -D_GNU_SOURCE
 PREFIX	?= /usr/local
 # As many jobs as CPUs, unless the caller said how many.
@@ -35,9 +32,8 @@ PV	:= $(filter-out %/doorbell.c %/info.c,$(wildcard host-stub/pv/*.c)) \
 	     worker.c mem.c io.c log.c)
 UNIT	:= $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 FUZZ	:= $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-HDRS	:= $(wildcard hypercall/*.h hypercall/*/*.h hypercall/*/*/*.h host-stub/*.h host-stub/*/*.h)
 
-.PHONY: all help setup stub tools modules test-modules port port-size unit fuzz fuzz-coverage fuzz-long msan static demo check check-long install \
+.PHONY: all help setup test stub tools modules test-modules port port-size unit fuzz fuzz-coverage fuzz-long msan static demo check check-long install \
 	install-initramfs clean
 
 all: stub tools modules	## Build the host stub, its tools and the modules
@@ -59,26 +55,22 @@ stub: needs-stub	## Build the host stub (build/pvkit-vm)
 	@$(MAKE) --no-print-directory -C host-stub
 
 # The tools of guests: not part of the stub, and they run without it.
-DETECT	:= $(wildcard hypercall/tools/detect/*.c hypercall/detect/*.c hypercall/detect/dump/*.c)
-
-$(BUILD)/pvkit-detect: $(DETECT) $(HDRS)
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -o $@ $(DETECT) -lcpuid
-
-JUDGE	:= $(wildcard hypercall/tools/status/*.c)
-READ	:= $(wildcard hypercall/detect/*.c hypercall/detect/dump/*.c)
-
-$(BUILD)/pvkit-status: $(JUDGE) $(READ) $(HDRS)
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -o $@ $(JUDGE) $(READ) -lcpuid -lz
-
-LOAD	:= hypercall/tools/load/main.c $(filter-out %/main.c %/say.c,$(JUDGE))
-
-$(BUILD)/pvkit-load: $(LOAD) $(READ) $(HDRS)
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -o $@ $(LOAD) $(READ) -lcpuid -lz
-
 TOOLS	:= $(addprefix $(BUILD)/pvkit-,detect status load)
+READ	:= $(wildcard hypercall/detect/*.c hypercall/detect/dump/*.c)
+JUDGE	:= $(wildcard hypercall/tools/status/*.c)
+pvkit-detect	:= $(wildcard hypercall/tools/detect/*.c) $(READ)
+pvkit-status	:= $(JUDGE) $(READ)
+pvkit-load	:= hypercall/tools/load/main.c $(filter-out %/main.c %/say.c,$(JUDGE)) $(READ)
+
+$(BUILD)/tools/%.o: %.c $(call flags,$(BUILD)/tools/flags,$(CC) $(CFLAGS))
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+.SECONDEXPANSION:
+$(TOOLS): $(BUILD)/%: $$(patsubst %.c,$(BUILD)/tools/%.o,$$($$*))
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ -lcpuid $(if $(filter %-detect,$@),,-lz)
 
 tools: needs-tools $(TOOLS)	## Build the guests' tools (build/pvkit-detect, -status, -load)
 
@@ -107,25 +99,28 @@ ASAN	:= -fsanitize=address,undefined -fno-sanitize-recover=undefined
 COVER	:= -fprofile-instr-generate -fcoverage-mapping
 objects	= $(patsubst %.c,$(BUILD)/$(1)/%.o,$(call link,$(2)))
 
-$(BUILD)/asan/%.o: %.c
+$(BUILD)/asan/%.o: %.c $(call flags,$(BUILD)/asan/flags,$(CC) $(CFLAGS) $(ASAN))
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(ASAN) -MMD -MP -Itests/unit -I. -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CFLAGS) $(ASAN) -MMD -MP -Itests/unit -I. -c -o $@ $<
 
-.SECONDEXPANSION:
 $(UNIT): $(BUILD)/tests/%: $(BUILD)/asan/tests/unit/%.o $$(call objects,asan,tests/unit/$$*.c)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(ASAN) -o $@ $^ -lcmocka $(call libs,tests/unit/$*.c)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(ASAN) -o $@ $^ -lcmocka $(call libs,tests/unit/$*.c)
 
 # All fuzzers, built in one way: $(1) is where their objects go, $(2) the programs, $(3) how.
 fuzzers_in = $(patsubst $(BUILD)/fuzz/%,$(BUILD)/$(1)/%,$(FUZZ))
 define fuzzers
 $(BUILD)/$(1)/%.o: %.c
 	@mkdir -p $$(@D)
-	$(CLANG) $(CFLAGS) $(3) -fsanitize=fuzzer-no-link -MMD -MP -I. -c -o $$@ $$<
+	$$(call say,CLANG,$$<)
+	$(Q)$(CLANG) $(CFLAGS) $(3) -fsanitize=fuzzer-no-link -MMD -MP -I. -c -o $$@ $$<
 
 $(call fuzzers_in,$(2)): $(BUILD)/$(2)/%: $(BUILD)/$(1)/tests/fuzz/%.o $$$$(call objects,$(1),tests/fuzz/$$$$*.c)
 	@mkdir -p $$(@D)
-	$(CLANG) $(CFLAGS) $(3) -fsanitize=fuzzer -o $$@ $$^ $$(call libs,tests/fuzz/$$*.c)
+	$$(call say,LD,$$@)
+	$(Q)$(CLANG) $(CFLAGS) $(3) -fsanitize=fuzzer -o $$@ $$^ $$(call libs,tests/fuzz/$$*.c)
 endef
 
 $(eval $(call fuzzers,fuzzed,fuzz,$(ASAN)))
@@ -142,9 +137,23 @@ $(eval $(call fuzzers,msan,msan/fuzz,$(MSAN)))
 
 $(MSAN_UNIT): $(BUILD)/msan/unit/%: $(BUILD)/msan/tests/unit/%.o $$(call objects,msan,tests/unit/$$*.c)
 	@mkdir -p $(@D)
-	$(CLANG) $(CFLAGS) $(MSAN) -o $@ $^ -lcmocka $(call libs,tests/unit/$*.c)
+	$(call say,LD,$@)
+	$(Q)$(CLANG) $(CFLAGS) $(MSAN) -o $@ $^ -lcmocka $(call libs,tests/unit/$*.c)
 
--include $(shell find $(BUILD)/asan $(BUILD)/fuzzed $(BUILD)/covered $(BUILD)/msan -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/tools $(BUILD)/asan $(BUILD)/fuzzed $(BUILD)/covered $(BUILD)/msan -name '*.d' 2>/dev/null)
+
+# T= names a unit test; anything else is looked for among the rows of tests/tests.list.
+test:	## One test, built and run: T=ring, T=pv_net, T=boot-full-4
+	@test -n "$(T)" || { echo "make: which test? T=ring (tests/unit/test_ring.c), or a row of tests/tests.list" >&2; exit 1; }
+	@if [ -f tests/unit/test_$(T).c ]; then \
+		$(MAKE) --no-print-directory $(BUILD)/tests/test_$(T) && $(BUILD)/tests/test_$(T); \
+	else tests/run --only "$(T)"; fi
+
+compile_commands.json: Makefile common.mk host-stub/Makefile	## How each file is compiled, for editors
+	$(call say,GEN,$@)
+	@{ $(MAKE) -nB V=1 --no-print-directory -C host-stub; \
+		$(MAKE) -nB V=1 --no-print-directory $(TOOLS) $(UNIT); } 2>/dev/null | \
+		tests/lib/compile-commands "$(CURDIR)" >$@.new && mv $@.new $@
 
 unit: setup $(UNIT)	## Build the user-space tests (ASan and UBSan)
 
