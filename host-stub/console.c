@@ -146,7 +146,7 @@ static void escape(uint8_t key)
  * Fetches output from the rings. Milliseconds until that has to be done again;
  * -1: not before somebody wakes the thread.
  */
-static int fetch(void)
+static int console_fetch(void)
 {
 	uint64_t now = hs_now();
 	int wait = -1;
@@ -159,7 +159,8 @@ static int fetch(void)
 			continue;
 		if (user->drain(con.end[i].opaque))
 			con.lively = now;
-		if (now - con.lively < LINGER_MS * 1000000ull || !user->may_sleep(con.end[i].opaque))
+		if (now - con.lively < LINGER_MS * 1000000ull ||
+		    !user->may_sleep(con.end[i].opaque))
 			wait = POLL_MS;
 	}
 	pthread_mutex_unlock(&con.end_lock);
@@ -167,7 +168,7 @@ static int fetch(void)
 }
 
 /* Sends on what was typed, as far as the chip takes it. */
-static void deliver(void)
+static void console_deliver(void)
 {
 	while (con.typed_len) {
 		uint8_t *p = con.typed + con.typed_first;
@@ -217,7 +218,7 @@ static void *console_thread(void *arg)
 			{ .fd = input && !con.typed_len ? con.in : -1, .events = POLLIN },
 		};
 
-		wait = fetch();
+		wait = console_fetch();
 		if (con.typed_len && con.polls_for_room)
 			wait = POLL_MS;
 		if (poll(fds, 2, wait) < 0 && errno != EINTR)
@@ -232,7 +233,7 @@ static void *console_thread(void *arg)
 			if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN))
 				input = false;	/* end of file: the VM goes on */
 		}
-		deliver();
+		console_deliver();
 	}
 	return NULL;
 }

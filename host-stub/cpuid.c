@@ -50,7 +50,7 @@ struct kvm_cpuid_entry2 *hs_cpuid_find(struct kvm_cpuid2 *cpuid, uint32_t functi
 	return NULL;
 }
 
-static void drop(struct kvm_cpuid2 *cpuid, uint32_t function)
+static void cpuid_drop(struct kvm_cpuid2 *cpuid, uint32_t function)
 {
 	uint32_t kept = 0;
 
@@ -61,7 +61,7 @@ static void drop(struct kvm_cpuid2 *cpuid, uint32_t function)
 }
 
 /* Appends an entry; NULL when the table is full. */
-static struct kvm_cpuid_entry2 *append(struct kvm_cpuid2 *cpuid, uint32_t function,
+static struct kvm_cpuid_entry2 *cpuid_append(struct kvm_cpuid2 *cpuid, uint32_t function,
 				       uint32_t index, uint32_t flags)
 {
 	struct kvm_cpuid_entry2 *e;
@@ -120,21 +120,23 @@ static const struct {
 	uint32_t bits;
 } xsave_dependent[] = {
 	/* FMA, XSAVE, OSXSAVE, AVX, F16C */
-	{ 0x1, 0, ECX, BIT(12) | BIT(26) | BIT(27) | BIT(28) | BIT(29) },
+	{0x1, 0, ECX, BIT(12) | BIT(26) | BIT(27) | BIT(28) | BIT(29)},
 	/* AVX2; MPX; AVX512 F, DQ, IFMA, PF, ER, CD, BW, VL */
-	{ 0x7, 0, EBX, BIT(5) | BIT(14) | BIT(16) | BIT(17) | BIT(21) | BIT(26) | BIT(27) | BIT(28) |
-			BIT(30) | BIT(31) },
+	{0x7, 0, EBX,
+	 BIT(5) | BIT(14) | BIT(16) | BIT(17) | BIT(21) | BIT(26) | BIT(27) | BIT(28) | BIT(30) |
+		 BIT(31)},
 	/* AVX512 VBMI, PKU, OSPKE, VBMI2, CET_SS, VAES, VPCLMULQDQ, VNNI, BITALG, VPOPCNTDQ */
-	{ 0x7, 0, ECX, BIT(1) | BIT(3) | BIT(4) | BIT(6) | BIT(7) | BIT(9) | BIT(10) | BIT(11) |
-			BIT(12) | BIT(14) },
+	{0x7, 0, ECX,
+	 BIT(1) | BIT(3) | BIT(4) | BIT(6) | BIT(7) | BIT(9) | BIT(10) | BIT(11) | BIT(12) |
+		 BIT(14)},
 	/* AVX512 4VNNIW, 4FMAPS, VP2INTERSECT, CET_IBT, AMX BF16, FP16, AMX TILE, INT8 */
-	{ 0x7, 0, EDX, BIT(2) | BIT(3) | BIT(8) | BIT(20) | BIT(22) | BIT(23) | BIT(24) | BIT(25) },
+	{0x7, 0, EDX, BIT(2) | BIT(3) | BIT(8) | BIT(20) | BIT(22) | BIT(23) | BIT(24) | BIT(25)},
 	/* SHA512, SM3, SM4, AVX-VNNI, AVX512 BF16, AMX FP16, AVX-IFMA */
-	{ 0x7, 1, EAX, BIT(0) | BIT(1) | BIT(2) | BIT(4) | BIT(5) | BIT(21) | BIT(23) },
+	{0x7, 1, EAX, BIT(0) | BIT(1) | BIT(2) | BIT(4) | BIT(5) | BIT(21) | BIT(23)},
 	/* AVX-VNNI-INT8, AVX-NE-CONVERT, AMX-COMPLEX, AVX-VNNI-INT16, AVX10 */
-	{ 0x7, 1, EDX, BIT(4) | BIT(5) | BIT(8) | BIT(10) | BIT(19) },
+	{0x7, 1, EDX, BIT(4) | BIT(5) | BIT(8) | BIT(10) | BIT(19)},
 	/* XOP, LWP, FMA4 */
-	{ 0x80000001, 0, ECX, BIT(11) | BIT(15) | BIT(16) },
+	{0x80000001, 0, ECX, BIT(11) | BIT(15) | BIT(16)},
 };
 
 static void mask_xsave(struct kvm_cpuid2 *cpuid)
@@ -146,7 +148,7 @@ static void mask_xsave(struct kvm_cpuid2 *cpuid)
 		if (e)
 			*reg_of(e, xsave_dependent[i].reg) &= ~xsave_dependent[i].bits;
 	}
-	drop(cpuid, 0xd);
+	cpuid_drop(cpuid, 0xd);
 }
 
 /* No VMX, no SVM: a guest of this VMM is no host, and its kernel need not try to be one. */
@@ -159,7 +161,7 @@ static void mask_nested(struct kvm_cpuid2 *cpuid)
 	e = hs_cpuid_find(cpuid, 0x80000001, 0);
 	if (e)
 		e->ecx &= ~BIT(2);
-	drop(cpuid, 0x8000000a);
+	cpuid_drop(cpuid, 0x8000000a);
 }
 
 static void topology(struct kvm_cpuid2 *cpuid, unsigned int id, unsigned int vcpus)
@@ -182,10 +184,10 @@ static void topology(struct kvm_cpuid2 *cpuid, unsigned int id, unsigned int vcp
 			e->eax = (e->eax & 0x3fffu) |
 				 ((e->eax >> 5 & 7) >= 3 ? (vcpus - 1) << 14 : 0);
 	}
-	drop(cpuid, 0xb);
-	drop(cpuid, 0x1f);
+	cpuid_drop(cpuid, 0xb);
+	cpuid_drop(cpuid, 0x1f);
 	for (uint32_t level = 0; has_b && level < 3; level++) {
-		e = append(cpuid, 0xb, level, KVM_CPUID_FLAG_SIGNIFCANT_INDEX);
+		e = cpuid_append(cpuid, 0xb, level, KVM_CPUID_FLAG_SIGNIFCANT_INDEX);
 		if (!e)
 			return;
 		e->edx = id;
@@ -221,7 +223,7 @@ static int hypervisor(struct kvm_cpuid2 *cpuid, const struct hs_config *config)
 	if (e)
 		e->eax &= ~(uint32_t)config->kvm_mask;
 	for (uint32_t i = 0; config->pv_offer && i <= PVK_CPUID_MAX; i++) {
-		e = append(cpuid, PVK_LEAF + i, 0, 0);
+		e = cpuid_append(cpuid, PVK_LEAF + i, 0, 0);
 		if (!e)
 			return -E2BIG;
 		hs_pv_cpuid(config, i, reg);
@@ -254,7 +256,7 @@ static int recorded(struct kvm_cpuid2 *cpuid, const struct dump *dump)
 
 		if (l->via != PVK_VIA_CPUID || l->leaf >> 28 != 4)
 			continue;
-		e = append(cpuid, l->leaf, 0, 0);
+		e = cpuid_append(cpuid, l->leaf, 0, 0);
 		if (!e)
 			return -E2BIG;
 		e->eax = l->regs.eax;

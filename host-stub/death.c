@@ -6,7 +6,10 @@
 
 #include "death.h"
 
-/* Intel SDM vol. 3, 10.1.4 (a CPU after reset or INIT, which keeps CD and NW), 2.5 (CR0), 2.2.1 (EFER) */
+/*
+ * Intel SDM vol. 3, 10.1.4 (a CPU after reset or INIT, which keeps CD and NW), 2.5 (CR0), 2.2.1
+ * (EFER)
+ */
 #define RESET_RIP	0xfff0u
 #define RESET_CS	0xf000u
 #define RESET_CR0	0x10u
@@ -47,10 +50,10 @@ static const char *vector_name(uint8_t vector)
 }
 
 /* Appends; what does not fit is left out. */
-static void add(char *text, size_t size, const char *fmt, ...)
+static void death_add(char *text, size_t size, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-static void add(char *text, size_t size, const char *fmt, ...)
+static void death_add(char *text, size_t size, const char *fmt, ...)
 {
 	size_t used = strlen(text);
 	va_list args;
@@ -66,31 +69,34 @@ static void add_exception(const struct hs_death *d, char *text, size_t size)
 
 	if (!d->exception)
 		return;
-	add(text, size, ", delivering exception %u", d->vector);
+	death_add(text, size, ", delivering exception %u", d->vector);
 	if (name)
-		add(text, size, " (%s)", name);
+		death_add(text, size, " (%s)", name);
 	if (d->has_error)
-		add(text, size, ", error code 0x%x", d->error);
+		death_add(text, size, ", error code 0x%x", d->error);
 }
 
 void hs_death_text(const struct hs_death *d, char *text, size_t size)
 {
 	snprintf(text, size, "vCPU %u: %s, boot %u: ", d->vcpu, d->what, d->boot);
 	if (d->reset) {
-		add(text, size, "where is lost: KVM on this CPU resets the registers; ");
+		death_add(text, size, "where is lost: KVM on this CPU resets the registers; ");
 		if (d->exits)
-			add(text, size, "at its last exit (number %" PRIu64 ") rip was 0x%" PRIx64,
+			death_add(text, size, "at its last exit (number %" PRIu64 ") rip was 0x%" PRIx64,
 			    d->exits, d->last_rip);
 		else
-			add(text, size, "it made no exit before");
+			death_add(text, size, "it made no exit before");
 		return;
 	}
-	add(text, size, "rip 0x%x:0x%llx rsp 0x%llx cr0 0x%llx cr2 0x%llx cr3 0x%llx cr4 0x%llx efer 0x%llx, %s%s",
-	    d->sregs.cs.selector, d->regs.rip, d->regs.rsp, d->sregs.cr0, d->sregs.cr2, d->sregs.cr3,
-	    d->sregs.cr4, d->sregs.efer, mode_name(d), d->sregs.cr0 & CR0_PG ? "" : ", no paging");
+	death_add(
+		text, size,
+		"rip 0x%x:0x%llx rsp 0x%llx cr0 0x%llx cr2 0x%llx cr3 0x%llx cr4 0x%llx efer 0x%llx, %s%s",
+		d->sregs.cs.selector, d->regs.rip, d->regs.rsp, d->sregs.cr0, d->sregs.cr2,
+		d->sregs.cr3, d->sregs.cr4, d->sregs.efer, mode_name(d),
+		d->sregs.cr0 & CR0_PG ? "" : ", no paging");
 	add_exception(d, text, size);
 	for (unsigned int i = 0; i < d->code_bytes; i++)
-		add(text, size, "%s%02x", i ? " " : ", instruction ", d->code[i]);
+		death_add(text, size, "%s%02x", i ? " " : ", instruction ", d->code[i]);
 }
 
 static void json_registers(const struct hs_death *d, FILE *out)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Files that options name, to be read (written ones: output.h). Whatever a name leads to, opening it does
- * not block and has no effect on a device.
+ * Files that options name, to be read (written ones: output.h). Whatever a name leads to, opening
+ * it does not block and has no effect on a device.
  */
 #ifndef HS_FILE_H
 #define HS_FILE_H

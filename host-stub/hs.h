@@ -66,10 +66,10 @@ struct hs_disk_config {
 
 /* Where a NIC's frames go (net/net.h). */
 enum hs_nic_kind {
-	HS_NIC_TAP,		/* interface `name`, or fd */
-	HS_NIC_USER,		/* user-mode network, in a process of its own */
-	HS_NIC_STREAM,		/* Unix stream socket at `name`, or fd; frames with a length in front */
-	HS_NIC_DGRAM,		/* Unix datagram sockets `name` (ours) and `peer`, or fd */
+	HS_NIC_TAP,    /* interface `name`, or fd */
+	HS_NIC_USER,   /* user-mode network, in a process of its own */
+	HS_NIC_STREAM, /* Unix stream socket at `name`, or fd; frames with a length in front */
+	HS_NIC_DGRAM,  /* Unix datagram sockets `name` (ours) and `peer`, or fd */
 };
 
 struct hs_nic_config {

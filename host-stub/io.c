@@ -70,7 +70,8 @@ static bool overlap(const struct hs_region *a, const struct hs_region *b)
 
 int hs_io_add(struct hs_io *io, struct hs_region *region)
 {
-	if (!region->len || region->nregs > HS_IO_MAX_REGS || region->base + region->len < region->base)
+	if (!region->len || region->nregs > HS_IO_MAX_REGS ||
+	    region->base + region->len < region->base)
 		return -EINVAL;
 	if (region->space == HS_PIO && region->base + region->len > PORTS)
 		return -EINVAL;
@@ -101,7 +102,7 @@ void hs_io_remove(struct hs_io *io, struct hs_region *region)
 }
 
 /* The region that holds address, or NULL. */
-static struct hs_region *find(struct hs_io *io, enum hs_space space, uint64_t address)
+static struct hs_region *io_find(struct hs_io *io, enum hs_space space, uint64_t address)
 {
 	if (space == HS_PIO)
 		return atomic_load(&io->port[address & (PORTS - 1)]);
@@ -146,7 +147,7 @@ static uint64_t load(const void *data, unsigned int size)
 }
 
 /* All units of one access to a region that holds each of them whole. */
-static void serve(struct hs_region *region, uint64_t offset, bool write, unsigned int size,
+static void io_serve(struct hs_region *region, uint64_t offset, bool write, unsigned int size,
 		  uint8_t *data, uint32_t count)
 {
 	bool allowed;
@@ -188,12 +189,12 @@ static void unclaimed(struct hs_io *io, enum hs_space space, uint64_t address, b
 static void split(struct hs_io *io, enum hs_space space, uint64_t address, bool write,
 		  unsigned int size, uint8_t *data, uint32_t count)
 {
-	struct hs_region *first = find(io, space, address);
+	struct hs_region *first = io_find(io, space, address);
 	bool counted = false, allowed;
 
 	for (uint32_t i = 0; i < count; i++) {
 		for (unsigned int b = 0; b < size; b++, data++) {
-			struct hs_region *r = find(io, space, address + b);
+			struct hs_region *r = io_find(io, space, address + b);
 			uint64_t offset;
 			unsigned int reg;
 
@@ -233,7 +234,7 @@ static bool holds(const struct hs_region *region, uint64_t address, unsigned int
 static bool touches(struct hs_io *io, enum hs_space space, uint64_t address, unsigned int size)
 {
 	for (unsigned int b = 0; b < size; b++)
-		if (find(io, space, address + b))
+		if (io_find(io, space, address + b))
 			return true;
 	return false;
 }
@@ -245,23 +246,23 @@ void hs_io_dispatch(struct hs_io *io, enum hs_space space, uint64_t address, boo
 	uint64_t offset;
 
 	if (space == HS_PIO) {
-		region = find(io, space, address);
+		region = io_find(io, space, address);
 		if (region && region->unlocked && holds(region, address, size, &offset)) {
-			serve(region, offset, write, size, data, count);
+			io_serve(region, offset, write, size, data, count);
 			return;
 		}
 	}
 	pthread_mutex_lock(io->lock);
 	hs_hold_begin(io->hold);
-	region = find(io, space, address);
+	region = io_find(io, space, address);
 	if (region && holds(region, address, size, &offset)) {
 		if (region->unlocked) {
 			hs_hold_end(io->hold);
 			pthread_mutex_unlock(io->lock);
-			serve(region, offset, write, size, data, count);
+			io_serve(region, offset, write, size, data, count);
 			return;
 		}
-		serve(region, offset, write, size, data, count);
+		io_serve(region, offset, write, size, data, count);
 	} else if (touches(io, space, address, size)) {
 		split(io, space, address, write, size, data, count);
 	} else {
@@ -298,7 +299,8 @@ void hs_io_json(struct hs_io *io, FILE *out)
 				json_line(out, &first, r->device,
 					  i < r->nregs ? r->regs[i].name : "other",
 					  space_name[r->space],
-					  r->base + (i < r->nregs ? r->regs[i].offset : 0), n[0], n[1]);
+					  r->base + (i < r->nregs ? r->regs[i].offset : 0), n[0],
+					  n[1]);
 		}
 	}
 	for (unsigned int p = 0; p < PORTS; p++) {

@@ -47,7 +47,7 @@ static void wire_route(struct kvm_irq_routing *table, uint32_t gsi, uint32_t chi
 }
 
 /* Gives KVM the lines and all bound messages. Lock held. 0 or -errno. */
-static int update(struct hs_irq *irq)
+static int irq_update(struct hs_irq *irq)
 {
 	struct kvm_irq_routing *table;
 	int ret = 0;
@@ -58,7 +58,8 @@ static int update(struct hs_irq *irq)
 		return -ENOMEM;
 	for (uint32_t gsi = 0; irq->lines && gsi < 16; gsi++)
 		if (gsi != 2)		/* the cascade */
-			wire_route(table, gsi, gsi < 8 ? KVM_IRQCHIP_PIC_MASTER : KVM_IRQCHIP_PIC_SLAVE,
+			wire_route(table, gsi,
+				   gsi < 8 ? KVM_IRQCHIP_PIC_MASTER : KVM_IRQCHIP_PIC_SLAVE,
 				   gsi & 7);
 	for (uint32_t gsi = 0; irq->lines && gsi < HS_IRQ_LINES; gsi++)
 		if (gsi != 2)
@@ -94,7 +95,7 @@ int hs_irq_create(struct hs_irq **out, int vm_fd, bool lines)
 	pthread_mutex_init(&irq->lock, NULL);
 	for (unsigned int i = 0; i < HS_IRQ_MSIS; i++)
 		irq->msi[i].fd = -1;
-	ret = update(irq);
+	ret = irq_update(irq);
 	if (ret < 0) {
 		hs_error("interrupts: KVM refuses the routing table: %s", strerror(-ret));
 		hs_irq_destroy(irq);
@@ -164,14 +165,14 @@ int hs_irq_msi_bind(struct hs_irq *irq, unsigned int n, uint64_t address, uint32
 	m->address = address;
 	m->data = data;
 	atomic_store(&m->bound, true);
-	ret = update(irq);
+	ret = irq_update(irq);
 	if (!ret)
 		ret = message_fd(irq, n);
 	if (ret < 0) {
 		atomic_store(&m->bound, was);
 		m->address = old.address;
 		m->data = old.data;
-		(void)update(irq);
+		(void)irq_update(irq);
 	}
 	pthread_mutex_unlock(&irq->lock);
 	return ret;
@@ -183,7 +184,7 @@ void hs_irq_msi_unbind(struct hs_irq *irq, unsigned int n)
 		return;
 	pthread_mutex_lock(&irq->lock);
 	if (atomic_exchange(&irq->msi[n].bound, false))
-		(void)update(irq);	/* fewer routes than KVM took before */
+		(void)irq_update(irq);	/* fewer routes than KVM took before */
 	pthread_mutex_unlock(&irq->lock);
 }
 

@@ -232,7 +232,7 @@ static void limits(bool own)
  * 0; -errno, said, if the user cannot be had. `own`: the namespaces besides the user's; `stub`:
  * its process, whose user is that of all of its processes.
  */
-static int enter(const struct hs_config *config, int own, bool resolv_conf, pid_t stub,
+static int jail_enter(const struct hs_config *config, int own, bool resolv_conf, pid_t stub,
 		 struct lack *lack)
 {
 	bool root = !geteuid();
@@ -280,8 +280,8 @@ int hs_jail_enter(const struct hs_config *config)
 	if (config->jail == HS_JAIL_OFF)
 		return 0;
 	if (!HS_SANITIZED)
-		ret = enter(config, CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET, false,
-			    getpid(), &lack);
+		ret = jail_enter(config, CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET,
+				 false, getpid(), &lack);
 	else if (config->jail == HS_JAIL_STRICT)
 		lacks(&lack, "jail in a build with a sanitizer", ENOTSUP);
 	return ret < 0 ? ret : judge(config, &lack);
@@ -294,7 +294,7 @@ int hs_jail_enter_network(const struct hs_config *config)
 
 	if (config->jail == HS_JAIL_OFF || HS_SANITIZED)
 		return 0;
-	ret = enter(config, CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS, true, getppid(), &lack);
+	ret = jail_enter(config, CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS, true, getppid(), &lack);
 	/* The stub will meet the same, and say it or refuse. */
 	return ret;
 }

@@ -40,7 +40,8 @@ static bool write_line(const char *line, size_t len)
 {
 	struct pollfd fd = { .fd = STDERR_FILENO, .events = POLLOUT };
 
-	/* A pipe that is writable has room for a line. An error of poll() is no reason for silence. */
+	/* A pipe that is writable has room for a line. An error of poll() is no reason for silence.
+	 */
 	if (poll(&fd, 1, WAIT_MS) == 0)
 		return false;
 	return write(STDERR_FILENO, line, len) >= 0 || errno != EAGAIN;
@@ -68,7 +69,7 @@ static void put_line(const char *line, size_t len)
 }
 
 /* hidden: how many lines of the same source were not shown before this one. */
-static void say(const char *kind, uint64_t hidden, const char *fmt, va_list args)
+static void log_say(const char *kind, uint64_t hidden, const char *fmt, va_list args)
 {
 	char line[LINE], more[80] = "";
 	int n, m, room;
@@ -116,7 +117,7 @@ void hs_error(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	say("", 0, fmt, args);
+	log_say("", 0, fmt, args);
 	va_end(args);
 }
 
@@ -125,7 +126,7 @@ void hs_note(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	say("note: ", 0, fmt, args);
+	log_say("note: ", 0, fmt, args);
 	va_end(args);
 }
 
@@ -137,7 +138,7 @@ void hs_guest_error(enum hs_log_source source, const char *fmt, ...)
 	if (!may_say(source, &hidden))
 		return;
 	va_start(args, fmt);
-	say("guest: ", hidden, fmt, args);
+	log_say("guest: ", hidden, fmt, args);
 	va_end(args);
 }
 
@@ -149,7 +150,7 @@ void hs_note_from(enum hs_log_source source, const char *fmt, ...)
 	if (!may_say(source, &hidden))
 		return;
 	va_start(args, fmt);
-	say("note: ", hidden, fmt, args);
+	log_say("note: ", hidden, fmt, args);
 	va_end(args);
 }
 

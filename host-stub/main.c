@@ -171,7 +171,8 @@ static void choose_times(struct hs_config *config, uint64_t exit_ns)
 	if (!exit_ns)
 		exit_ns = 2000;
 	if (config->poll_ns == HS_TIME_AUTO)
-		config->poll_ns = exit_ns * POLL_EXITS < POLL_MOST ? exit_ns * POLL_EXITS : POLL_MOST;
+		config->poll_ns = exit_ns * POLL_EXITS < POLL_MOST ? exit_ns * POLL_EXITS
+								   : POLL_MOST;
 	if (config->coalesce_ns == HS_TIME_AUTO)
 		config->coalesce_ns = exit_ns * COALESCE_EXITS < COALESCE_MOST ?
 				    exit_ns * COALESCE_EXITS : COALESCE_MOST;
@@ -551,7 +552,7 @@ static void close_all(struct host *host, struct hs_drain_limit *drain_limit)
 }
 
 /* Boots until one ends for good. The exit status. */
-static int run(struct host *host, struct hs_drain_limit *drain_limit)
+static int main_run(struct host *host, struct hs_drain_limit *drain_limit)
 {
 	const struct hs_config *config = host->hs.config;
 	enum hs_stop why = HS_STOP_NONE;
@@ -618,7 +619,7 @@ int main(int argc, char **argv)
 		status = confine(&host);
 	drain_limit = drain_limit_of(&host);
 	if (!status)
-		status = run(&host, &drain_limit);
+		status = main_run(&host, &drain_limit);
 	close_all(&host, &drain_limit);
 	return status;
 }

@@ -307,7 +307,7 @@ static int settle_models(const struct hs_config *config, enum hs_models *models,
 	return 0;
 }
 
-static int check(struct hs_config *config)
+static int options_check(struct hs_config *config)
 {
 	char name[16];
 	int ret = 0;
@@ -345,12 +345,42 @@ static int check(struct hs_config *config)
 	return -1;
 }
 
-enum { OPT_KERNEL = 256, OPT_INITRD, OPT_APPEND, OPT_MEMORY, OPT_CPUS, OPT_DISK, OPT_NIC, OPT_OFFER, OPT_INFO, OPT_BOOT,
-       OPT_MODULE, OPT_MACHINE, OPT_PAGES, OPT_PREFAULT, OPT_MP_TABLE, OPT_DEBUG_EXIT,
-       OPT_KVM_MASK, OPT_CPUID, OPT_POLL, OPT_COALESCE, OPT_CONSOLE, OPT_CONSOLE_LIMIT, OPT_STATS, OPT_TIME, OPT_NO_REBOOT, OPT_REBOOTS,
-       OPT_NO_SANDBOX,
-       OPT_JAIL, OPT_UID, OPT_GID, OPT_CGROUP,
-       OPT_FORCE, OPT_HELP, OPT_VERSION };
+enum {
+	OPT_KERNEL = 256,
+	OPT_INITRD,
+	OPT_APPEND,
+	OPT_MEMORY,
+	OPT_CPUS,
+	OPT_DISK,
+	OPT_NIC,
+	OPT_OFFER,
+	OPT_INFO,
+	OPT_BOOT,
+	OPT_MODULE,
+	OPT_MACHINE,
+	OPT_PAGES,
+	OPT_PREFAULT,
+	OPT_MP_TABLE,
+	OPT_DEBUG_EXIT,
+	OPT_KVM_MASK,
+	OPT_CPUID,
+	OPT_POLL,
+	OPT_COALESCE,
+	OPT_CONSOLE,
+	OPT_CONSOLE_LIMIT,
+	OPT_STATS,
+	OPT_TIME,
+	OPT_NO_REBOOT,
+	OPT_REBOOTS,
+	OPT_NO_SANDBOX,
+	OPT_JAIL,
+	OPT_UID,
+	OPT_GID,
+	OPT_CGROUP,
+	OPT_FORCE,
+	OPT_HELP,
+	OPT_VERSION
+};
 
 static const struct option options[] = {
 	{ "kernel", required_argument, NULL, OPT_KERNEL },
@@ -508,7 +538,8 @@ int hs_options(struct hs_config *config, int argc, char **argv)
 	config->reboots = HS_REBOOTS;
 
 	opterr = 0;
-	/* "+": in order, so that the word in hand is argv[at] even if it has no end yet for getopt. */
+	/* "+": in order, so that the word in hand is argv[at] even if it has no end yet for getopt.
+	 */
 	for (at = optind; (opt = getopt_long(argc, argv, "+:", options, NULL)) != -1; at = optind) {
 		switch (opt) {
 		case OPT_KERNEL:
@@ -549,7 +580,8 @@ int hs_options(struct hs_config *config, int argc, char **argv)
 			return HS_EXIT_OK;
 		case OPT_VERSION:
 			printf("pvkit-vm %s, ABI %u.%u\n", HS_VERSION,
-			       PVK_VERSION_MAJOR(PVK_ABI_VERSION), PVK_VERSION_MINOR(PVK_ABI_VERSION));
+			       PVK_VERSION_MAJOR(PVK_ABI_VERSION),
+			       PVK_VERSION_MINOR(PVK_ABI_VERSION));
 			return HS_EXIT_OK;
 		case ':':
 			hs_error("%s: takes a value: see --help", argv[at]);
@@ -567,5 +599,5 @@ int hs_options(struct hs_config *config, int argc, char **argv)
 		hs_error("'%s': unexpected: see --help", argv[optind]);
 		return HS_EXIT_USAGE;
 	}
-	return check(config);
+	return options_check(config);
 }

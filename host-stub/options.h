@@ -27,7 +27,8 @@ int hs_options_nic(struct hs_config *config, char *text);
 /* options_hint.c: says that there is no option `word`, and which was probably meant. */
 void hs_options_unknown(const char *word, const struct option *options);
 
-/* options_jail.c: the value of --jail, and of --uid and --gid. 0 or -EINVAL, with the line printed. */
+/* options_jail.c: the value of --jail, and of --uid and --gid. 0 or -EINVAL, with the line printed.
+ */
 int hs_options_jail(struct hs_config *config, const char *text);
 int hs_options_id(const char *option, const char *text, uint32_t *id);
 

@@ -61,7 +61,8 @@ static const struct name kvm_features[] = {
 	{ "clocksource_stable", 1u << 24 },
 };
 
-static const struct name *find(const char *text, size_t len, const struct name *names, size_t n)
+static const struct name *options_features_find(const char *text, size_t len,
+						const struct name *names, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (strlen(names[i].name) == len && !strncmp(names[i].name, text, len))
@@ -90,10 +91,10 @@ static int parse_list(const char *option, const char *text, const struct name *n
 			*bits |= all;
 		} else if (len == 4 && !strncmp(text, "none", 4)) {
 			*bits = 0;
-		} else if ((name = find(text, len, names, n))) {
+		} else if ((name = options_features_find(text, len, names, n))) {
 			*bits |= name->bits;
 		} else if (len > 3 && !strncmp(text, "no-", 3) &&
-			   (name = find(text + 3, len - 3, names, n))) {
+			   (name = options_features_find(text + 3, len - 3, names, n))) {
 			*bits &= ~name->bits;
 		} else {
 			hs_error("%s: '%.*s' is unknown: see --help", option, (int)len, text);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * What to say of an option that there is not: the one that was probably meant. One dash in place of two, the
- * options of other VMMs, and slips of the pen.
+ * What to say of an option that there is not: the one that was probably meant. One dash in place of
+ * two, the options of other VMMs, and slips of the pen.
  */
 #include <stdio.h>
 #include <string.h>

@@ -46,7 +46,7 @@ static int __attribute__((format(printf, 2, 3))) refuse(const struct nic *nic, c
 }
 
 /* A decimal number from least to most that ends at one of `ends`; the rest, or NULL. */
-static const char *number(const char *text, const char *ends, unsigned long least,
+static const char *options_nic_number(const char *text, const char *ends, unsigned long least,
 			  unsigned long most, unsigned long *value)
 {
 	char *end;
@@ -83,7 +83,7 @@ static int parse_fds(const struct nic *nic, const char *text)
 	unsigned long fd;
 
 	for (c->fds = 0; text; text = *text ? text + 1 : NULL) {
-		text = number(text, ":", 3, 65535, &fd);
+		text = options_nic_number(text, ":", 3, 65535, &fd);
 		if (!text || c->fds == HS_MAX_NIC_QUEUES)
 			return refuse(nic, "fd=: 1 to %d open descriptors (3 and up), with ':' between them",
 				      HS_MAX_NIC_QUEUES);
@@ -108,7 +108,7 @@ static const char *endpoint(const char *text, const char *ends)
 	address[len] = 0;
 	if (len && inet_pton(AF_INET, address, &in) != 1)
 		return NULL;
-	return number(text + len + 1, ends, 1, 65535, &port);
+	return options_nic_number(text + len + 1, ends, 1, 65535, &port);
 }
 
 static int parse_forward(const struct nic *nic, const char *text)
@@ -120,7 +120,7 @@ static int parse_forward(const struct nic *nic, const char *text)
 		return refuse(nic, "forward=: more than %d", HS_MAX_FORWARDS);
 	if (!strncmp(text, "tcp:", 4) || !strncmp(text, "udp:", 4))
 		rest = endpoint(text + 4, "-");
-	/* number() let the end of the text pass, too */
+	/* options_nic_number() let the end of the text pass, too */
 	if (rest && *rest == '-')
 		rest = endpoint(rest + 1, "");
 	else
@@ -146,11 +146,11 @@ static int nic_option(const struct nic *nic, const char *opt)
 	} else if (!strncmp(opt, "mac=", 4)) {
 		return parse_mac(nic, opt + 4);
 	} else if (!strncmp(opt, "mtu=", 4)) {
-		if (!number(opt + 4, "", PVK_NET_MIN_MTU, PVK_NET_MAX_MTU, &n))
+		if (!options_nic_number(opt + 4, "", PVK_NET_MIN_MTU, PVK_NET_MAX_MTU, &n))
 			return refuse(nic, "%s: %u to %u", opt, PVK_NET_MIN_MTU, PVK_NET_MAX_MTU);
 		c->mtu = (uint32_t)n;
 	} else if (!strncmp(opt, "queues=", 7) && c->kind == HS_NIC_TAP) {
-		if (!number(opt + 7, "", 1, HS_MAX_NIC_QUEUES, &n))
+		if (!options_nic_number(opt + 7, "", 1, HS_MAX_NIC_QUEUES, &n))
 			return refuse(nic, "%s: 1 to %d", opt, HS_MAX_NIC_QUEUES);
 		c->queues = (unsigned int)n;
 	} else if (!strncmp(opt, "fd=", 3) && c->kind != HS_NIC_USER) {
@@ -195,7 +195,8 @@ static void make_up_mac(struct hs_nic_config *c, unsigned int index)
 static int nic_check(const struct nic *nic)
 {
 	const struct hs_nic_config *c = nic->config;
-	size_t most = c->kind == HS_NIC_TAP ? IFNAMSIZ : sizeof(((struct sockaddr_un *)NULL)->sun_path);
+	size_t most = c->kind == HS_NIC_TAP ? IFNAMSIZ
+					    : sizeof(((struct sockaddr_un *)NULL)->sun_path);
 
 	if (c->kind == HS_NIC_USER)
 		return c->name ? refuse(nic, "user takes no name") : 0;

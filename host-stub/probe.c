@@ -7,10 +7,10 @@
  * worth it in proportion to that, and it is 1 us on one host and 60 on another
  * (a KVM inside an emulator).
  *
- * And: does KVM see what XSETBV does? KVM has to know the guest's XCR0, to save the right state and to
- * answer CPUID leaf 0xD. Under QEMU's TCG (7.2), which does not intercept
- * XSETBV for a nested guest, KVM never hears of it: Linux 6.1 warns then, other
- * versions crash. Nothing in CPUID tells, so a guest of 8 instructions tries it.
+ * And: does KVM see what XSETBV does? KVM has to know the guest's XCR0, to save the right state and
+ * to answer CPUID leaf 0xD. Under QEMU's TCG (7.2), which does not intercept XSETBV for a nested
+ * guest, KVM never hears of it: Linux 6.1 warns then, other versions crash. Nothing in CPUID tells,
+ * so a guest of 8 instructions tries it.
  */
 #include <errno.h>
 #include <stdlib.h>

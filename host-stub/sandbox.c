@@ -73,7 +73,7 @@ static int build(const struct hs_config *config, struct sock_fprog *all)
 	return ret;
 }
 
-static void *nothing(void *arg)
+static void *sandbox_nothing(void *arg)
 {
 	return arg;
 }
@@ -82,7 +82,7 @@ static void *nothing(void *arg)
 static int first_thread(void)
 {
 	pthread_t thread;
-	int ret = -pthread_create(&thread, NULL, nothing, NULL);
+	int ret = -pthread_create(&thread, NULL, sandbox_nothing, NULL);
 
 	return ret ? ret : -pthread_join(thread, NULL);
 }

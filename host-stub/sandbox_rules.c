@@ -172,5 +172,6 @@ unsigned int hs_rules_needs(const struct hs_config *config)
 
 int hs_rules_build(unsigned int kinds, unsigned int needs, pid_t self, struct sock_fprog *program)
 {
-	return hs_rules_program(rules, sizeof(rules) / sizeof(rules[0]), kinds, needs, self, program);
+	return hs_rules_program(rules, sizeof(rules) / sizeof(rules[0]), kinds, needs, self,
+				program);
 }

@@ -146,7 +146,7 @@ static uint8_t *block_read(const struct block *b)
 	return data;
 }
 
-static uint64_t number(const uint8_t *data, const struct kvm_stats_desc *d, unsigned int n)
+static uint64_t stats_number(const uint8_t *data, const struct kvm_stats_desc *d, unsigned int n)
 {
 	uint64_t v;
 
@@ -161,12 +161,12 @@ static uint64_t all_exits(const struct block *b, const uint8_t *data)
 		const struct kvm_stats_desc *d = desc_at(b, i);
 
 		if (!strcmp(d->name, "exits"))
-			return number(data, d, 0);
+			return stats_number(data, d, 0);
 	}
 	return 0;
 }
 
-static void take(struct hs_stats *stats, struct snapshot *s)
+static void stats_take(struct hs_stats *stats, struct snapshot *s)
 {
 	unsigned long long entered = atomic_load(&stats->vm->run->entered);
 
@@ -213,7 +213,7 @@ static void mark_write(void *opaque, uint64_t offset, unsigned int size, uint64_
 	if (stats->marks < HS_STATS_MARKS)
 		s = calloc(1, sizeof(*s));
 	if (s) {
-		take(stats, s);
+		stats_take(stats, s);
 		s->mark = (uint8_t)value;
 		*stats->last = s;
 		stats->last = &s->next;
@@ -291,7 +291,7 @@ static void json_block(FILE *out, const struct block *b, const uint8_t *data)
 
 		fprintf(out, "%s\"%s\": %s", i ? ", " : "", d->name, d->size == 1 ? "" : "[");
 		for (unsigned int n = 0; n < d->size; n++)
-			fprintf(out, "%s%llu", n ? ", " : "", (unsigned long long)number(data, d, n));
+			fprintf(out, "%s%llu", n ? ", " : "", (unsigned long long)stats_number(data, d, n));
 		fprintf(out, "%s", d->size == 1 ? "" : "]");
 	}
 	fprintf(out, "}");
@@ -391,7 +391,7 @@ void hs_stats_json(struct hs_stats *stats, FILE *out)
 	fprintf(out, "\t\t{\n\t\t\t\"end\": \"%s\",\n",
 		hs_stats_stop_name(hs_vm_stopped(stats->vm)));
 	if (end) {
-		take(stats, end);
+		stats_take(stats, end);
 		json_snapshot(stats, out, end, "\t\t\t", true);
 		snapshot_free(end);
 		fprintf(out, ",\n");

@@ -65,7 +65,10 @@ static void *vcpu_thread(void *arg)
 
 	atomic_compare_exchange_strong(&request->entered, &never, hs_now());
 	while (atomic_load_explicit(&request->stop, memory_order_acquire) == HS_STOP_NONE) {
-		/* Still in the page from the last exit: all that is left if KVM resets them (death.h). */
+		/*
+		 * Still in the page from the last exit: all that is left if KVM resets them
+		 * (death.h).
+		 */
 		vcpu->last_rip = vcpu->run->s.regs.regs.rip;
 		if (!ioctl(vcpu->fd, KVM_RUN, 0)) {
 			hs_vcpu_exit(vcpu);
@@ -79,19 +82,19 @@ static void *vcpu_thread(void *arg)
 		}
 	}
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
-	atomic_store(&vcpu->cpu_ns,
-		     (unsigned long long)cpu.tv_sec * 1000000000ull + (unsigned long long)cpu.tv_nsec);
+	atomic_store(&vcpu->cpu_ns, (unsigned long long)cpu.tv_sec * 1000000000ull +
+					    (unsigned long long)cpu.tv_nsec);
 	return NULL;
 }
 
-static void on_kick(int sig)
+static void vcpu_on_kick(int sig)
 {
 	(void)sig;
 }
 
 void hs_vcpu_init_signal(void)
 {
-	struct sigaction action = { .sa_handler = on_kick };
+	struct sigaction action = { .sa_handler = vcpu_on_kick };
 
 	/* Without SA_RESTART: KVM_RUN has to come back. */
 	sigemptyset(&action.sa_mask);

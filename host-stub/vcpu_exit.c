@@ -127,8 +127,8 @@ static void exit_mmio(struct hs_vcpu *vcpu)
 	}
 	/* A piece of an access across a page's edge. */
 	for (unsigned int i = 0; i < len && i < sizeof(run->mmio.data); i++)
-		hs_io_dispatch(vcpu->vm->io, HS_MMIO, run->mmio.phys_addr + i, run->mmio.is_write, 1,
-			       &run->mmio.data[i], 1);
+		hs_io_dispatch(vcpu->vm->io, HS_MMIO, run->mmio.phys_addr + i, run->mmio.is_write,
+			       1, &run->mmio.data[i], 1);
 }
 
 static void exit_shutdown(struct hs_vcpu *vcpu)

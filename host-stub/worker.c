@@ -185,7 +185,7 @@ bool hs_worker_room(struct hs_worker *w, unsigned int n)
 }
 
 /* A doorbell or a post was read: that it woke the thread is all it is for. */
-static void read_done(struct hs_worker_io *io, int res)
+static void worker_read_done(struct hs_worker_io *io, int res)
 {
 	struct slot *slot = (struct slot *)io;
 
@@ -196,7 +196,7 @@ static void read_done(struct hs_worker_io *io, int res)
 }
 
 /* Has the eventfd of a slot read by io_uring. False: no room in the queue. */
-static bool read_start(struct slot *slot, int fd)
+static bool worker_read_start(struct slot *slot, int fd)
 {
 	struct io_uring_sqe *sqe;
 
@@ -222,7 +222,7 @@ int hs_worker_add(struct hs_worker *w, struct hs_source *source)
 		/* A slot whose last read has not ended is not free yet. */
 		if (slot->source || slot->reading)
 			continue;
-		slot->io.done = read_done;
+		slot->io.done = worker_read_done;
 		slot->worker = w;
 		slot->source = source;
 		source->slot = slot;
@@ -263,7 +263,7 @@ static bool reap(struct hs_worker *w)
 		struct hs_worker_io *io = io_uring_cqe_get_data(cqe[i]);
 		int res = cqe[i]->res;
 
-		work |= io->done != read_done;
+		work |= io->done != worker_read_done;
 		io->done(io, res);
 	}
 	if (n)
@@ -272,7 +272,7 @@ static bool reap(struct hs_worker *w)
 }
 
 /* One round; true when there was something to do. */
-static bool serve(struct hs_worker *w)
+static bool worker_serve(struct hs_worker *w)
 {
 	bool work = run_posted(w);
 
@@ -305,12 +305,12 @@ static bool prepare_sleep(struct hs_worker *w)
 
 		if (!slot->source)
 			continue;
-		if (!read_start(slot, slot->source->eventfd))
+		if (!worker_read_start(slot, slot->source->eventfd))
 			quiet = false;
 		if (slot->source->arm(slot->source))
 			quiet = false;
 	}
-	if (!read_start(&w->post, w->post_fd))
+	if (!worker_read_start(&w->post, w->post_fd))
 		quiet = false;
 	atomic_store(&w->asleep, true);
 	/* Pairs with hs_worker_post(). */
@@ -349,7 +349,7 @@ static void serve_until_quiet(struct hs_worker *w, uint64_t *window)
 	bool polling = false;
 
 	while (!w->stop) {
-		if (serve(w)) {
+		if (worker_serve(w)) {
 			if (polling) {
 				bump(&w->stat.polls_paid);
 				window_grow(w, window);
@@ -375,7 +375,7 @@ static void serve_until_quiet(struct hs_worker *w, uint64_t *window)
 	}
 }
 
-static void run(struct hs_worker *w)
+static void worker_run(struct hs_worker *w)
 {
 	uint64_t window = 0, slept;
 
@@ -393,7 +393,7 @@ static void run(struct hs_worker *w)
 		slept = hs_now() - slept;
 		after_sleep(w);
 		bump(&w->stat.sleeps);
-		if (serve(w)) {
+		if (worker_serve(w)) {
 			if (slept <= w->poll_ns)
 				window_grow(w, &window);
 			else
@@ -476,7 +476,7 @@ static void *worker_main(void *arg)
 		return NULL;
 	}
 	sem_post(&w->started);
-	run(w);
+	worker_run(w);
 	/* Cancels the reads that are still outstanding. */
 	io_uring_queue_exit(&w->ring);
 	return NULL;
@@ -497,7 +497,7 @@ int hs_worker_create(struct hs_worker **out, const char *name, enum hs_worker_ki
 	w->last = &w->first;
 	pthread_mutex_init(&w->lock, NULL);
 	sem_init(&w->started, 0, 0);
-	w->post.io.done = read_done;
+	w->post.io.done = worker_read_done;
 	w->post.worker = w;
 	w->post_fd = eventfd(0, EFD_CLOEXEC);
 	if (w->post_fd < 0) {

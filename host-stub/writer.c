@@ -35,7 +35,7 @@ struct hs_writer {
 	uint64_t lost;			/* the descriptor failed */
 };
 
-static void on_kick(int sig)
+static void writer_on_kick(int sig)
 {
 	(void)sig;
 }
@@ -44,7 +44,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void catch_kick(void)
 {
-	struct sigaction action = { .sa_handler = on_kick };
+	struct sigaction action = { .sa_handler = writer_on_kick };
 
 	sigemptyset(&action.sa_mask);
 	sigaction(KICK_SIGNAL, &action, NULL);
@@ -158,7 +158,7 @@ free_writer:
 }
 
 /* Lock held; there is room. */
-static void append(struct hs_writer *w, const uint8_t *data, size_t len)
+static void writer_append(struct hs_writer *w, const uint8_t *data, size_t len)
 {
 	size_t at = (w->first + w->filled) % w->config.bytes;
 	size_t n = len < w->config.bytes - at ? len : w->config.bytes - at;
@@ -180,7 +180,7 @@ size_t hs_writer_put(struct hs_writer *w, const void *data, size_t len)
 		w->wants_room = true;
 		len = room;
 	}
-	append(w, data, len);
+	writer_append(w, data, len);
 	pthread_mutex_unlock(&w->lock);
 	return len;
 }
@@ -192,7 +192,7 @@ bool hs_writer_put_all(struct hs_writer *w, const void *data, size_t len)
 	pthread_mutex_lock(&w->lock);
 	fits = len <= w->config.bytes - w->filled;
 	if (fits)
-		append(w, data, len);
+		writer_append(w, data, len);
 	pthread_mutex_unlock(&w->lock);
 	return fits;
 }

@@ -82,7 +82,7 @@ struct pvk_blk {
 	unsigned long faults;		/* since a request last completed */
 	u64 resets;			/* done because something was wrong */
 	atomic64_t malformed;		/* completions that broke the ABI */
-	atomic64_t missed_events;		/* times that a time-out found what no event had told */
+	atomic64_t missed_events;	/* times that a time-out found what no event had told */
 };
 
 extern struct workqueue_struct *pvk_blk_wq;

@@ -30,7 +30,7 @@
 #define LET_GO_MS	30000	/* for libata: its error handler gives a drive that much */
 #define STEP_MS		50
 
-static struct pci_dev *counterpart_function(struct pvk_device *pdev)
+static struct pci_dev *pvk_blk_counterpart_function(struct pvk_device *pdev)
 {
 	u32 bdf = PVK_COUNTERPART_BDF(pdev->info.counterpart_location);
 
@@ -43,7 +43,7 @@ struct port_search {
 };
 
 /* A child of an ata port: is it the SCSI host of the channel? */
-static int match_host(struct device *dev, void *data)
+static int pvk_blk_match_host(struct device *dev, void *data)
 {
 	struct port_search *search = data;
 	struct Scsi_Host *shost;
@@ -60,21 +60,21 @@ static int match_host(struct device *dev, void *data)
 }
 
 /* A child of the PCI function: is it an ata port with that host? */
-static int match_port(struct device *dev, void *data)
+static int pvk_blk_match_port(struct device *dev, void *data)
 {
 	if (strncmp(dev_name(dev), "ata", 3))
 		return 0;
-	return device_for_each_child(dev, data, match_host);
+	return device_for_each_child(dev, data, pvk_blk_match_host);
 }
 
 /* The SCSI host of the counterpart's channel, with a reference, or NULL. */
-static struct Scsi_Host *counterpart_host(struct pvk_device *pdev, struct pci_dev *function)
+static struct Scsi_Host *pvk_blk_counterpart_host(struct pvk_device *pdev, struct pci_dev *function)
 {
 	struct port_search search = {
 		.channel = PVK_COUNTERPART_IDE_CHANNEL(pdev->info.counterpart_location),
 	};
 
-	device_for_each_child(&function->dev, &search, match_port);
+	device_for_each_child(&function->dev, &search, pvk_blk_match_port);
 	return search.shost;
 }
 
@@ -83,7 +83,7 @@ struct counterpart_disk {
 	char name[DISK_NAME_LEN];
 };
 
-static int match_disk(struct device *dev, void *data)
+static int pvk_blk_match_disk(struct device *dev, void *data)
 {
 	struct counterpart_disk *disk = data;
 
@@ -98,7 +98,7 @@ static int match_disk(struct device *dev, void *data)
  * Opens the disk when nobody else has it open. -EBUSY: somebody has, still
  * after SETTLE_MS; others of the open (it has just gone).
  */
-static struct pvk_bdev_handle *claim(dev_t number, void *holder)
+static struct pvk_bdev_handle *pvk_blk_claim(dev_t number, void *holder)
 {
 	struct pvk_bdev_handle *bdev = ERR_PTR(-EBUSY);
 	unsigned int waited;
@@ -119,18 +119,18 @@ static struct pvk_bdev_handle *claim(dev_t number, void *holder)
 }
 
 /* Removes the SCSI device if it is idle. 0 or -errno. */
-static int remove_device(struct pvk_device *pdev, struct scsi_device *sdev)
+static int pvk_blk_remove_device(struct pvk_device *pdev, struct scsi_device *sdev)
 {
 	struct counterpart_disk disk = { 0 };
 	struct pvk_bdev_handle *bdev;
 
-	device_for_each_child(&sdev->sdev_gendev, &disk, match_disk);
+	device_for_each_child(&sdev->sdev_gendev, &disk, pvk_blk_match_disk);
 	/* No disk of it: no driver for disks is loaded yet. */
 	if (!disk.number) {
 		scsi_remove_device(sdev);
 		return 0;
 	}
-	bdev = claim(disk.number, pdev);
+	bdev = pvk_blk_claim(disk.number, pdev);
 	if (IS_ERR(bdev)) {
 		dev_warn(&pdev->dev,
 			 "the disk is in use as %s (mounted or open): left on its emulated model; when it is idle: echo %s >/sys/bus/pvk/drivers/pvk_blk/bind\n",
@@ -143,7 +143,7 @@ static int remove_device(struct pvk_device *pdev, struct scsi_device *sdev)
 	return 0;
 }
 
-static bool at_work(struct Scsi_Host *shost, u32 drive)
+static bool pvk_blk_at_work(struct Scsi_Host *shost, u32 drive)
 {
 	struct ata_port *ap = ata_shost_to_port(shost);
 	unsigned long flags;
@@ -160,11 +160,11 @@ static bool at_work(struct Scsi_Host *shost, u32 drive)
  * Until libata's error handler has let go of the drive, whose SCSI device was
  * removed. -EBUSY: it has not, at the end of the time.
  */
-static int let_go(struct Scsi_Host *shost, u32 drive)
+static int pvk_blk_let_go(struct Scsi_Host *shost, u32 drive)
 {
 	unsigned int waited;
 
-	for (waited = 0; at_work(shost, drive); waited += STEP_MS) {
+	for (waited = 0; pvk_blk_at_work(shost, drive); waited += STEP_MS) {
 		if (waited >= LET_GO_MS)
 			return -EBUSY;
 		msleep(STEP_MS);
@@ -173,14 +173,14 @@ static int let_go(struct Scsi_Host *shost, u32 drive)
 }
 
 /* Is a disk of the drive there, and has its name? */
-static bool disk_there(struct Scsi_Host *shost, u32 drive)
+static bool pvk_blk_disk_there(struct Scsi_Host *shost, u32 drive)
 {
 	struct scsi_device *sdev = scsi_device_lookup(shost, 0, drive, 0);
 	struct counterpart_disk disk = { 0 };
 
 	if (!sdev)
 		return false;
-	device_for_each_child(&sdev->sdev_gendev, &disk, match_disk);
+	device_for_each_child(&sdev->sdev_gendev, &disk, pvk_blk_match_disk);
 	scsi_device_put(sdev);
 	return disk.number;
 }
@@ -190,7 +190,7 @@ static bool disk_there(struct Scsi_Host *shost, u32 drive)
  * for, so that disks that come back one after the other get their names in that
  * order.
  */
-static void rescan(struct pvk_device *pdev, struct Scsi_Host *shost)
+static void pvk_blk_rescan(struct pvk_device *pdev, struct Scsi_Host *shost)
 {
 	u32 drive = PVK_COUNTERPART_IDE_DRIVE(pdev->info.counterpart_location);
 	unsigned int waited;
@@ -198,12 +198,12 @@ static void rescan(struct pvk_device *pdev, struct Scsi_Host *shost)
 	if (!shost->transportt || !shost->transportt->user_scan)
 		return;
 	shost->transportt->user_scan(shost, 0, drive, 0);
-	for (waited = 0; !disk_there(shost, drive) && waited < SETTLE_MS; waited += STEP_MS)
+	for (waited = 0; !pvk_blk_disk_there(shost, drive) && waited < SETTLE_MS; waited += STEP_MS)
 		msleep(STEP_MS);
 }
 
 /* The model, after the system let go: a command of libata's may be under way. */
-static int unplug_counterpart(struct pvk_device *pdev)
+static int pvk_blk_unplug_counterpart(struct pvk_device *pdev)
 {
 	unsigned int waited;
 	int ret = -EBUSY;
@@ -217,7 +217,7 @@ static int unplug_counterpart(struct pvk_device *pdev)
 }
 
 /* With the lock of the PCI function. */
-static int release_from(struct pvk_device *pdev, struct pci_dev *function)
+static int pvk_blk_release_from(struct pvk_device *pdev, struct pci_dev *function)
 {
 	u32 drive = PVK_COUNTERPART_IDE_DRIVE(pdev->info.counterpart_location);
 	struct scsi_device *sdev;
@@ -225,13 +225,13 @@ static int release_from(struct pvk_device *pdev, struct pci_dev *function)
 	int ret = 0;
 
 	if (!function->driver)
-		return unplug_counterpart(pdev);
+		return pvk_blk_unplug_counterpart(pdev);
 	/*
 	 * What was found is scanned by work that runs behind the driver's probe. This
 	 * probe is no such work (PROBE_FORCE_SYNCHRONOUS): it would wait for itself.
 	 */
 	async_synchronize_full();
-	shost = counterpart_host(pdev, function);
+	shost = pvk_blk_counterpart_host(pdev, function);
 	if (!shost) {
 		dev_warn(&pdev->dev,
 			 "the counterpart's controller %s belongs to '%s', which cannot be asked to let go: left on its emulated model\n",
@@ -240,17 +240,17 @@ static int release_from(struct pvk_device *pdev, struct pci_dev *function)
 	}
 	sdev = scsi_device_lookup(shost, 0, drive, 0);
 	if (sdev) {
-		ret = remove_device(pdev, sdev);
+		ret = pvk_blk_remove_device(pdev, sdev);
 		scsi_device_put(sdev);
 	}
 	if (!ret) {
-		ret = let_go(shost, drive);
+		ret = pvk_blk_let_go(shost, drive);
 		if (!ret)
-			ret = unplug_counterpart(pdev);
+			ret = pvk_blk_unplug_counterpart(pdev);
 		if (ret && sdev) {
 			dev_warn(&pdev->dev, "the drive or the host keeps the emulated model on: error %d\n",
 				 -ret);
-			rescan(pdev, shost);
+			pvk_blk_rescan(pdev, shost);
 		}
 	}
 	scsi_host_put(shost);
@@ -268,11 +268,13 @@ int pvk_counterpart_release(struct pvk_device *pdev)
 		dev_info(&pdev->dev, "left on its emulated model: unplug is not in force\n");
 		return -EOPNOTSUPP;
 	}
-	function = pdev->info.counterpart == PVK_COUNTERPART_PCI_IDE ? counterpart_function(pdev) : NULL;
+	function = pdev->info.counterpart == PVK_COUNTERPART_PCI_IDE
+			   ? pvk_blk_counterpart_function(pdev)
+			   : NULL;
 	if (!function)
-		return unplug_counterpart(pdev);
+		return pvk_blk_unplug_counterpart(pdev);
 	device_lock(&function->dev);
-	ret = release_from(pdev, function);
+	ret = pvk_blk_release_from(pdev, function);
 	device_unlock(&function->dev);
 	pci_dev_put(function);
 	return ret;
@@ -280,16 +282,16 @@ int pvk_counterpart_release(struct pvk_device *pdev)
 
 void pvk_counterpart_adopt(struct pvk_device *pdev)
 {
-	struct pci_dev *function = counterpart_function(pdev);
+	struct pci_dev *function = pvk_blk_counterpart_function(pdev);
 	struct Scsi_Host *shost = NULL;
 
 	if (!function)
 		return;
 	device_lock(&function->dev);
 	if (function->driver)
-		shost = counterpart_host(pdev, function);
+		shost = pvk_blk_counterpart_host(pdev, function);
 	if (shost) {
-		rescan(pdev, shost);
+		pvk_blk_rescan(pdev, shost);
 		scsi_host_put(shost);
 	}
 	device_unlock(&function->dev);

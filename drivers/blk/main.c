@@ -29,7 +29,7 @@ static DEFINE_IDA(letters);
 
 /* ---- names: pvka ... pvkz, pvkaa ... ---- */
 
-static void name_disk(char *name, size_t size, unsigned int index)
+static void pvk_blk_name_disk(char *name, size_t size, unsigned int index)
 {
 	char letters_of[8];
 	char *p = letters_of + sizeof(letters_of);
@@ -44,32 +44,32 @@ static void name_disk(char *name, size_t size, unsigned int index)
 
 /* ---- sysfs, /sys/block/pvkX/ ---- */
 
-static struct pvk_blk *blk_of(struct device *dev)
+static struct pvk_blk *pvk_blk_blk_of(struct device *dev)
 {
 	return dev_to_disk(dev)->private_data;
 }
 
 static ssize_t serial_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%s\n", blk_of(dev)->config.serial);
+	return sysfs_emit(buf, "%s\n", pvk_blk_blk_of(dev)->config.serial);
 }
 static DEVICE_ATTR_RO(serial);
 
 static ssize_t resets_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%llu\n", READ_ONCE(blk_of(dev)->resets));
+	return sysfs_emit(buf, "%llu\n", READ_ONCE(pvk_blk_blk_of(dev)->resets));
 }
 static DEVICE_ATTR_RO(resets);
 
 static ssize_t malformed_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%llu\n", (u64)atomic64_read(&blk_of(dev)->malformed));
+	return sysfs_emit(buf, "%llu\n", (u64)atomic64_read(&pvk_blk_blk_of(dev)->malformed));
 }
 static DEVICE_ATTR_RO(malformed);
 
 static ssize_t missed_events_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%llu\n", (u64)atomic64_read(&blk_of(dev)->missed_events));
+	return sysfs_emit(buf, "%llu\n", (u64)atomic64_read(&pvk_blk_blk_of(dev)->missed_events));
 }
 static DEVICE_ATTR_RO(missed_events);
 
@@ -85,7 +85,7 @@ ATTRIBUTE_GROUPS(pvk_blk);
 /* ---- the disk ---- */
 
 /* After the last one who had the disk open, and after remove. */
-static void free_disk(struct gendisk *disk)
+static void pvk_blk_free_disk(struct gendisk *disk)
 {
 	struct pvk_blk *blk = disk->private_data;
 
@@ -95,10 +95,10 @@ static void free_disk(struct gendisk *disk)
 
 static const struct block_device_operations pvk_blk_fops = {
 	.owner		= THIS_MODULE,
-	.free_disk	= free_disk,
+	.free_disk	= pvk_blk_free_disk,
 };
 
-static struct gendisk *alloc_disk(struct pvk_blk *blk)
+static struct gendisk *pvk_blk_alloc_disk(struct pvk_blk *blk)
 {
 	const struct pvk_blk_config *c = &blk->config;
 	bool flush = blk->features & PVK_BLK_F_FLUSH;
@@ -144,7 +144,7 @@ static struct gendisk *alloc_disk(struct pvk_blk *blk)
 #endif
 }
 
-static int alloc_tags(struct pvk_blk *blk)
+static int pvk_blk_alloc_tags(struct pvk_blk *blk)
 {
 	struct blk_mq_tag_set *set = &blk->tags;
 
@@ -162,16 +162,16 @@ static int alloc_tags(struct pvk_blk *blk)
 }
 
 /* Makes the disk, not yet visible. */
-static int make_disk(struct pvk_blk *blk)
+static int pvk_blk_make_disk(struct pvk_blk *blk)
 {
-	struct gendisk *disk = alloc_disk(blk);
+	struct gendisk *disk = pvk_blk_alloc_disk(blk);
 
 	if (IS_ERR(disk))
 		return PTR_ERR(disk);
 	blk->disk = disk;
 	disk->private_data = blk;
 	disk->fops = &pvk_blk_fops;
-	name_disk(disk->disk_name, sizeof(disk->disk_name), blk->index);
+	pvk_blk_name_disk(disk->disk_name, sizeof(disk->disk_name), blk->index);
 	set_capacity(disk, blk->config.sectors);
 	if (blk->features & PVK_BLK_F_READ_ONLY)
 		set_disk_ro(disk, true);
@@ -180,7 +180,7 @@ static int make_disk(struct pvk_blk *blk)
 
 /* ---- queues ---- */
 
-static void free_queues(struct pvk_blk *blk)
+static void pvk_blk_free_queues(struct pvk_blk *blk)
 {
 	u32 i;
 
@@ -195,7 +195,7 @@ static void free_queues(struct pvk_blk *blk)
 	pvk_queues_free(blk->pdev);
 }
 
-static int alloc_queues(struct pvk_blk *blk)
+static int pvk_blk_alloc_queues(struct pvk_blk *blk)
 {
 	struct pvk_device *pdev = blk->pdev;
 	u32 most = pdev->info.max_queues;
@@ -245,13 +245,13 @@ static int alloc_queues(struct pvk_blk *blk)
 	return 0;
 
 err:
-	free_queues(blk);
+	pvk_blk_free_queues(blk);
 	return ret;
 }
 
 /* ---- life with a device ---- */
 
-static int probe(struct pvk_device *pdev)
+static int pvk_blk_probe(struct pvk_device *pdev)
 {
 	struct pvk_blk *blk = kzalloc(sizeof(*blk), GFP_KERNEL);
 	char size[16];
@@ -272,13 +272,13 @@ static int probe(struct pvk_device *pdev)
 		ret = blk->index;
 		goto err_free;
 	}
-	ret = alloc_queues(blk);
+	ret = pvk_blk_alloc_queues(blk);
 	if (ret)
 		goto err_letter;
-	ret = alloc_tags(blk);
+	ret = pvk_blk_alloc_tags(blk);
 	if (ret)
 		goto err_queues;
-	ret = make_disk(blk);
+	ret = pvk_blk_make_disk(blk);
 	if (ret)
 		goto err_tags;
 	ret = pvk_counterpart_release(pdev);
@@ -311,7 +311,7 @@ err_disk:
 err_tags:
 	blk_mq_free_tag_set(&blk->tags);
 err_queues:
-	free_queues(blk);
+	pvk_blk_free_queues(blk);
 err_letter:
 	ida_free(&letters, blk->index);
 err_free:
@@ -320,27 +320,27 @@ err_free:
 }
 
 /* New requests fail from here; those in flight end, by a reset if need be. */
-static void withdraw(struct pvk_device *pdev)
+static void pvk_blk_withdraw(struct pvk_device *pdev)
 {
 	struct pvk_blk *blk = pvk_get_drvdata(pdev);
 
 	del_gendisk(blk->disk);
 }
 
-static void remove(struct pvk_device *pdev)
+static void pvk_blk_remove(struct pvk_device *pdev)
 {
 	struct pvk_blk *blk = pvk_get_drvdata(pdev);
 	struct gendisk *disk = blk->disk;
 
 	blk_mq_free_tag_set(&blk->tags);
-	free_queues(blk);
+	pvk_blk_free_queues(blk);
 	if (!pvk_replug(pdev))
 		pvk_counterpart_adopt(pdev);
 	put_disk(disk);		/* blk goes with it */
 }
 
 /* With the device lock: the host changed size or state. */
-static void changed(struct pvk_device *pdev)
+static void pvk_blk_changed(struct pvk_device *pdev)
 {
 	struct pvk_blk *blk = pvk_get_drvdata(pdev);
 	struct pvk_blk_config config;
@@ -369,7 +369,7 @@ static void changed(struct pvk_device *pdev)
  * No request enters or is in flight afterwards; those that come wait. drain: what
  * is in flight is done once, rather than again after the resume.
  */
-static void suspend_io(struct pvk_blk *blk, bool drain)
+static void pvk_blk_suspend_io(struct pvk_blk *blk, bool drain)
 {
 	mutex_lock(&blk->lock);
 	if (blk->state == PVK_BLK_RUNNING) {
@@ -382,18 +382,18 @@ static void suspend_io(struct pvk_blk *blk, bool drain)
 	mutex_unlock(&blk->lock);
 }
 
-static void shutdown(struct pvk_device *pdev)
+static void pvk_blk_shutdown(struct pvk_device *pdev)
 {
-	suspend_io(pvk_get_drvdata(pdev), false);
+	pvk_blk_suspend_io(pvk_get_drvdata(pdev), false);
 }
 
-static int freeze(struct pvk_device *pdev)
+static int pvk_blk_freeze(struct pvk_device *pdev)
 {
-	suspend_io(pvk_get_drvdata(pdev), true);
+	pvk_blk_suspend_io(pvk_get_drvdata(pdev), true);
 	return 0;
 }
 
-static int restore(struct pvk_device *pdev)
+static int pvk_blk_restore(struct pvk_device *pdev)
 {
 	struct pvk_blk *blk = pvk_get_drvdata(pdev);
 	int ret = 0;
@@ -417,14 +417,14 @@ static struct pvk_driver driver = {
 	/* whatever async_probe says: counterpart.c waits for all that is asynchronous */
 	.driver.probe_type = PROBE_FORCE_SYNCHRONOUS,
 	.type		= PVK_DEV_BLK,
-	.probe		= probe,
-	.withdraw	= withdraw,
-	.remove		= remove,
+	.probe		= pvk_blk_probe,
+	.withdraw	= pvk_blk_withdraw,
+	.remove		= pvk_blk_remove,
 	.recover	= pvk_blk_recover,
-	.changed	= changed,
-	.shutdown	= shutdown,
-	.freeze		= freeze,
-	.restore	= restore,
+	.changed	= pvk_blk_changed,
+	.shutdown	= pvk_blk_shutdown,
+	.freeze		= pvk_blk_freeze,
+	.restore	= pvk_blk_restore,
 };
 
 static int __init pvk_blk_init(void)

@@ -14,7 +14,7 @@
 
 #include "blk.h"
 
-static u8 op_of(struct request *rq)
+static u8 pvk_blk_op_of(struct request *rq)
 {
 	switch (req_op(rq)) {
 	case REQ_OP_READ:
@@ -33,14 +33,14 @@ static u8 op_of(struct request *rq)
 }
 
 /* The list's page: never crosses one, never fails for good (a reserve of the pool). */
-static struct pvk_seg *list_get(struct pvk_blk *blk)
+static struct pvk_seg *pvk_blk_list_get(struct pvk_blk *blk)
 {
 	struct page *page = mempool_alloc(blk->lists, GFP_ATOMIC | __GFP_NOWARN);
 
 	return page ? page_address(page) : NULL;
 }
 
-static void list_put(struct pvk_blk *blk, struct pvk_blk_cmd *cmd)
+static void pvk_blk_list_put(struct pvk_blk *blk, struct pvk_blk_cmd *cmd)
 {
 	if (cmd->list)
 		mempool_free(virt_to_page(cmd->list), blk->lists);
@@ -48,7 +48,7 @@ static void list_put(struct pvk_blk *blk, struct pvk_blk_cmd *cmd)
 }
 
 /* Writes the segments of a READ or WRITE into the entry. */
-static blk_status_t map_data(struct pvk_blk *blk, struct request *rq, struct pvk_blk_sqe *e)
+static blk_status_t pvk_blk_map_data(struct pvk_blk *blk, struct request *rq, struct pvk_blk_sqe *e)
 {
 	struct pvk_blk_cmd *cmd = blk_mq_rq_to_pdu(rq);
 	u32 most = PVK_BLK_INLINE_SEGS;
@@ -58,7 +58,7 @@ static blk_status_t map_data(struct pvk_blk *blk, struct request *rq, struct pvk
 	u32 n = 0;
 
 	if (blk_rq_nr_phys_segments(rq) > PVK_BLK_INLINE_SEGS) {
-		cmd->list = list_get(blk);
+		cmd->list = pvk_blk_list_get(blk);
 		if (!cmd->list)
 			return BLK_STS_RESOURCE;
 		list = cmd->list;
@@ -69,25 +69,25 @@ static blk_status_t map_data(struct pvk_blk *blk, struct request *rq, struct pvk
 
 		n = pvk_blk_add_seg(list, n, most, gpa, bv.bv_len);
 		if (WARN_ON_ONCE(!n)) {
-			list_put(blk, cmd);
+			pvk_blk_list_put(blk, cmd);
 			return BLK_STS_IOERR;
 		}
 	}
 	/* What looked like many may have joined into few. */
 	if (cmd->list && n <= PVK_BLK_INLINE_SEGS) {
 		memcpy(e->seg, list, n * sizeof(*list));
-		list_put(blk, cmd);
+		pvk_blk_list_put(blk, cmd);
 	}
 	e->nsegs = n;
 	e->list_gpa = cmd->list ? virt_to_phys(cmd->list) : 0;
 	return BLK_STS_OK;
 }
 
-static blk_status_t encode(struct pvk_blk *blk, struct request *rq, struct pvk_blk_sqe *e)
+static blk_status_t pvk_blk_encode(struct pvk_blk *blk, struct request *rq, struct pvk_blk_sqe *e)
 {
 	memset(e, 0, sizeof(*e));
 	e->id = rq->tag;
-	e->op = op_of(rq);
+	e->op = pvk_blk_op_of(rq);
 	if (!e->op)
 		return BLK_STS_NOTSUPP;
 	if (e->op == PVK_BLK_FLUSH)
@@ -98,11 +98,11 @@ static blk_status_t encode(struct pvk_blk *blk, struct request *rq, struct pvk_b
 		e->flags |= PVK_BLK_FUA;
 	if (e->op == PVK_BLK_WRITE_ZEROES && rq->cmd_flags & REQ_NOUNMAP)
 		e->flags |= PVK_BLK_NOUNMAP;
-	return e->op <= PVK_BLK_WRITE ? map_data(blk, rq, e) : BLK_STS_OK;
+	return e->op <= PVK_BLK_WRITE ? pvk_blk_map_data(blk, rq, e) : BLK_STS_OK;
 }
 
 /* Under sq_lock. */
-static void kick(struct pvk_blk_queue *bq)
+static void pvk_blk_kick(struct pvk_blk_queue *bq)
 {
 	if (bq->kicked == bq->q->sq.next)
 		return;
@@ -110,7 +110,7 @@ static void kick(struct pvk_blk_queue *bq)
 	bq->kicked = bq->q->sq.next;
 }
 
-static void complete_rq(struct request *rq)
+static void pvk_blk_complete_rq(struct request *rq)
 {
 	struct pvk_blk_queue *bq = rq->mq_hctx->driver_data;
 	struct pvk_blk_cmd *cmd = blk_mq_rq_to_pdu(rq);
@@ -121,7 +121,7 @@ static void complete_rq(struct request *rq)
 }
 
 /* One completion, under cq_lock: its request, or NULL: it broke the ABI. */
-static struct request *take_one(struct pvk_blk_queue *bq, const struct pvk_cqe *e)
+static struct request *pvk_blk_take_one(struct pvk_blk_queue *bq, const struct pvk_cqe *e)
 {
 	struct pvk_blk_slot *slot;
 	struct pvk_blk_cmd *cmd;
@@ -143,7 +143,7 @@ static struct request *take_one(struct pvk_blk_queue *bq, const struct pvk_cqe *
 }
 
 /* Under cq_lock. */
-static void broke(struct pvk_blk_queue *bq, const struct pvk_cqe *e)
+static void pvk_blk_broke(struct pvk_blk_queue *bq, const struct pvk_cqe *e)
 {
 	bq->broken = true;
 	atomic64_inc(&bq->blk->malformed);
@@ -154,16 +154,16 @@ static void broke(struct pvk_blk_queue *bq, const struct pvk_cqe *e)
 }
 
 /* Under cq_lock: takes up to `most` completions; their requests go to the end of a list. */
-static u32 take(struct pvk_blk_queue *bq, struct request ***end, u32 most)
+static u32 pvk_blk_take(struct pvk_blk_queue *bq, struct request ***end, u32 most)
 {
 	union pvk_cqe_words words;
 	struct request *rq;
 	u32 n = 0;
 
 	while (n < most && !bq->broken && pvk_cq_get(&bq->q->cq, &words)) {
-		rq = take_one(bq, &words.cqe);
+		rq = pvk_blk_take_one(bq, &words.cqe);
 		if (!rq) {
-			broke(bq, &words.cqe);
+			pvk_blk_broke(bq, &words.cqe);
 			break;
 		}
 		**end = rq;
@@ -176,7 +176,7 @@ static u32 take(struct pvk_blk_queue *bq, struct request ***end, u32 most)
 }
 
 /* Without a lock. iob: collects those that can be ended together, or NULL. */
-static void end_all(struct pvk_blk_queue *bq, struct request *rq, struct io_comp_batch *iob)
+static void pvk_blk_end_all(struct pvk_blk_queue *bq, struct request *rq, struct io_comp_batch *iob)
 {
 	struct request *next;
 
@@ -185,19 +185,19 @@ static void end_all(struct pvk_blk_queue *bq, struct request *rq, struct io_comp
 		int err = cmd->status ? -EIO : 0;
 
 		next = cmd->next;
-		list_put(bq->blk, cmd);
+		pvk_blk_list_put(bq->blk, cmd);
 		if (!blk_mq_complete_request_remote(rq) &&
 		    !blk_mq_add_to_batch(rq, iob, err, blk_mq_end_request_batch))
-			complete_rq(rq);
+			pvk_blk_complete_rq(rq);
 	}
 }
 
-/* end_all(), and those that were collected. */
-static void end_now(struct pvk_blk_queue *bq, struct request *rq)
+/* pvk_blk_end_all(), and those that were collected. */
+static void pvk_blk_end_now(struct pvk_blk_queue *bq, struct request *rq)
 {
 	DEFINE_IO_COMP_BATCH(iob);
 
-	end_all(bq, rq, &iob);
+	pvk_blk_end_all(bq, rq, &iob);
 	if (iob.complete)
 		iob.complete(&iob);
 }
@@ -210,12 +210,12 @@ u32 pvk_blk_reap(struct pvk_blk_queue *bq, struct io_comp_batch *iob)
 	u32 n;
 
 	spin_lock_irqsave(&bq->cq_lock, flags);
-	n = take(bq, &end, bq->q->entries);
+	n = pvk_blk_take(bq, &end, bq->q->entries);
 	spin_unlock_irqrestore(&bq->cq_lock, flags);
 	if (iob)
-		end_all(bq, done, iob);
+		pvk_blk_end_all(bq, done, iob);
 	else
-		end_now(bq, done);
+		pvk_blk_end_now(bq, done);
 	return n;
 }
 
@@ -225,7 +225,7 @@ u32 pvk_blk_reap(struct pvk_blk_queue *bq, struct io_comp_batch *iob)
  * most: what other CPUs have answered beyond that is left to a work item. Where
  * their requests begin.
  */
-static struct request *take_and_arm(struct pvk_blk_queue *bq, bool interrupt)
+static struct request *pvk_blk_take_and_arm(struct pvk_blk_queue *bq, bool interrupt)
 {
 	struct pvk_ring *cq = &bq->q->cq;
 	struct request *done = NULL;
@@ -233,7 +233,7 @@ static struct request *take_and_arm(struct pvk_blk_queue *bq, bool interrupt)
 	u32 n = 0;
 
 	do {
-		n += take(bq, &end, bq->q->entries - n);
+		n += pvk_blk_take(bq, &end, bq->q->entries - n);
 		/*
 		 * An interrupt that found many came late, or many come at a
 		 * time: half as many may pass before the next. Completions
@@ -257,13 +257,13 @@ void pvk_blk_more(struct work_struct *work)
 	struct request *done;
 
 	spin_lock_irq(&bq->cq_lock);
-	done = take_and_arm(bq, false);
+	done = pvk_blk_take_and_arm(bq, false);
 	spin_unlock_irq(&bq->cq_lock);
-	end_now(bq, done);
+	pvk_blk_end_now(bq, done);
 }
 
 /* After a submission: what has been completed meanwhile needs no interrupt. */
-static void reap_in_passing(struct pvk_blk_queue *bq)
+static void pvk_blk_reap_in_passing(struct pvk_blk_queue *bq)
 {
 	struct request *done;
 	unsigned long flags;
@@ -272,12 +272,12 @@ static void reap_in_passing(struct pvk_blk_queue *bq)
 		return;
 	if (!spin_trylock_irqsave(&bq->cq_lock, flags))
 		return;		/* somebody is at it */
-	done = take_and_arm(bq, false);
+	done = pvk_blk_take_and_arm(bq, false);
 	spin_unlock_irqrestore(&bq->cq_lock, flags);
-	end_now(bq, done);
+	pvk_blk_end_now(bq, done);
 }
 
-static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_queue_data *bd)
+static blk_status_t pvk_blk_queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_queue_data *bd)
 {
 	struct pvk_blk_queue *bq = hctx->driver_data;
 	struct pvk_blk_cmd *cmd = blk_mq_rq_to_pdu(bd->rq);
@@ -291,7 +291,7 @@ static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_que
 		return BLK_STS_IOERR;
 	cmd->list = NULL;
 	cmd->late = false;
-	ret = encode(blk, bd->rq, &e);
+	ret = pvk_blk_encode(blk, bd->rq, &e);
 	if (ret == BLK_STS_OK) {
 		BUILD_BUG_ON(sizeof(e) != sizeof(words));
 		memcpy(&words, &e, sizeof(words));
@@ -307,21 +307,21 @@ static blk_status_t queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_que
 	}
 	/* Also when this one was refused: those before it wait for the bell. */
 	if (bd->last || ret != BLK_STS_OK)
-		kick(bq);
+		pvk_blk_kick(bq);
 	spin_unlock(&bq->sq_lock);
 	if (bd->last)
-		reap_in_passing(bq);
+		pvk_blk_reap_in_passing(bq);
 	return ret;
 }
 
-static void commit_rqs(struct blk_mq_hw_ctx *hctx)
+static void pvk_blk_commit_rqs(struct blk_mq_hw_ctx *hctx)
 {
 	struct pvk_blk_queue *bq = hctx->driver_data;
 
 	spin_lock(&bq->sq_lock);
-	kick(bq);
+	pvk_blk_kick(bq);
 	spin_unlock(&bq->sq_lock);
-	reap_in_passing(bq);
+	pvk_blk_reap_in_passing(bq);
 }
 
 irqreturn_t pvk_blk_interrupt(int irq, void *data)
@@ -332,16 +332,16 @@ irqreturn_t pvk_blk_interrupt(int irq, void *data)
 	bool ours;
 
 	spin_lock(&bq->cq_lock);
-	done = take_and_arm(bq, true);
+	done = pvk_blk_take_and_arm(bq, true);
 	/* Also when another look had found all before. An event for nothing is not ours. */
 	ours = q->cq.next != bq->told || bq->broken;
 	bq->told = q->cq.next;
 	spin_unlock(&bq->cq_lock);
-	end_now(bq, done);
+	pvk_blk_end_now(bq, done);
 	return IRQ_RETVAL(ours);
 }
 
-static int poll(struct blk_mq_hw_ctx *hctx, struct io_comp_batch *iob)
+static int pvk_blk_poll(struct blk_mq_hw_ctx *hctx, struct io_comp_batch *iob)
 {
 	struct pvk_blk_queue *bq = hctx->driver_data;
 
@@ -352,7 +352,7 @@ static int poll(struct blk_mq_hw_ctx *hctx, struct io_comp_batch *iob)
  * A request took long. The first time a lost event or doorbell is made up for:
  * look, and ring again. The second time the device is reset.
  */
-static enum blk_eh_timer_return timeout(struct request *rq)
+static enum blk_eh_timer_return pvk_blk_timeout(struct request *rq)
 {
 	struct pvk_blk_queue *bq = rq->mq_hctx->driver_data;
 	struct pvk_blk_slot *slot = &bq->slot[rq->tag];
@@ -386,7 +386,7 @@ static enum blk_eh_timer_return timeout(struct request *rq)
 }
 
 /* A host that did not stop may write there at any time: nobody else gets these pages. */
-static void keep_pages(struct request *rq)
+static void pvk_blk_keep_pages(struct request *rq)
 {
 	struct req_iterator iter;
 	struct bio_vec bv;
@@ -398,14 +398,14 @@ static void keep_pages(struct request *rq)
 }
 
 /* The host is out of the game: an unanswered request goes again, or fails for good. */
-static void return_request(struct pvk_blk *blk, struct request *rq, u8 op)
+static void pvk_blk_return_request(struct pvk_blk *blk, struct request *rq, u8 op)
 {
 	struct pvk_blk_cmd *cmd = blk_mq_rq_to_pdu(rq);
 
 	if (!blk->pdev->leaked)
-		list_put(blk, cmd);
+		pvk_blk_list_put(blk, cmd);
 	else if (op <= PVK_BLK_WRITE)
-		keep_pages(rq);
+		pvk_blk_keep_pages(rq);
 	cmd->list = NULL;
 	if (++cmd->tries < PVK_BLK_MAX_TRIES) {
 		blk_mq_requeue_request(rq, false);
@@ -426,12 +426,12 @@ void pvk_blk_requeue_all(struct pvk_blk *blk)
 			struct request *rq = xchg(&bq->slot[k].rq, NULL);
 
 			if (rq)
-				return_request(blk, rq, bq->slot[k].op);
+				pvk_blk_return_request(blk, rq, bq->slot[k].op);
 		}
 	}
 }
 
-static int init_hctx(struct blk_mq_hw_ctx *hctx, void *data, unsigned int index)
+static int pvk_blk_init_hctx(struct blk_mq_hw_ctx *hctx, void *data, unsigned int index)
 {
 	struct pvk_blk *blk = data;
 
@@ -439,7 +439,7 @@ static int init_hctx(struct blk_mq_hw_ctx *hctx, void *data, unsigned int index)
 	return 0;
 }
 
-static void map_kind(struct pvk_blk *blk, struct blk_mq_queue_map *map, u32 first, u32 nr)
+static void pvk_blk_map_kind(struct pvk_blk *blk, struct blk_mq_queue_map *map, u32 first, u32 nr)
 {
 	u32 cpu, i;
 
@@ -450,23 +450,23 @@ static void map_kind(struct pvk_blk *blk, struct blk_mq_queue_map *map, u32 firs
 			map->mq_map[cpu] = first + i;
 }
 
-static void map_queues(struct blk_mq_tag_set *set)
+static void pvk_blk_map_queues(struct blk_mq_tag_set *set)
 {
 	struct pvk_blk *blk = set->driver_data;
 
-	map_kind(blk, &set->map[HCTX_TYPE_DEFAULT], 0, blk->nr_irq);
+	pvk_blk_map_kind(blk, &set->map[HCTX_TYPE_DEFAULT], 0, blk->nr_irq);
 	if (set->nr_maps <= HCTX_TYPE_POLL)
 		return;
-	map_kind(blk, &set->map[HCTX_TYPE_READ], 0, 0);
-	map_kind(blk, &set->map[HCTX_TYPE_POLL], blk->nr_irq, blk->nr_poll);
+	pvk_blk_map_kind(blk, &set->map[HCTX_TYPE_READ], 0, 0);
+	pvk_blk_map_kind(blk, &set->map[HCTX_TYPE_POLL], blk->nr_irq, blk->nr_poll);
 }
 
 const struct blk_mq_ops pvk_blk_mq_ops = {
-	.queue_rq	= queue_rq,
-	.commit_rqs	= commit_rqs,
-	.complete	= complete_rq,
-	.poll		= poll,
-	.timeout	= timeout,
-	.init_hctx	= init_hctx,
-	.map_queues	= map_queues,
+	.queue_rq	= pvk_blk_queue_rq,
+	.commit_rqs	= pvk_blk_commit_rqs,
+	.complete	= pvk_blk_complete_rq,
+	.poll		= pvk_blk_poll,
+	.timeout	= pvk_blk_timeout,
+	.init_hctx	= pvk_blk_init_hctx,
+	.map_queues	= pvk_blk_map_queues,
 };

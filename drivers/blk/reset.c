@@ -36,7 +36,7 @@ int pvk_blk_read_config(struct pvk_blk *blk, struct pvk_blk_config *config)
 }
 
 /* The completion ring is as pvk_queues_setup() leaves it: whoever looks may take. */
-static void open_ring(struct pvk_blk_queue *bq)
+static void pvk_blk_open_ring(struct pvk_blk_queue *bq)
 {
 	spin_lock_irq(&bq->cq_lock);
 	bq->kicked = 0;
@@ -47,7 +47,7 @@ static void open_ring(struct pvk_blk_queue *bq)
 }
 
 /* Nobody takes from the rings any more, not those who poll either. */
-static void close_rings(struct pvk_blk *blk)
+static void pvk_blk_close_rings(struct pvk_blk *blk)
 {
 	u32 i;
 
@@ -73,20 +73,20 @@ int pvk_blk_start(struct pvk_blk *blk)
 	if (ret)
 		goto reset;
 	for (i = 0; i < blk->nr_irq + blk->nr_poll; i++)
-		open_ring(&blk->queues[i]);
+		pvk_blk_open_ring(&blk->queues[i]);
 	ret = pvk_dev_start(blk->pdev);
 	if (ret)
 		goto close;
 	return 0;
 
 close:
-	close_rings(blk);
+	pvk_blk_close_rings(blk);
 reset:
 	pvk_dev_reset(blk->pdev);
 	return ret;
 }
 
-static void reap_all(struct pvk_blk *blk)
+static void pvk_blk_reap_all(struct pvk_blk *blk)
 {
 	u32 i;
 
@@ -100,13 +100,13 @@ int pvk_blk_stop(struct pvk_blk *blk)
 
 	/* Answers that arrived before the reset count; the rest goes again. */
 	if (!ret)
-		reap_all(blk);
-	close_rings(blk);
+		pvk_blk_reap_all(blk);
+	pvk_blk_close_rings(blk);
 	pvk_blk_requeue_all(blk);
 	return ret;
 }
 
-static bool in_flight(const struct pvk_blk *blk)
+static bool pvk_blk_in_flight(const struct pvk_blk *blk)
 {
 	u32 i, k;
 
@@ -122,7 +122,8 @@ void pvk_blk_drain(struct pvk_blk *blk)
 	unsigned long end = jiffies + 2 * blk->tags.timeout;
 
 	/* Looked for here: whoever polls may be stopped. */
-	for (reap_all(blk); in_flight(blk) && time_before(jiffies, end); reap_all(blk))
+	for (pvk_blk_reap_all(blk); pvk_blk_in_flight(blk) && time_before(jiffies, end);
+	     pvk_blk_reap_all(blk))
 		msleep(20);
 }
 

@@ -28,7 +28,7 @@ struct search {
 };
 
 /* A child of the PCI function; under RTNL. */
-static int look_at(struct device *child, void *data)
+static int pvk_net_look_at(struct device *child, void *data)
 {
 	struct search *search = data;
 	struct net_device *dev;
@@ -46,7 +46,7 @@ static int look_at(struct device *child, void *data)
 }
 
 /* What else is there is not taken away, whatever the host says. */
-static bool is_nic(struct pvk_device *pdev, const struct pci_dev *function)
+static bool pvk_net_is_nic(struct pvk_device *pdev, const struct pci_dev *function)
 {
 	if (function->class >> 8 == PCI_CLASS_NETWORK_ETHERNET)
 		return true;
@@ -56,7 +56,7 @@ static bool is_nic(struct pvk_device *pdev, const struct pci_dev *function)
 }
 
 /* 0; -EBUSY: an interface of the function is up and is to stay so. */
-static int quiet(struct pvk_device *pdev, struct pci_dev *function)
+static int pvk_net_quiet(struct pvk_device *pdev, struct pci_dev *function)
 {
 	struct search search = {};
 
@@ -67,7 +67,7 @@ static int quiet(struct pvk_device *pdev, struct pci_dev *function)
 	/* A driver that starts or stops driving it right now ends that first. */
 	device_lock(&function->dev);
 	rtnl_lock();
-	device_for_each_child(&function->dev, &search, look_at);
+	device_for_each_child(&function->dev, &search, pvk_net_look_at);
 	rtnl_unlock();
 	device_unlock(&function->dev);
 	if (!search.up[0])
@@ -79,7 +79,7 @@ static int quiet(struct pvk_device *pdev, struct pci_dev *function)
 }
 
 /* The model, after the system let go: the counterpart may have something under way. */
-static int unplug_counterpart(struct pvk_device *pdev)
+static int pvk_net_unplug_counterpart(struct pvk_device *pdev)
 {
 	unsigned int waited;
 	int ret = -EBUSY;
@@ -107,14 +107,14 @@ int pvk_net_counterpart_release(struct pvk_device *pdev)
 	if (pdev->info.counterpart == PVK_COUNTERPART_PCI_NIC)
 		function = pci_get_domain_bus_and_slot(0, bdf >> 8, bdf & 0xff);
 	if (function) {
-		ret = is_nic(pdev, function) ? quiet(pdev, function) : -ENODEV;
+		ret = pvk_net_is_nic(pdev, function) ? pvk_net_quiet(pdev, function) : -ENODEV;
 		if (!ret)
 			pci_stop_and_remove_bus_device_locked(function);
 		pci_dev_put(function);
 		if (ret)
 			return ret;
 	}
-	ret = unplug_counterpart(pdev);
+	ret = pvk_net_unplug_counterpart(pdev);
 	if (ret) {
 		dev_warn(&pdev->dev, "the host keeps the emulated model on: error %d\n", -ret);
 		if (function)

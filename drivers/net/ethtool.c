@@ -40,7 +40,7 @@ static const struct counter counters[] = {
 
 static const char * const totals[] = { "resets", "malformed" };
 
-static u64 read_stat(const struct u64_stats_sync *syncp, const void *stats, size_t offset)
+static u64 pvk_net_read_stat(const struct u64_stats_sync *syncp, const void *stats, size_t offset)
 {
 	const u64_stats_t *stat = stats + offset;
 	unsigned int start;
@@ -53,21 +53,21 @@ static u64 read_stat(const struct u64_stats_sync *syncp, const void *stats, size
 	return value;
 }
 
-static u64 read_counter(const struct pvk_net_pair *pair, const struct counter *c)
+static u64 pvk_net_read_counter(const struct pvk_net_pair *pair, const struct counter *c)
 {
 	const void *q = c->source == TX_QUEUE ? pair->tx.q : pair->rx.q;
 
 	switch (c->source) {
 	case TX_STAT:
-		return read_stat(&pair->tx.syncp, &pair->tx.stats, c->offset);
+		return pvk_net_read_stat(&pair->tx.syncp, &pair->tx.stats, c->offset);
 	case RX_STAT:
-		return read_stat(&pair->rx.syncp, &pair->rx.stats, c->offset);
+		return pvk_net_read_stat(&pair->rx.syncp, &pair->rx.stats, c->offset);
 	default:
 		return READ_ONCE(*(const u64 *)(q + c->offset));
 	}
 }
 
-static int get_sset_count(struct net_device *dev, int set)
+static int pvk_net_get_sset_count(struct net_device *dev, int set)
 {
 	const struct pvk_net *net = netdev_priv(dev);
 
@@ -76,7 +76,7 @@ static int get_sset_count(struct net_device *dev, int set)
 	return ARRAY_SIZE(totals) + net->setup.pairs * ARRAY_SIZE(counters);
 }
 
-static void get_strings(struct net_device *dev, u32 set, u8 *data)
+static void pvk_net_get_strings(struct net_device *dev, u32 set, u8 *data)
 {
 	const struct pvk_net *net = netdev_priv(dev);
 	u32 i, k;
@@ -90,7 +90,8 @@ static void get_strings(struct net_device *dev, u32 set, u8 *data)
 			snprintf((char *)data, ETH_GSTRING_LEN, "p%u_%s", i, counters[k].name);
 }
 
-static void get_ethtool_stats(struct net_device *dev, struct ethtool_stats *stats, u64 *data)
+static void pvk_net_get_ethtool_stats(struct net_device *dev, struct ethtool_stats *stats,
+				      u64 *data)
 {
 	struct pvk_net *net = netdev_priv(dev);
 	u32 i, k;
@@ -99,12 +100,12 @@ static void get_ethtool_stats(struct net_device *dev, struct ethtool_stats *stat
 	*data++ = atomic64_read(&net->malformed);
 	for (i = 0; i < net->setup.pairs; i++)
 		for (k = 0; k < ARRAY_SIZE(counters); k++)
-			*data++ = read_counter(&net->pairs[i], &counters[k]);
+			*data++ = pvk_net_read_counter(&net->pairs[i], &counters[k]);
 }
 
 /* ---- driver and link ---- */
 
-static void get_drvinfo(struct net_device *dev, struct ethtool_drvinfo *info)
+static void pvk_net_get_drvinfo(struct net_device *dev, struct ethtool_drvinfo *info)
 {
 	const struct pvk_net *net = netdev_priv(dev);
 
@@ -112,7 +113,8 @@ static void get_drvinfo(struct net_device *dev, struct ethtool_drvinfo *info)
 	strscpy(info->bus_info, dev_name(&net->pdev->dev), sizeof(info->bus_info));
 }
 
-static int get_link_ksettings(struct net_device *dev, struct ethtool_link_ksettings *settings)
+static int pvk_net_get_link_ksettings(struct net_device *dev,
+				      struct ethtool_link_ksettings *settings)
 {
 	const struct pvk_net *net = netdev_priv(dev);
 	bool up = netif_carrier_ok(dev);
@@ -128,7 +130,7 @@ static int get_link_ksettings(struct net_device *dev, struct ethtool_link_ksetti
 
 /* ---- queues, rings, interrupts ---- */
 
-static void get_channels(struct net_device *dev, struct ethtool_channels *channels)
+static void pvk_net_get_channels(struct net_device *dev, struct ethtool_channels *channels)
 {
 	const struct pvk_net *net = netdev_priv(dev);
 
@@ -136,7 +138,7 @@ static void get_channels(struct net_device *dev, struct ethtool_channels *channe
 	channels->combined_count = net->setup.pairs;
 }
 
-static int set_channels(struct net_device *dev, struct ethtool_channels *channels)
+static int pvk_net_set_channels(struct net_device *dev, struct ethtool_channels *channels)
 {
 	struct pvk_net *net = netdev_priv(dev);
 	struct pvk_net_setup want = net->setup;
@@ -147,7 +149,7 @@ static int set_channels(struct net_device *dev, struct ethtool_channels *channel
 	return want.pairs == net->setup.pairs ? 0 : pvk_net_reconfigure(net, &want);
 }
 
-static void get_ringparam(struct net_device *dev, struct ethtool_ringparam *ring,
+static void pvk_net_get_ringparam(struct net_device *dev, struct ethtool_ringparam *ring,
 			  struct kernel_ethtool_ringparam *kernel, struct netlink_ext_ack *extack)
 {
 	const struct pvk_net *net = netdev_priv(dev);
@@ -159,7 +161,7 @@ static void get_ringparam(struct net_device *dev, struct ethtool_ringparam *ring
 }
 
 /* Rounded down to what a ring can have. */
-static int set_ringparam(struct net_device *dev, struct ethtool_ringparam *ring,
+static int pvk_net_set_ringparam(struct net_device *dev, struct ethtool_ringparam *ring,
 			 struct kernel_ethtool_ringparam *kernel, struct netlink_ext_ack *extack)
 {
 	struct pvk_net *net = netdev_priv(dev);
@@ -175,7 +177,7 @@ static int set_ringparam(struct net_device *dev, struct ethtool_ringparam *ring,
 	return pvk_net_reconfigure(net, &want);
 }
 
-static int get_coalesce(struct net_device *dev, struct ethtool_coalesce *c,
+static int pvk_net_get_coalesce(struct net_device *dev, struct ethtool_coalesce *c,
 			struct kernel_ethtool_coalesce *kernel, struct netlink_ext_ack *extack)
 {
 	const struct pvk_net *net = netdev_priv(dev);
@@ -188,13 +190,13 @@ static int get_coalesce(struct net_device *dev, struct ethtool_coalesce *c,
 }
 
 /* How long a host waits for more is the host's to say: there are no usecs. */
-static int set_coalesce(struct net_device *dev, struct ethtool_coalesce *c,
+static int pvk_net_set_coalesce(struct net_device *dev, struct ethtool_coalesce *c,
 			struct kernel_ethtool_coalesce *kernel, struct netlink_ext_ack *extack)
 {
 	struct pvk_net *net = netdev_priv(dev);
 	struct ethtool_coalesce was;
 
-	get_coalesce(dev, &was, kernel, extack);
+	pvk_net_get_coalesce(dev, &was, kernel, extack);
 	/* What is asked for is done, or refused. */
 	if ((c->use_adaptive_rx_coalesce &&
 	     c->rx_max_coalesced_frames != was.rx_max_coalesced_frames) ||
@@ -214,13 +216,13 @@ static int set_coalesce(struct net_device *dev, struct ethtool_coalesce *c,
 
 /* ---- RSS ---- */
 
-static bool has_rss(const struct pvk_net *net)
+static bool pvk_net_has_rss(const struct pvk_net *net)
 {
 	return net->features & PVK_NET_F_RSS;
 }
 
 /* The new state, for the host and then for us; 0 or -errno. */
-static int use_rss(struct pvk_net *net, const struct pvk_net_rss *rss)
+static int pvk_net_use_rss(struct pvk_net *net, const struct pvk_net_rss *rss)
 {
 	int ret = 0;
 
@@ -231,21 +233,21 @@ static int use_rss(struct pvk_net *net, const struct pvk_net_rss *rss)
 	return ret;
 }
 
-static u32 get_rxfh_key_size(struct net_device *dev)
+static u32 pvk_net_get_rxfh_key_size(struct net_device *dev)
 {
-	return has_rss(netdev_priv(dev)) ? PVK_NET_RSS_KEY : 0;
+	return pvk_net_has_rss(netdev_priv(dev)) ? PVK_NET_RSS_KEY : 0;
 }
 
-static u32 get_rxfh_indir_size(struct net_device *dev)
+static u32 pvk_net_get_rxfh_indir_size(struct net_device *dev)
 {
-	return has_rss(netdev_priv(dev)) ? PVK_NET_RSS_TABLE : 0;
+	return pvk_net_has_rss(netdev_priv(dev)) ? PVK_NET_RSS_TABLE : 0;
 }
 
-static int read_rss(const struct pvk_net *net, u32 *indir, u8 *key)
+static int pvk_net_read_rss(const struct pvk_net *net, u32 *indir, u8 *key)
 {
 	u32 i;
 
-	if (!has_rss(net))
+	if (!pvk_net_has_rss(net))
 		return -EOPNOTSUPP;
 	for (i = 0; indir && i < PVK_NET_RSS_TABLE; i++)
 		indir[i] = net->rss.table[i];
@@ -254,12 +256,12 @@ static int read_rss(const struct pvk_net *net, u32 *indir, u8 *key)
 	return 0;
 }
 
-static int write_rss(struct pvk_net *net, const u32 *indir, const u8 *key, u8 hfunc)
+static int pvk_net_write_rss(struct pvk_net *net, const u32 *indir, const u8 *key, u8 hfunc)
 {
 	struct pvk_net_rss rss = net->rss;
 	u32 i;
 
-	if (!has_rss(net) || (hfunc != ETH_RSS_HASH_NO_CHANGE && hfunc != ETH_RSS_HASH_TOP))
+	if (!pvk_net_has_rss(net) || (hfunc != ETH_RSS_HASH_NO_CHANGE && hfunc != ETH_RSS_HASH_TOP))
 		return -EOPNOTSUPP;
 	for (i = 0; indir && i < PVK_NET_RSS_TABLE; i++) {
 		if (indir[i] >= net->setup.pairs)
@@ -268,37 +270,37 @@ static int write_rss(struct pvk_net *net, const u32 *indir, const u8 *key, u8 hf
 	}
 	if (key)
 		memcpy(rss.key, key, PVK_NET_RSS_KEY);
-	return use_rss(net, &rss);
+	return pvk_net_use_rss(net, &rss);
 }
 
 #ifdef PVK_RXFH_PARAM
-static int get_rxfh(struct net_device *dev, struct ethtool_rxfh_param *param)
+static int pvk_net_get_rxfh(struct net_device *dev, struct ethtool_rxfh_param *param)
 {
 	param->hfunc = ETH_RSS_HASH_TOP;
-	return read_rss(netdev_priv(dev), param->indir, param->key);
+	return pvk_net_read_rss(netdev_priv(dev), param->indir, param->key);
 }
 
-static int set_rxfh(struct net_device *dev, struct ethtool_rxfh_param *param,
+static int pvk_net_set_rxfh(struct net_device *dev, struct ethtool_rxfh_param *param,
 		    struct netlink_ext_ack *extack)
 {
-	return write_rss(netdev_priv(dev), param->indir, param->key, param->hfunc);
+	return pvk_net_write_rss(netdev_priv(dev), param->indir, param->key, param->hfunc);
 }
 #else
-static int get_rxfh(struct net_device *dev, u32 *indir, u8 *key, u8 *hfunc)
+static int pvk_net_get_rxfh(struct net_device *dev, u32 *indir, u8 *key, u8 *hfunc)
 {
 	if (hfunc)
 		*hfunc = ETH_RSS_HASH_TOP;
-	return read_rss(netdev_priv(dev), indir, key);
+	return pvk_net_read_rss(netdev_priv(dev), indir, key);
 }
 
-static int set_rxfh(struct net_device *dev, const u32 *indir, const u8 *key, const u8 hfunc)
+static int pvk_net_set_rxfh(struct net_device *dev, const u32 *indir, const u8 *key, const u8 hfunc)
 {
-	return write_rss(netdev_priv(dev), indir, key, hfunc);
+	return pvk_net_write_rss(netdev_priv(dev), indir, key, hfunc);
 }
 #endif
 
 /* The types of hash that a kind of flow may use: by address, and by port, too. */
-static void flow_types(u32 flow, u32 *by_address, u32 *by_port)
+static void pvk_net_flow_types(u32 flow, u32 *by_address, u32 *by_port)
 {
 	*by_address = 0;
 	*by_port = 0;
@@ -329,25 +331,25 @@ static void flow_types(u32 flow, u32 *by_address, u32 *by_port)
 #define BY_ADDRESS	((u64)(RXH_IP_SRC | RXH_IP_DST))
 #define BY_PORT		(BY_ADDRESS | RXH_L4_B_0_1 | RXH_L4_B_2_3)
 
-static u64 read_hash_fields(const struct pvk_net *net, u32 flow)
+static u64 pvk_net_read_hash_fields(const struct pvk_net *net, u32 flow)
 {
 	u32 by_address, by_port;
 
-	flow_types(flow, &by_address, &by_port);
+	pvk_net_flow_types(flow, &by_address, &by_port);
 	if (net->rss.types & by_port)
 		return BY_PORT;
 	return net->rss.types & by_address ? BY_ADDRESS : 0;
 }
 
 /* Addresses only means for TCP and UDP: as other packets of that protocol. */
-static int write_hash_fields(struct pvk_net *net, u32 flow, u64 fields)
+static int pvk_net_write_hash_fields(struct pvk_net *net, u32 flow, u64 fields)
 {
 	struct pvk_net_rss rss = net->rss;
 	u32 by_address, by_port;
 
-	if (!has_rss(net))
+	if (!pvk_net_has_rss(net))
 		return -EOPNOTSUPP;
-	flow_types(flow, &by_address, &by_port);
+	pvk_net_flow_types(flow, &by_address, &by_port);
 	if (!by_address)
 		return -EINVAL;
 	if (fields == BY_PORT && by_port) {
@@ -360,11 +362,11 @@ static int write_hash_fields(struct pvk_net *net, u32 flow, u64 fields)
 	}
 	if (rss.types & ~net->config.rss_types)
 		return -EOPNOTSUPP;
-	return use_rss(net, &rss);
+	return pvk_net_use_rss(net, &rss);
 }
 
 #ifdef PVK_RX_RING_COUNT
-static u32 get_rx_ring_count(struct net_device *dev)
+static u32 pvk_net_get_rx_ring_count(struct net_device *dev)
 {
 	const struct pvk_net *net = netdev_priv(dev);
 
@@ -373,25 +375,25 @@ static u32 get_rx_ring_count(struct net_device *dev)
 #endif
 
 #ifdef PVK_RXFH_FIELDS
-static int get_rxfh_fields(struct net_device *dev, struct ethtool_rxfh_fields *fields)
+static int pvk_net_get_rxfh_fields(struct net_device *dev, struct ethtool_rxfh_fields *fields)
 {
 	const struct pvk_net *net = netdev_priv(dev);
 
-	if (!has_rss(net))
+	if (!pvk_net_has_rss(net))
 		return -EOPNOTSUPP;
-	fields->data = read_hash_fields(net, fields->flow_type);
+	fields->data = pvk_net_read_hash_fields(net, fields->flow_type);
 	return 0;
 }
 
-static int set_rxfh_fields(struct net_device *dev, const struct ethtool_rxfh_fields *fields,
+static int pvk_net_set_rxfh_fields(struct net_device *dev, const struct ethtool_rxfh_fields *fields,
 			   struct netlink_ext_ack *extack)
 {
-	return write_hash_fields(netdev_priv(dev), fields->flow_type, fields->data);
+	return pvk_net_write_hash_fields(netdev_priv(dev), fields->flow_type, fields->data);
 }
 #endif
 
 /* What newer kernels ask by operations of their own is asked here by the others. */
-static int get_rxnfc(struct net_device *dev, struct ethtool_rxnfc *info, u32 *locations)
+static int pvk_net_get_rxnfc(struct net_device *dev, struct ethtool_rxnfc *info, u32 *locations)
 {
 	const struct pvk_net *net = netdev_priv(dev);
 
@@ -400,50 +402,50 @@ static int get_rxnfc(struct net_device *dev, struct ethtool_rxnfc *info, u32 *lo
 		info->data = net->setup.pairs;
 		return 0;
 	case ETHTOOL_GRXFH:
-		if (!has_rss(net))
+		if (!pvk_net_has_rss(net))
 			return -EOPNOTSUPP;
-		info->data = read_hash_fields(net, info->flow_type);
+		info->data = pvk_net_read_hash_fields(net, info->flow_type);
 		return 0;
 	default:
 		return -EOPNOTSUPP;
 	}
 }
 
-static int set_rxnfc(struct net_device *dev, struct ethtool_rxnfc *info)
+static int pvk_net_set_rxnfc(struct net_device *dev, struct ethtool_rxnfc *info)
 {
 	struct pvk_net *net = netdev_priv(dev);
 
 	if (info->cmd != ETHTOOL_SRXFH)
 		return -EOPNOTSUPP;
-	return write_hash_fields(net, info->flow_type, info->data);
+	return pvk_net_write_hash_fields(net, info->flow_type, info->data);
 }
 
 const struct ethtool_ops pvk_net_ethtool_ops = {
 	.supported_coalesce_params = ETHTOOL_COALESCE_MAX_FRAMES | ETHTOOL_COALESCE_USE_ADAPTIVE,
-	.get_drvinfo		= get_drvinfo,
+	.get_drvinfo		= pvk_net_get_drvinfo,
 	.get_link		= ethtool_op_get_link,
-	.get_link_ksettings	= get_link_ksettings,
+	.get_link_ksettings	= pvk_net_get_link_ksettings,
 	.get_ts_info		= ethtool_op_get_ts_info,
-	.get_channels		= get_channels,
-	.set_channels		= set_channels,
-	.get_ringparam		= get_ringparam,
-	.set_ringparam		= set_ringparam,
-	.get_coalesce		= get_coalesce,
-	.set_coalesce		= set_coalesce,
-	.get_sset_count		= get_sset_count,
-	.get_strings		= get_strings,
-	.get_ethtool_stats	= get_ethtool_stats,
-	.get_rxfh_key_size	= get_rxfh_key_size,
-	.get_rxfh_indir_size	= get_rxfh_indir_size,
-	.get_rxfh		= get_rxfh,
-	.set_rxfh		= set_rxfh,
-	.get_rxnfc		= get_rxnfc,
-	.set_rxnfc		= set_rxnfc,
+	.get_channels		= pvk_net_get_channels,
+	.set_channels		= pvk_net_set_channels,
+	.get_ringparam		= pvk_net_get_ringparam,
+	.set_ringparam		= pvk_net_set_ringparam,
+	.get_coalesce		= pvk_net_get_coalesce,
+	.set_coalesce		= pvk_net_set_coalesce,
+	.get_sset_count		= pvk_net_get_sset_count,
+	.get_strings		= pvk_net_get_strings,
+	.get_ethtool_stats	= pvk_net_get_ethtool_stats,
+	.get_rxfh_key_size	= pvk_net_get_rxfh_key_size,
+	.get_rxfh_indir_size	= pvk_net_get_rxfh_indir_size,
+	.get_rxfh		= pvk_net_get_rxfh,
+	.set_rxfh		= pvk_net_set_rxfh,
+	.get_rxnfc		= pvk_net_get_rxnfc,
+	.set_rxnfc		= pvk_net_set_rxnfc,
 #ifdef PVK_RX_RING_COUNT
-	.get_rx_ring_count	= get_rx_ring_count,
+	.get_rx_ring_count	= pvk_net_get_rx_ring_count,
 #endif
 #ifdef PVK_RXFH_FIELDS
-	.get_rxfh_fields	= get_rxfh_fields,
-	.set_rxfh_fields	= set_rxfh_fields,
+	.get_rxfh_fields	= pvk_net_get_rxfh_fields,
+	.set_rxfh_fields	= pvk_net_set_rxfh_fields,
 #endif
 };

@@ -72,19 +72,19 @@ void pvk_net_show_link(struct pvk_net *net)
 
 /* ---- operations of the net_device ---- */
 
-static int open(struct net_device *dev)
+static int pvk_net_open(struct net_device *dev)
 {
 	return pvk_net_up(netdev_priv(dev));
 }
 
-static int stop(struct net_device *dev)
+static int pvk_net_stop(struct net_device *dev)
 {
 	pvk_net_down(netdev_priv(dev));
 	return 0;
 }
 
 /* With the address lock, not with RTNL on all ways here. */
-static void set_rx_mode(struct net_device *dev)
+static void pvk_net_set_rx_mode(struct net_device *dev)
 {
 	struct pvk_net *net = netdev_priv(dev);
 	int ret;
@@ -97,7 +97,7 @@ static void set_rx_mode(struct net_device *dev)
 		netdev_warn(dev, "the filter of addresses was not changed: error %d\n", -ret);
 }
 
-static int set_mac_address(struct net_device *dev, void *p)
+static int pvk_net_set_mac_address(struct net_device *dev, void *p)
 {
 	struct pvk_net *net = netdev_priv(dev);
 	struct sockaddr *addr = p;
@@ -118,7 +118,7 @@ static int set_mac_address(struct net_device *dev, void *p)
 	return ret;
 }
 
-static int change_mtu(struct net_device *dev, int mtu)
+static int pvk_net_change_mtu(struct net_device *dev, int mtu)
 {
 	struct pvk_net *net = netdev_priv(dev);
 
@@ -131,7 +131,7 @@ static int change_mtu(struct net_device *dev, int mtu)
 	return 0;
 }
 
-static netdev_features_t fix_features(struct net_device *dev, netdev_features_t features)
+static netdev_features_t pvk_net_fix_features(struct net_device *dev, netdev_features_t features)
 {
 	struct pvk_net *net = netdev_priv(dev);
 
@@ -142,7 +142,7 @@ static netdev_features_t fix_features(struct net_device *dev, netdev_features_t 
 	return features;
 }
 
-static int set_features(struct net_device *dev, netdev_features_t features)
+static int pvk_net_set_features(struct net_device *dev, netdev_features_t features)
 {
 	struct pvk_net *net = netdev_priv(dev);
 
@@ -152,7 +152,7 @@ static int set_features(struct net_device *dev, netdev_features_t features)
 	return pvk_net_send_offloads(net, features);
 }
 
-static void add_tx_stats(struct rtnl_link_stats64 *s, struct pvk_net_tx *tx)
+static void pvk_net_add_tx_stats(struct rtnl_link_stats64 *s, struct pvk_net_tx *tx)
 {
 	u64 packets, bytes, dropped, errors;
 	unsigned int start;
@@ -170,7 +170,7 @@ static void add_tx_stats(struct rtnl_link_stats64 *s, struct pvk_net_tx *tx)
 	s->tx_errors += errors;
 }
 
-static void add_rx_stats(struct rtnl_link_stats64 *s, struct pvk_net_rx *rx)
+static void pvk_net_add_rx_stats(struct rtnl_link_stats64 *s, struct pvk_net_rx *rx)
 {
 	u64 packets, bytes, dropped, errors;
 	unsigned int start;
@@ -188,29 +188,29 @@ static void add_rx_stats(struct rtnl_link_stats64 *s, struct pvk_net_rx *rx)
 	s->rx_errors += errors;
 }
 
-static void get_stats64(struct net_device *dev, struct rtnl_link_stats64 *s)
+static void pvk_net_get_stats64(struct net_device *dev, struct rtnl_link_stats64 *s)
 {
 	struct pvk_net *net = netdev_priv(dev);
 	u32 i;
 
 	for (i = 0; i < net->max_pairs; i++) {
-		add_tx_stats(s, &net->pairs[i].tx);
-		add_rx_stats(s, &net->pairs[i].rx);
+		pvk_net_add_tx_stats(s, &net->pairs[i].tx);
+		pvk_net_add_rx_stats(s, &net->pairs[i].rx);
 	}
 }
 
 static const struct net_device_ops netdev_ops = {
-	.ndo_open		= open,
-	.ndo_stop		= stop,
+	.ndo_open		= pvk_net_open,
+	.ndo_stop		= pvk_net_stop,
 	.ndo_start_xmit		= pvk_net_xmit,
-	.ndo_set_rx_mode	= set_rx_mode,
-	.ndo_set_mac_address	= set_mac_address,
+	.ndo_set_rx_mode	= pvk_net_set_rx_mode,
+	.ndo_set_mac_address	= pvk_net_set_mac_address,
 	.ndo_validate_addr	= eth_validate_addr,
-	.ndo_change_mtu		= change_mtu,
-	.ndo_fix_features	= fix_features,
+	.ndo_change_mtu		= pvk_net_change_mtu,
+	.ndo_fix_features	= pvk_net_fix_features,
 	.ndo_features_check	= pvk_net_features_check,
-	.ndo_set_features	= set_features,
-	.ndo_get_stats64	= get_stats64,
+	.ndo_set_features	= pvk_net_set_features,
+	.ndo_get_stats64	= pvk_net_get_stats64,
 	.ndo_tx_timeout		= pvk_net_tx_timeout,
 	.ndo_bpf		= pvk_net_bpf,
 	.ndo_xdp_xmit		= pvk_net_xdp_xmit,
@@ -219,7 +219,7 @@ static const struct net_device_ops netdev_ops = {
 /* ---- interrupts and NAPI ---- */
 
 /* Hard interrupt; the queue is the receive queue of a pair. */
-static irqreturn_t interrupt(int irq, void *data)
+static irqreturn_t pvk_net_interrupt(int irq, void *data)
 {
 	struct pvk_queue *q = data;
 	struct pvk_net_pair *pair = q->priv;
@@ -233,13 +233,13 @@ static irqreturn_t interrupt(int irq, void *data)
 }
 
 /* Frames that the pair is sending: given to the host since the last look, or not known done. */
-static u32 sending(const struct pvk_net_pair *pair)
+static u32 pvk_net_sending(const struct pvk_net_pair *pair)
 {
 	return max(READ_ONCE(pair->tx.q->sq.next) - pair->rx.sent_before,
 		   READ_ONCE(pair->tx.in_flight));
 }
 
-static int poll(struct napi_struct *napi, int budget)
+static int pvk_net_poll(struct napi_struct *napi, int budget)
 {
 	struct pvk_net_pair *pair = container_of(napi, struct pvk_net_pair, napi);
 	struct pvk_net_rx *rx = &pair->rx;
@@ -263,7 +263,7 @@ static int poll(struct napi_struct *napi, int budget)
 	 * by napi_complete_done().
 	 */
 	more = pvk_net_rx_more(rx->taken, rx->in_flight, READ_ONCE(pair->net->rx_frames),
-			       sending(pair));
+			       pvk_net_sending(pair));
 	pvk_ring_arm(cq, more);
 	if (pvk_cq_pending(cq)) {
 		pvk_ring_disarm(cq);
@@ -276,7 +276,7 @@ static int poll(struct napi_struct *napi, int budget)
 }
 
 /* The host has no or few buffers, as there was no memory for more. */
-static void refill(struct work_struct *work)
+static void pvk_net_refill(struct work_struct *work)
 {
 	struct pvk_net_pair *pair = container_of(to_delayed_work(work), struct pvk_net_pair,
 						 refill);
@@ -288,7 +288,7 @@ static void refill(struct work_struct *work)
 
 /* ---- life with a device ---- */
 
-static void set_offered_features(struct pvk_net *net)
+static void pvk_net_set_offered_features(struct pvk_net *net)
 {
 	struct net_device *dev = net->dev;
 	netdev_features_t f = 0;
@@ -315,7 +315,7 @@ static void set_offered_features(struct pvk_net *net)
 	dev->priv_flags |= IFF_LIVE_ADDR_CHANGE;
 }
 
-static void init_pair(struct pvk_net *net, u32 i)
+static void pvk_net_init_pair(struct pvk_net *net, u32 i)
 {
 	struct pvk_net_pair *pair = &net->pairs[i];
 
@@ -330,12 +330,12 @@ static void init_pair(struct pvk_net *net, u32 i)
 	pair->tx.nq = netdev_get_tx_queue(net->dev, i);
 	u64_stats_init(&pair->rx.syncp);
 	u64_stats_init(&pair->tx.syncp);
-	INIT_DELAYED_WORK(&pair->refill, refill);
-	netif_napi_add(net->dev, &pair->napi, poll);
+	INIT_DELAYED_WORK(&pair->refill, pvk_net_refill);
+	netif_napi_add(net->dev, &pair->napi, pvk_net_poll);
 }
 
 /* Queues with interrupts, and a pair for each two. 0 or -errno. */
-static int alloc_pairs(struct pvk_net *net)
+static int pvk_net_alloc_pairs(struct pvk_net *net)
 {
 	struct pvk_device *pdev = net->pdev;
 	u32 entries = pvk_net_ring_entries(DEFAULT_ENTRIES, PVK_NET_MIN_ENTRIES,
@@ -344,7 +344,7 @@ static int alloc_pairs(struct pvk_net *net)
 		.nr = net->dev->num_tx_queues,
 		.group = 2,
 		.entries = { entries, entries },
-		.handler = interrupt,
+		.handler = pvk_net_interrupt,
 	};
 	u32 i;
 	int ret;
@@ -362,12 +362,12 @@ static int alloc_pairs(struct pvk_net *net)
 		return -ENOMEM;
 	}
 	for (i = 0; i < net->max_pairs; i++)
-		init_pair(net, i);
+		pvk_net_init_pair(net, i);
 	return 0;
 }
 
 /* Before free_netdev(), or with it: no NAPI instance is enabled. */
-static void free_pairs(struct pvk_net *net)
+static void pvk_net_free_pairs(struct pvk_net *net)
 {
 	u32 i;
 
@@ -380,7 +380,7 @@ static void free_pairs(struct pvk_net *net)
 }
 
 /* -ENODEV with a message when the device is less than the driver needs. */
-static int check_limits(struct pvk_device *pdev)
+static int pvk_net_check_limits(struct pvk_device *pdev)
 {
 	if (pdev->info.max_queues >= 2 && pdev->info.max_entries >= PVK_NET_MIN_ENTRIES)
 		return 0;
@@ -389,7 +389,7 @@ static int check_limits(struct pvk_device *pdev)
 	return -ENODEV;
 }
 
-static struct net_device *make_netdev(struct pvk_device *pdev)
+static struct net_device *pvk_net_make_netdev(struct pvk_device *pdev)
 {
 	u32 pairs = min(pdev->info.max_queues / 2, num_present_cpus());
 	struct net_device *dev = alloc_etherdev_mqs(sizeof(struct pvk_net), pairs, pairs);
@@ -406,7 +406,7 @@ static struct net_device *make_netdev(struct pvk_device *pdev)
 	return dev;
 }
 
-static void dress_netdev(struct pvk_net *net)
+static void pvk_net_dress_netdev(struct pvk_net *net)
 {
 	struct net_device *dev = net->dev;
 
@@ -417,7 +417,7 @@ static void dress_netdev(struct pvk_net *net)
 	dev->max_mtu = net->config.max_mtu;
 	dev->mtu = net->config.mtu;
 	eth_hw_addr_set(dev, net->config.mac);
-	set_offered_features(net);
+	pvk_net_set_offered_features(net);
 	pvk_xdp_announce(dev);
 	netif_carrier_off(dev);
 	net->rss.size = sizeof(net->rss);
@@ -426,7 +426,7 @@ static void dress_netdev(struct pvk_net *net)
 }
 
 /* As many queues as there are interrupts for; before it is registered. */
-static int first_setup(struct pvk_net *net)
+static int pvk_net_first_setup(struct pvk_net *net)
 {
 	int ret;
 
@@ -437,16 +437,16 @@ static int first_setup(struct pvk_net *net)
 	return ret;
 }
 
-static int probe(struct pvk_device *pdev)
+static int pvk_net_probe(struct pvk_device *pdev)
 {
 	struct net_device *dev;
 	struct pvk_net *net;
 	int ret;
 
-	ret = check_limits(pdev);
+	ret = pvk_net_check_limits(pdev);
 	if (ret)
 		return ret;
-	dev = make_netdev(pdev);
+	dev = pvk_net_make_netdev(pdev);
 	if (!dev)
 		return -ENOMEM;
 	net = netdev_priv(dev);
@@ -455,11 +455,11 @@ static int probe(struct pvk_device *pdev)
 	ret = pvk_net_read_config(net, &net->config);
 	if (ret)
 		goto err_free;
-	ret = alloc_pairs(net);
+	ret = pvk_net_alloc_pairs(net);
 	if (ret)
 		goto err_free;
-	dress_netdev(net);
-	ret = first_setup(net);
+	pvk_net_dress_netdev(net);
+	ret = pvk_net_first_setup(net);
 	if (ret)
 		goto err_pairs;
 	ret = pvk_net_counterpart_release(pdev);
@@ -480,32 +480,32 @@ err_counterpart:
 	if (!pvk_replug(pdev))
 		pvk_net_counterpart_adopt(pdev);
 err_pairs:
-	free_pairs(net);
+	pvk_net_free_pairs(net);
 err_free:
 	free_netdev(dev);
 	return ret;
 }
 
 /* Sets it down; detaches XDP. */
-static void withdraw(struct pvk_device *pdev)
+static void pvk_net_withdraw(struct pvk_device *pdev)
 {
 	struct pvk_net *net = pvk_get_drvdata(pdev);
 
 	unregister_netdev(net->dev);
 }
 
-static void remove(struct pvk_device *pdev)
+static void pvk_net_remove(struct pvk_device *pdev)
 {
 	struct pvk_net *net = pvk_get_drvdata(pdev);
 
-	free_pairs(net);
+	pvk_net_free_pairs(net);
 	if (!pvk_replug(pdev))
 		pvk_net_counterpart_adopt(pdev);
 	free_netdev(net->dev);
 }
 
 /* With the device lock: the host changed link or state. */
-static void changed(struct pvk_device *pdev)
+static void pvk_net_changed(struct pvk_device *pdev)
 {
 	struct pvk_net *net = pvk_get_drvdata(pdev);
 	struct pvk_net_config config;
@@ -531,7 +531,7 @@ static void changed(struct pvk_device *pdev)
 }
 
 /* No frame comes or goes afterwards, and the device is in RESET. */
-static void put_away(struct pvk_net *net)
+static void pvk_net_put_away(struct pvk_net *net)
 {
 	rtnl_lock();
 	if (!net->away) {
@@ -543,18 +543,18 @@ static void put_away(struct pvk_net *net)
 	rtnl_unlock();
 }
 
-static void shutdown(struct pvk_device *pdev)
+static void pvk_net_shutdown(struct pvk_device *pdev)
 {
-	put_away(pvk_get_drvdata(pdev));
+	pvk_net_put_away(pvk_get_drvdata(pdev));
 }
 
-static int freeze(struct pvk_device *pdev)
+static int pvk_net_freeze(struct pvk_device *pdev)
 {
-	put_away(pvk_get_drvdata(pdev));
+	pvk_net_put_away(pvk_get_drvdata(pdev));
 	return 0;
 }
 
-static int restore(struct pvk_device *pdev)
+static int pvk_net_restore(struct pvk_device *pdev)
 {
 	struct pvk_net *net = pvk_get_drvdata(pdev);
 	struct pvk_net_config config;
@@ -579,14 +579,14 @@ static int restore(struct pvk_device *pdev)
 static struct pvk_driver net_driver = {
 	.driver.name	= "pvk_net",
 	.type		= PVK_DEV_NET,
-	.probe		= probe,
-	.withdraw	= withdraw,
-	.remove		= remove,
+	.probe		= pvk_net_probe,
+	.withdraw	= pvk_net_withdraw,
+	.remove		= pvk_net_remove,
 	.recover	= pvk_net_recover,
-	.changed	= changed,
-	.shutdown	= shutdown,
-	.freeze		= freeze,
-	.restore	= restore,
+	.changed	= pvk_net_changed,
+	.shutdown	= pvk_net_shutdown,
+	.freeze		= pvk_net_freeze,
+	.restore	= pvk_net_restore,
 };
 
 module_pvk_driver(net_driver);

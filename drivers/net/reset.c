@@ -41,7 +41,7 @@ int pvk_net_read_config(struct pvk_net *net, struct pvk_net_config *config)
 /* ---- memory ---- */
 
 /* Callable for what was made half. mem: of `pairs` pairs, or NULL. */
-static void mem_free(struct pvk_net *net, struct pvk_net_mem *mem, u32 pairs)
+static void pvk_net_mem_free(struct pvk_net *net, struct pvk_net_mem *mem, u32 pairs)
 {
 	bool leaked = net->pdev->leaked;
 	u32 i, k;
@@ -63,7 +63,7 @@ static void mem_free(struct pvk_net *net, struct pvk_net_mem *mem, u32 pairs)
 	kvfree(mem);
 }
 
-static int mem_alloc_one(struct pvk_net *net, struct pvk_net_mem *m, u32 index,
+static int pvk_net_mem_alloc_one(struct pvk_net *net, struct pvk_net_mem *m, u32 index,
 			 const struct pvk_net_setup *setup)
 {
 	struct page_pool_params params = {
@@ -100,16 +100,16 @@ static int mem_alloc_one(struct pvk_net *net, struct pvk_net_mem *m, u32 index,
 	return xdp_rxq_info_reg_mem_model(&m->rxq, MEM_TYPE_PAGE_POOL, pool);
 }
 
-/* Of setup->pairs pairs; NULL when there is not enough. Pairs with mem_free(). */
-static struct pvk_net_mem *mem_alloc(struct pvk_net *net, const struct pvk_net_setup *setup)
+/* Of setup->pairs pairs; NULL when there is not enough. Pairs with pvk_net_mem_free(). */
+static struct pvk_net_mem *pvk_net_mem_alloc(struct pvk_net *net, const struct pvk_net_setup *setup)
 {
 	struct pvk_net_mem *mem = kvcalloc(setup->pairs, sizeof(*mem), GFP_KERNEL);
 	u32 i;
 
 	for (i = 0; mem && i < setup->pairs; i++) {
-		if (mem_alloc_one(net, &mem[i], i, setup)) {
+		if (pvk_net_mem_alloc_one(net, &mem[i], i, setup)) {
 			/* Nothing of it was ever the host's, whatever it keeps. */
-			mem_free(net, mem, setup->pairs);
+			pvk_net_mem_free(net, mem, setup->pairs);
 			return NULL;
 		}
 	}
@@ -119,7 +119,7 @@ static struct pvk_net_mem *mem_alloc(struct pvk_net *net, const struct pvk_net_s
 /* ---- out of service, and into it ---- */
 
 /* RUNNING -> STOPPED; net->mem stays, empty. */
-static void bring_down(struct pvk_net *net)
+static void pvk_net_bring_down(struct pvk_net *net)
 {
 	u32 pairs = net->setup.pairs;
 	u32 i;
@@ -153,7 +153,7 @@ static void bring_down(struct pvk_net *net)
  * In state RUNNING, so that a change under way at the same time is not lost:
  * set_rx_mode() sends nothing before.
  */
-static void send_filter(struct pvk_net *net)
+static void pvk_net_send_filter(struct pvk_net *net)
 {
 	int ret;
 
@@ -166,7 +166,7 @@ static void send_filter(struct pvk_net *net)
 }
 
 /* Device RESET, mem empty: RESET -> RUNNING; on -errno mem is empty again. */
-static int bring_up(struct pvk_net *net, struct pvk_net_mem *mem)
+static int pvk_net_bring_up(struct pvk_net *net, struct pvk_net_mem *mem)
 {
 	struct pvk_device *pdev = net->pdev;
 	u32 pairs = net->setup.pairs;
@@ -196,7 +196,7 @@ static int bring_up(struct pvk_net *net, struct pvk_net_mem *mem)
 	net->mem = mem;
 	WRITE_ONCE(net->stuck, false);
 	WRITE_ONCE(net->state, PVK_NET_RUNNING);
-	send_filter(net);
+	pvk_net_send_filter(net);
 	for (i = 0; i < pairs; i++) {
 		struct pvk_net_tx *tx = &net->pairs[i].tx;
 
@@ -210,7 +210,7 @@ static int bring_up(struct pvk_net *net, struct pvk_net_mem *mem)
 		local_bh_enable();
 	}
 	netif_tx_wake_all_queues(net->dev);
-	schedule_delayed_work(&net->watch, PVK_NET_WATCH);	/* until bring_down() */
+	schedule_delayed_work(&net->watch, PVK_NET_WATCH);	/* until pvk_net_bring_down() */
 	return 0;
 
 err:
@@ -232,13 +232,13 @@ int pvk_net_up(struct pvk_net *net)
 	ret = pvk_dev_reset(net->pdev);
 	if (ret)
 		return ret;
-	mem = mem_alloc(net, &net->setup);
+	mem = pvk_net_mem_alloc(net, &net->setup);
 	if (!mem)
 		return -ENOMEM;
 	atomic_set(&net->faults, 0);
-	ret = bring_up(net, mem);
+	ret = pvk_net_bring_up(net, mem);
 	if (ret)
-		mem_free(net, mem, net->setup.pairs);
+		pvk_net_mem_free(net, mem, net->setup.pairs);
 	else
 		pvk_net_show_link(net);
 	return ret;
@@ -247,8 +247,8 @@ int pvk_net_up(struct pvk_net *net)
 void pvk_net_down(struct pvk_net *net)
 {
 	if (net->state == PVK_NET_RUNNING)
-		bring_down(net);
-	mem_free(net, net->mem, net->setup.pairs);
+		pvk_net_bring_down(net);
+	pvk_net_mem_free(net, net->mem, net->setup.pairs);
 	net->mem = NULL;
 	net->state = PVK_NET_STOPPED;
 	pvk_net_show_link(net);
@@ -279,7 +279,8 @@ void pvk_net_set_xps(struct pvk_net *net)
  * Device in RESET: rings (NULL: those that there are) and number of queues as in
  * want; net->setup is then that. On -errno rings and setup are as they were.
  */
-static int apply(struct pvk_net *net, const struct pvk_net_setup *want, struct pvk_rings *rings)
+static int pvk_net_apply(struct pvk_net *net, const struct pvk_net_setup *want,
+			 struct pvk_rings *rings)
 {
 	const u32 pairs = net->setup.pairs;
 	int ret = rings ? pvk_rings_swap(net->pdev, rings) : 0;
@@ -305,7 +306,7 @@ static int apply(struct pvk_net *net, const struct pvk_net_setup *want, struct p
 }
 
 /* No way to go on: down and up by the user tries again. */
-static void give_up(struct pvk_net *net, int err)
+static void pvk_net_give_up(struct pvk_net *net, int err)
 {
 	net->state = PVK_NET_DEAD;
 	netif_carrier_off(net->dev);
@@ -314,37 +315,37 @@ static void give_up(struct pvk_net *net, int err)
 }
 
 /* In service. rings, mem: as want has it, in use or given back afterwards. */
-static int exchange(struct pvk_net *net, const struct pvk_net_setup *want,
+static int pvk_net_exchange(struct pvk_net *net, const struct pvk_net_setup *want,
 		    struct pvk_rings *rings, struct pvk_net_mem *mem)
 {
 	const struct pvk_net_setup was = net->setup;
 	struct pvk_net_mem *old = net->mem;
 	int ret, err;
 
-	bring_down(net);
-	ret = apply(net, want, rings);
+	pvk_net_bring_down(net);
+	ret = pvk_net_apply(net, want, rings);
 	if (!ret) {
-		ret = bring_up(net, mem);
+		ret = pvk_net_bring_up(net, mem);
 		if (!ret) {
-			mem_free(net, old, was.pairs);
+			pvk_net_mem_free(net, old, was.pairs);
 			pvk_net_show_link(net);
 			return 0;
 		}
-		err = apply(net, &was, rings);
+		err = pvk_net_apply(net, &was, rings);
 		if (err) {
 			/* Dead with what net->setup says, but for the program. */
 			net->setup.prog = was.prog;
 			rcu_assign_pointer(net->xdp_prog, was.prog);
-			mem_free(net, old, was.pairs);
+			pvk_net_mem_free(net, old, was.pairs);
 			net->mem = mem;
-			give_up(net, err);
+			pvk_net_give_up(net, err);
 			return ret;
 		}
 	}
-	mem_free(net, mem, want->pairs);
-	err = bring_up(net, old);
+	pvk_net_mem_free(net, mem, want->pairs);
+	err = pvk_net_bring_up(net, old);
 	if (err)
-		give_up(net, err);
+		pvk_net_give_up(net, err);
 	else
 		pvk_net_show_link(net);
 	return ret;
@@ -363,12 +364,12 @@ int pvk_net_reconfigure(struct pvk_net *net, const struct pvk_net_setup *want)
 	if (IS_ERR(rings))
 		return PTR_ERR(rings);
 	if (net->state != PVK_NET_RUNNING) {
-		ret = apply(net, want, rings);
+		ret = pvk_net_apply(net, want, rings);
 	} else {
-		mem = mem_alloc(net, want);
+		mem = pvk_net_mem_alloc(net, want);
 		if (mem) {
 			netif_device_detach(net->dev);
-			ret = exchange(net, want, rings, mem);
+			ret = pvk_net_exchange(net, want, rings, mem);
 			netif_device_attach(net->dev);
 		}
 	}
@@ -388,7 +389,7 @@ void pvk_net_malformed(struct pvk_net *net, const struct pvk_queue *q, const str
 }
 
 /* A time limit ran out: said once, and the device is reset. Any context. */
-static void stuck(struct pvk_net *net, u32 index)
+static void pvk_net_stuck(struct pvk_net *net, u32 index)
 {
 	if (xchg(&net->stuck, true))
 		return;		/* recovery may wait, for RTNL for instance */
@@ -411,7 +412,7 @@ void pvk_net_tx_timeout(struct net_device *dev, unsigned int index)
 	if (pvk_net_tx_missed(&net->pairs[index].tx))
 		netdev_warn(dev, "transmit queue %u: completions came without an event\n", index);
 	else
-		stuck(net, index);
+		pvk_net_stuck(net, index);
 }
 
 void pvk_net_watch_work(struct work_struct *work)
@@ -424,7 +425,7 @@ void pvk_net_watch_work(struct work_struct *work)
 		struct pvk_net_tx *tx = &net->pairs[i].tx;
 
 		if (pvk_net_tx_stalled(tx)) {
-			stuck(net, i);
+			pvk_net_stuck(net, i);
 			break;
 		}
 	}
@@ -442,12 +443,12 @@ void pvk_net_recover(struct pvk_device *pdev)
 		goto unlock;
 	net->resets++;
 	netif_device_detach(net->dev);
-	bring_down(net);
+	pvk_net_bring_down(net);
 	faults = atomic_inc_return(&net->faults);
 	if (faults <= PVK_NET_MAX_FAULTS)
-		ret = bring_up(net, net->mem);
+		ret = pvk_net_bring_up(net, net->mem);
 	if (ret) {
-		give_up(net, ret);
+		pvk_net_give_up(net, ret);
 	} else {
 		pvk_net_show_link(net);
 		dev_info_ratelimited(&net->pdev->dev, "%s: works again after a reset\n",

@@ -64,7 +64,7 @@ u32 pvk_net_rx_fill(struct pvk_net_rx *rx, gfp_t gfp)
 }
 
 /* In batches: the doorbell and its barrier cost more than some free entries. */
-static void refill(struct pvk_net_rx *rx)
+static void pvk_net_rx_refill(struct pvk_net_rx *rx)
 {
 	u32 entries = rx->q->entries;
 
@@ -72,7 +72,7 @@ static void refill(struct pvk_net_rx *rx)
 		pvk_net_rx_fill(rx, GFP_ATOMIC | __GFP_NOWARN);
 }
 
-static void recycle(struct pvk_net_rx *rx, struct page *page)
+static void pvk_net_recycle(struct pvk_net_rx *rx, struct page *page)
 {
 	page_pool_recycle_direct(rx->mem->pool, page);
 }
@@ -80,7 +80,7 @@ static void recycle(struct pvk_net_rx *rx, struct page *page)
 /* ---- frames ---- */
 
 /* What the completion (checked) says of the frame; 0, or -EINVAL: drop it. */
-static int set_offloads(struct pvk_net_rx *rx, struct sk_buff *skb, u64 value)
+static int pvk_net_set_offloads(struct pvk_net_rx *rx, struct sk_buff *skb, u64 value)
 {
 	static const u32 type[] = {
 		[PVK_NET_GSO_TCP4] = SKB_GSO_TCPV4,
@@ -113,7 +113,7 @@ static int set_offloads(struct pvk_net_rx *rx, struct sk_buff *skb, u64 value)
 }
 
 /* skb with the data of the page, or a copy of it; the page is taken care of. */
-static struct sk_buff *make_skb(struct pvk_net_rx *rx, struct page *page,
+static struct sk_buff *pvk_net_make_skb(struct pvk_net_rx *rx, struct page *page,
 				const struct xdp_buff *xdp, bool copy)
 {
 	u32 length = xdp->data_end - xdp->data;
@@ -126,12 +126,12 @@ static struct sk_buff *make_skb(struct pvk_net_rx *rx, struct page *page,
 			skb_put_data(skb, xdp->data, length);
 			pvk_net_count(rx, copied, 1);
 		}
-		recycle(rx, page);
+		pvk_net_recycle(rx, page);
 		return skb;
 	}
 	skb = napi_build_skb(page_address(page), PAGE_SIZE);
 	if (!skb) {
-		recycle(rx, page);
+		pvk_net_recycle(rx, page);
 		return NULL;
 	}
 	skb_reserve(skb, xdp->data - xdp->data_hard_start);
@@ -143,7 +143,7 @@ static struct sk_buff *make_skb(struct pvk_net_rx *rx, struct page *page,
 }
 
 /* The first buffer of a frame: rx->skb, or NULL when it is done with. */
-static void begin_frame(struct pvk_net_rx *rx, struct page *page, const struct pvk_cqe *e,
+static void pvk_net_begin_frame(struct pvk_net_rx *rx, struct page *page, const struct pvk_cqe *e,
 			struct bpf_prog *prog, u32 *did)
 {
 	u32 length = PVK_NET_RX_LENGTH(e->value);
@@ -153,49 +153,49 @@ static void begin_frame(struct pvk_net_rx *rx, struct page *page, const struct p
 	rx->skb = NULL;
 	if (length < ETH_HLEN) {
 		pvk_net_count(rx, errors, 1);
-		recycle(rx, page);
+		pvk_net_recycle(rx, page);
 		return;
 	}
 	if (prog) {
 		if (more) {
 			pvk_net_count(rx, dropped, 1);
-			recycle(rx, page);
+			pvk_net_recycle(rx, page);
 			return;
 		}
 		if (!pvk_net_xdp_run(rx, prog, page, &xdp, length, did))
 			return;
 		if (xdp.data_end - xdp.data < ETH_HLEN) {
 			pvk_net_count(rx, errors, 1);
-			recycle(rx, page);
+			pvk_net_recycle(rx, page);
 			return;
 		}
 	} else {
 		pvk_net_rx_buff(rx, &xdp, page, length);
 	}
-	rx->skb = make_skb(rx, page, &xdp, !more);
+	rx->skb = pvk_net_make_skb(rx, page, &xdp, !more);
 	if (!rx->skb) {
 		pvk_net_count(rx, dropped, 1);
 		return;
 	}
 	/* With a program on, nothing is left to offloads (send_offloads). */
-	if (!prog && set_offloads(rx, rx->skb, e->value)) {
+	if (!prog && pvk_net_set_offloads(rx, rx->skb, e->value)) {
 		pvk_net_count(rx, errors, 1);
 		dev_kfree_skb_any(rx->skb);
 		rx->skb = NULL;
 	}
 }
 
-static void continue_frame(struct pvk_net_rx *rx, struct page *page, u32 length)
+static void pvk_net_continue_frame(struct pvk_net_rx *rx, struct page *page, u32 length)
 {
 	struct sk_buff *skb = rx->skb;
 
 	if (!skb) {
-		recycle(rx, page);
+		pvk_net_recycle(rx, page);
 		return;
 	}
 	if (skb_shinfo(skb)->nr_frags == MAX_SKB_FRAGS) {
 		pvk_net_count(rx, dropped, 1);
-		recycle(rx, page);
+		pvk_net_recycle(rx, page);
 		dev_kfree_skb_any(skb);
 		rx->skb = NULL;
 		return;
@@ -204,7 +204,7 @@ static void continue_frame(struct pvk_net_rx *rx, struct page *page, u32 length)
 	skb_mark_for_recycle(skb);
 }
 
-static void end_frame(struct pvk_net_rx *rx)
+static void pvk_net_end_frame(struct pvk_net_rx *rx)
 {
 	struct sk_buff *skb = rx->skb;
 
@@ -222,7 +222,7 @@ static void end_frame(struct pvk_net_rx *rx)
 }
 
 /* The frame under way, if any, is lost. */
-static void abandon_frame(struct pvk_net_rx *rx)
+static void pvk_net_abandon_frame(struct pvk_net_rx *rx)
 {
 	if (rx->skb)
 		dev_kfree_skb_any(rx->skb);
@@ -231,7 +231,7 @@ static void abandon_frame(struct pvk_net_rx *rx)
 }
 
 /* A completion, checked. True when a frame ended with it. */
-static bool take_one(struct pvk_net_rx *rx, const struct pvk_cqe *e, struct bpf_prog *prog,
+static bool pvk_net_take_one(struct pvk_net_rx *rx, const struct pvk_cqe *e, struct bpf_prog *prog,
 		     u32 *did)
 {
 	u32 id = (rx->q->cq.next - 1) & rx->q->cq.mask;	/* and so is e->id */
@@ -243,17 +243,17 @@ static bool take_one(struct pvk_net_rx *rx, const struct pvk_cqe *e, struct bpf_
 	if (e->status < 0) {
 		/* In the midst of a frame, too: that goes on in the next buffer. */
 		pvk_net_count(rx, errors, 1);
-		recycle(rx, page);
+		pvk_net_recycle(rx, page);
 		return true;
 	}
 	if (!rx->so_far)
-		begin_frame(rx, page, e, prog, did);
+		pvk_net_begin_frame(rx, page, e, prog, did);
 	else
-		continue_frame(rx, page, length);
+		pvk_net_continue_frame(rx, page, length);
 	rx->so_far += length;
 	if (e->flags & PVK_NET_MORE)
 		return false;
-	end_frame(rx);
+	pvk_net_end_frame(rx);
 	return true;
 }
 
@@ -280,7 +280,7 @@ int pvk_net_rx_poll(struct pvk_net_rx *rx, int budget)
 			pvk_net_malformed(net, rx->q, &words.cqe);
 			break;
 		}
-		frames += take_one(rx, &words.cqe, prog, &did);
+		frames += pvk_net_take_one(rx, &words.cqe, prog, &did);
 		taken++;
 	}
 	if (did)
@@ -291,7 +291,7 @@ int pvk_net_rx_poll(struct pvk_net_rx *rx, int budget)
 		pvk_net_progress(net);
 	}
 	if (!rx->broken)
-		refill(rx);
+		pvk_net_rx_refill(rx);
 	return frames;
 }
 
@@ -300,7 +300,7 @@ void pvk_net_rx_drop_all(struct pvk_net_rx *rx)
 {
 	u32 i;
 
-	abandon_frame(rx);
+	pvk_net_abandon_frame(rx);
 	for (i = 0; i < rx->mem->rx_entries; i++) {
 		struct page *page = rx->mem->page[i];
 

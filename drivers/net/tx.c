@@ -32,7 +32,7 @@
  */
 #define PACING_SHIFT	8
 
-static struct pvk_seg *list_of(struct pvk_net_tx *tx, u16 id)
+static struct pvk_seg *pvk_net_list_of(struct pvk_net_tx *tx, u16 id)
 {
 	return tx->mem->lists[id / PVK_NET_LISTS_PER_PAGE] +
 	       id % PVK_NET_LISTS_PER_PAGE * PVK_NET_LIST_BYTES;
@@ -58,7 +58,7 @@ void pvk_net_tx_begin(struct pvk_net_tx *tx, struct pvk_net_mem *mem)
 }
 
 /* There is one: in_flight is less than the entries. */
-static u16 slot_get(struct pvk_net_tx *tx, enum pvk_net_kind kind, void *ptr, u32 bytes)
+static u16 pvk_net_slot_get(struct pvk_net_tx *tx, enum pvk_net_kind kind, void *ptr, u32 bytes)
 {
 	u16 id = tx->first_free;
 	struct pvk_net_tx_slot *slot = &tx->mem->slot[id];
@@ -74,7 +74,7 @@ static u16 slot_get(struct pvk_net_tx *tx, enum pvk_net_kind kind, void *ptr, u3
 }
 
 /* The content of the slot is the caller's from here. */
-static void slot_put(struct pvk_net_tx *tx, u16 id)
+static void pvk_net_slot_put(struct pvk_net_tx *tx, u16 id)
 {
 	struct pvk_net_tx_slot *slot = &tx->mem->slot[id];
 	bool xdp = slot->kind == PVK_NET_XDP;
@@ -96,12 +96,12 @@ struct reaped {
 	u32 sent, sent_bytes, errors;
 };
 
-static void reap_one(struct pvk_net_tx *tx, const struct pvk_cqe *e, struct reaped *done,
+static void pvk_net_reap_one(struct pvk_net_tx *tx, const struct pvk_cqe *e, struct reaped *done,
 		     int budget)
 {
 	struct pvk_net_tx_slot slot = tx->mem->slot[e->id];
 
-	slot_put(tx, e->id);
+	pvk_net_slot_put(tx, e->id);
 	if (e->status < 0) {
 		done->errors++;
 	} else {
@@ -121,13 +121,13 @@ static void reap_one(struct pvk_net_tx *tx, const struct pvk_cqe *e, struct reap
 }
 
 /* Is there room enough to wake a queue that was full? */
-static bool roomy(const struct pvk_net_tx *tx)
+static bool pvk_net_roomy(const struct pvk_net_tx *tx)
 {
 	return tx->q->entries - tx->in_flight >= max(tx->q->entries / 4, 1u);
 }
 
 /* Takes what completions there are. True when there were any. */
-static bool reap(struct pvk_net_tx *tx, int budget)
+static bool pvk_net_reap(struct pvk_net_tx *tx, int budget)
 {
 	struct pvk_net *net = tx->pair->net;
 	union pvk_cqe_words words;
@@ -153,7 +153,7 @@ static bool reap(struct pvk_net_tx *tx, int budget)
 			pvk_net_malformed(net, tx->q, e);
 			break;
 		}
-		reap_one(tx, e, &done, budget);
+		pvk_net_reap_one(tx, e, &done, budget);
 	}
 	if (!done.sent && !done.errors)
 		return false;
@@ -165,7 +165,7 @@ static bool reap(struct pvk_net_tx *tx, int budget)
 	u64_stats_add(&tx->stats.errors, done.errors);
 	u64_stats_update_end(&tx->syncp);
 	netdev_tx_completed_queue(tx->nq, done.packets, done.bytes);
-	if (tx->live && netif_tx_queue_stopped(tx->nq) && roomy(tx))
+	if (tx->live && netif_tx_queue_stopped(tx->nq) && pvk_net_roomy(tx))
 		netif_tx_wake_queue(tx->nq);
 	return true;
 }
@@ -175,7 +175,7 @@ static bool reap(struct pvk_net_tx *tx, int budget)
  * sending takes completions in passing: so the one that interrupts is moved
  * ahead before the host gets there.
  */
-static void arm(struct pvk_net_tx *tx, int budget)
+static void pvk_net_arm(struct pvk_net_tx *tx, int budget)
 {
 	struct pvk_ring *cq = &tx->q->cq;
 
@@ -191,7 +191,7 @@ static void arm(struct pvk_net_tx *tx, int budget)
 			return;
 		tx->wake = cq->next + more;
 		pvk_ring_arm(cq, more);
-		if (!pvk_cq_pending(cq) || !reap(tx, budget))
+		if (!pvk_cq_pending(cq) || !pvk_net_reap(tx, budget))
 			return;
 	}
 }
@@ -205,8 +205,8 @@ void pvk_net_tx_poll(struct pvk_net_tx *tx, int budget)
 	} else {
 		__netif_tx_lock(tx->nq, smp_processor_id());
 	}
-	reap(tx, budget);
-	arm(tx, budget);
+	pvk_net_reap(tx, budget);
+	pvk_net_arm(tx, budget);
 	__netif_tx_unlock(tx->nq);
 }
 
@@ -240,7 +240,7 @@ bool pvk_net_tx_missed(struct pvk_net_tx *tx)
 /* ---- sending ---- */
 
 /* The doorbell. */
-static void kick(struct pvk_net_tx *tx)
+static void pvk_net_kick(struct pvk_net_tx *tx)
 {
 	if (tx->kicked == tx->q->sq.next)
 		return;
@@ -254,7 +254,7 @@ bool pvk_net_tx_room(struct pvk_net_tx *tx, int budget)
 	if (!tx->live)
 		return false;
 	if (pvk_cq_pending(&tx->q->cq))
-		reap(tx, budget);
+		pvk_net_reap(tx, budget);
 	return tx->live && tx->in_flight < tx->q->entries;
 }
 
@@ -262,11 +262,11 @@ void pvk_net_tx_end(struct pvk_net_tx *tx)
 {
 	if (!tx->live)
 		return;
-	kick(tx);
-	arm(tx, 0);
+	pvk_net_kick(tx);
+	pvk_net_arm(tx, 0);
 }
 
-static void put_entry(struct pvk_net_tx *tx, const struct pvk_net_tx_sqe *e)
+static void pvk_net_put_entry(struct pvk_net_tx *tx, const struct pvk_net_tx_sqe *e)
 {
 	union pvk_sqe_words words;
 
@@ -275,7 +275,7 @@ static void put_entry(struct pvk_net_tx *tx, const struct pvk_net_tx_sqe *e)
 	pvk_sq_put(&tx->q->sq, &words);
 }
 
-static void add_seg(struct pvk_seg *seg, u64 gpa, u32 len)
+static void pvk_net_add_seg(struct pvk_seg *seg, u64 gpa, u32 len)
 {
 	seg->gpa = gpa;
 	seg->len = len;
@@ -283,24 +283,24 @@ static void add_seg(struct pvk_seg *seg, u64 gpa, u32 len)
 }
 
 /* Guest-physical pieces of a frame, at most max_segs; their number. */
-static u32 map_skb(const struct sk_buff *skb, struct pvk_seg *list)
+static u32 pvk_net_map_skb(const struct sk_buff *skb, struct pvk_seg *list)
 {
 	u32 n = 0;
 	u32 i;
 
 	if (skb_headlen(skb))
-		add_seg(&list[n++], virt_to_phys(skb->data), skb_headlen(skb));
+		pvk_net_add_seg(&list[n++], virt_to_phys(skb->data), skb_headlen(skb));
 	for (i = 0; i < skb_shinfo(skb)->nr_frags; i++) {
 		const skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
 
-		add_seg(&list[n++], page_to_phys(skb_frag_page(frag)) + skb_frag_off(frag),
+		pvk_net_add_seg(&list[n++], page_to_phys(skb_frag_page(frag)) + skb_frag_off(frag),
 			skb_frag_size(frag));
 	}
 	return n;
 }
 
 /* What is asked of the host for this frame; 0 or -EINVAL. */
-static int encode_offloads(struct pvk_net_tx *tx, const struct sk_buff *skb,
+static int pvk_net_encode_offloads(struct pvk_net_tx *tx, const struct sk_buff *skb,
 			   struct pvk_net_tx_sqe *e)
 {
 	const struct skb_shared_info *info = skb_shinfo(skb);
@@ -335,7 +335,7 @@ static int encode_offloads(struct pvk_net_tx *tx, const struct sk_buff *skb,
 }
 
 /* 0: it is on the ring; -errno: it cannot be sent, and is still the caller's. */
-static int send_skb(struct pvk_net_tx *tx, struct sk_buff *skb)
+static int pvk_net_send_skb(struct pvk_net_tx *tx, struct sk_buff *skb)
 {
 	u32 max_segs = tx->pair->net->config.max_segs;
 	struct pvk_net_tx_sqe e = { .op = PVK_NET_TX, .length = skb->len };
@@ -352,18 +352,18 @@ static int send_skb(struct pvk_net_tx *tx, struct sk_buff *skb)
 			return ret;
 		pvk_net_count(tx, linearized, 1);
 	}
-	ret = encode_offloads(tx, skb, &e);
+	ret = pvk_net_encode_offloads(tx, skb, &e);
 	if (ret)
 		return ret;
-	e.id = slot_get(tx, PVK_NET_SKB, skb, skb->len);
+	e.id = pvk_net_slot_get(tx, PVK_NET_SKB, skb, skb->len);
 	pieces = skb_shinfo(skb)->nr_frags + !!skb_headlen(skb);
-	list = pieces > PVK_NET_INLINE_SEGS ? list_of(tx, e.id) : e.seg;
-	e.nsegs = map_skb(skb, list);
+	list = pieces > PVK_NET_INLINE_SEGS ? pvk_net_list_of(tx, e.id) : e.seg;
+	e.nsegs = pvk_net_map_skb(skb, list);
 	if (list != e.seg)
 		e.list_gpa = virt_to_phys(list);
 	sk_pacing_shift_update(skb->sk, PACING_SHIFT);
 	skb_tx_timestamp(skb);
-	put_entry(tx, &e);
+	pvk_net_put_entry(tx, &e);
 	return 0;
 }
 
@@ -384,7 +384,7 @@ netdev_tx_t pvk_net_xmit(struct sk_buff *skb, struct net_device *dev)
 			goto drop;
 		return NETDEV_TX_BUSY;
 	}
-	if (send_skb(tx, skb))
+	if (pvk_net_send_skb(tx, skb))
 		goto drop;
 	if (tx->in_flight == tx->q->entries) {
 		netif_tx_stop_queue(tx->nq);
@@ -404,7 +404,7 @@ drop:
 }
 
 /* IPv6 with anything between its header and the transport's; not worth a look which. */
-static bool has_extensions(const struct sk_buff *skb)
+static bool pvk_net_has_extensions(const struct sk_buff *skb)
 {
 	struct ipv6hdr copy;
 	const struct ipv6hdr *ip;
@@ -424,7 +424,7 @@ netdev_features_t pvk_net_features_check(struct sk_buff *skb, struct net_device 
 					 netdev_features_t features)
 {
 	if (skb_is_gso(skb) &&
-	    (skb_shinfo(skb)->gso_size < PVK_NET_MIN_GSO || has_extensions(skb)))
+	    (skb_shinfo(skb)->gso_size < PVK_NET_MIN_GSO || pvk_net_has_extensions(skb)))
 		features &= ~NETIF_F_GSO_MASK;
 	return vlan_features_check(skb, features);
 }
@@ -436,15 +436,15 @@ void pvk_net_tx_xdp(struct pvk_net_tx *tx, struct xdp_frame *frame)
 
 	/* The kernel's watchdog goes by when the queue, which is the stack's, was last used. */
 	txq_trans_cond_update(tx->nq);
-	e.id = slot_get(tx, PVK_NET_XDP, frame, frame->len);
-	add_seg(&e.seg[0], virt_to_phys(frame->data), frame->len);
-	put_entry(tx, &e);
+	e.id = pvk_net_slot_get(tx, PVK_NET_XDP, frame, frame->len);
+	pvk_net_add_seg(&e.seg[0], virt_to_phys(frame->data), frame->len);
+	pvk_net_put_entry(tx, &e);
 }
 
 /* ---- out of service ---- */
 
 /* Only the memory of the frame is kept: nobody is to wait for what it refers to. */
-static void let_go(struct sk_buff *skb)
+static void pvk_net_let_go(struct sk_buff *skb)
 {
 	skb_orphan(skb);
 	skb_dst_drop(skb);
@@ -468,14 +468,14 @@ void pvk_net_tx_drop_all(struct pvk_net_tx *tx)
 
 		if (slot.kind == PVK_NET_FREE)
 			continue;
-		slot_put(tx, i);
+		pvk_net_slot_put(tx, i);
 		dropped++;
 		if (slot.kind == PVK_NET_XDP && !leaked)
 			xdp_return_frame(slot.ptr);
 		else if (slot.kind == PVK_NET_SKB && !leaked)
 			dev_kfree_skb_any(slot.ptr);
 		else if (slot.kind == PVK_NET_SKB)
-			let_go(slot.ptr);
+			pvk_net_let_go(slot.ptr);
 	}
 	pvk_net_count(tx, dropped, dropped);
 	netdev_tx_reset_queue(tx->nq);

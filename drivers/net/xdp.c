@@ -20,7 +20,7 @@ u32 pvk_net_xdp_max_mtu(void)
 }
 
 /* Back by the way it came. True when it is on the ring. */
-static bool send_back(struct pvk_net_rx *rx, struct xdp_buff *xdp)
+static bool pvk_net_send_back(struct pvk_net_rx *rx, struct xdp_buff *xdp)
 {
 	struct xdp_frame *frame = xdp_convert_buff_to_frame(xdp);
 	struct pvk_net_tx *tx = &rx->pair->tx;
@@ -53,7 +53,7 @@ bool pvk_net_xdp_run(struct pvk_net_rx *rx, struct bpf_prog *prog, struct page *
 		pvk_net_count(rx, xdp_pass, 1);
 		return true;
 	case XDP_TX:
-		if (!send_back(rx, xdp))
+		if (!pvk_net_send_back(rx, xdp))
 			break;
 		pvk_net_count(rx, xdp_tx, 1);
 		*did |= PVK_XDP_DID_TX;
@@ -125,7 +125,8 @@ int pvk_net_xdp_xmit(struct net_device *dev, int n, struct xdp_frame **frames, u
 }
 
 /* Attaches, replaces or detaches (NULL); the reference is the driver's on success. */
-static int set_prog(struct net_device *dev, struct bpf_prog *prog, struct netlink_ext_ack *extack)
+static int pvk_net_set_prog(struct net_device *dev, struct bpf_prog *prog,
+			    struct netlink_ext_ack *extack)
 {
 	struct pvk_net *net = netdev_priv(dev);
 	struct bpf_prog *old = net->setup.prog;
@@ -158,7 +159,7 @@ int pvk_net_bpf(struct net_device *dev, struct netdev_bpf *bpf)
 {
 	switch (bpf->command) {
 	case XDP_SETUP_PROG:
-		return set_prog(dev, bpf->prog, bpf->extack);
+		return pvk_net_set_prog(dev, bpf->prog, bpf->extack);
 	default:
 		return -EINVAL;
 	}

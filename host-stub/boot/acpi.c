@@ -159,7 +159,8 @@ static void head(struct sdt *sdt, const char *signature, uint8_t revision, size_
 }
 
 /* Appends a table at *at, 64-byte aligned; gives its address. 0 or -EFAULT. */
-static int put(struct hs_mem *mem, hs_gpa *at, const void *table, size_t bytes, hs_gpa *address)
+static int acpi_put(struct hs_mem *mem, hs_gpa *at, const void *table, size_t bytes,
+		    hs_gpa *address)
 {
 	hs_gpa gpa = (*at + 63) & ~63ull;
 
@@ -201,7 +202,10 @@ static void make_fadt(struct fadt *fadt, hs_gpa facs, hs_gpa dsdt)
 	fadt->c2_latency = 0xffff;	/* no C2, no C3 */
 	fadt->c3_latency = 0xffff;
 	fadt->boot_flags = FADT_BOOT_LEGACY | FADT_BOOT_8042 | FADT_BOOT_NO_VGA;
-	/* Fixed events: power button (bit 4 clear), the clock's alarm (bit 6 clear); no sleep button. */
+	/*
+	 * Fixed events: power button (bit 4 clear), the clock's alarm (bit 6 clear); no sleep
+	 * button.
+	 */
 	fadt->flags = FADT_WBINVD | FADT_PROC_C1 | FADT_NO_SLEEP_BUTTON | FADT_RESET_SUPPORTED;
 	fadt->reset = port(HS_PORT_RESET, 8);
 	fadt->reset_value = HS_RESET_VALUE;
@@ -249,7 +253,7 @@ static int put_dsdt(struct hs_vm *vm, hs_gpa *at, hs_gpa *gpa)
 		sdt->checksum = 0;
 		sdt->checksum = sum(dsdt, hs_aml_dsdt_bytes);
 	}
-	ret = found ? put(vm->mem, at, dsdt, hs_aml_dsdt_bytes, gpa) : -EINVAL;
+	ret = found ? acpi_put(vm->mem, at, dsdt, hs_aml_dsdt_bytes, gpa) : -EINVAL;
 	free(dsdt);
 	return ret;
 }
@@ -268,31 +272,31 @@ int hs_acpi_tables(struct hs_vm *vm)
 	unsigned int n = 0;
 	int ret;
 
-	ret = put(vm->mem, &at, &facs, sizeof(facs), &facs_gpa);
+	ret = acpi_put(vm->mem, &at, &facs, sizeof(facs), &facs_gpa);
 	if (ret < 0)
 		goto full;
 	ret = put_dsdt(vm, &at, &dsdt_gpa);
 	if (ret < 0)
 		goto full;
 	make_fadt(&fadt, facs_gpa, dsdt_gpa);
-	ret = put(vm->mem, &at, &fadt, sizeof(fadt), &gpa);
+	ret = acpi_put(vm->mem, &at, &fadt, sizeof(fadt), &gpa);
 	if (ret < 0)
 		goto full;
 	memset(&xsdt, 0, sizeof(xsdt));
 	xsdt.entry[n++] = gpa;
-	ret = put(vm->mem, &at, &madt, make_madt(&madt, vm->config->vcpus), &gpa);
+	ret = acpi_put(vm->mem, &at, &madt, make_madt(&madt, vm->config->vcpus), &gpa);
 	if (ret < 0)
 		goto full;
 	xsdt.entry[n++] = gpa;
 	if (vm->config->pv_offer) {
-		ret = put(vm->mem, &at, hs_aml_pvk, hs_aml_pvk_bytes, &gpa);
+		ret = acpi_put(vm->mem, &at, hs_aml_pvk, hs_aml_pvk_bytes, &gpa);
 		if (ret < 0)
 			goto full;
 		xsdt.entry[n++] = gpa;
 	}
 	head(&xsdt.sdt, "XSDT", 1, sizeof(xsdt.sdt) + n * sizeof(xsdt.entry[0]));
 	xsdt.sdt.checksum = sum(&xsdt, xsdt.sdt.length);
-	ret = put(vm->mem, &at, &xsdt, xsdt.sdt.length, &gpa);
+	ret = acpi_put(vm->mem, &at, &xsdt, xsdt.sdt.length, &gpa);
 	if (ret < 0)
 		goto full;
 	memcpy(rsdp.oem_id, "PVKIT ", 6);

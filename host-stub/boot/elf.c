@@ -72,11 +72,13 @@ static const char *read_headers(struct hs_kernel *k, struct segment *segment, un
 		if (!read_at(k, table + i * size, *wide ? (void *)&p64 : (void *)&p32, size))
 			return "truncated";
 		if (*wide)
-			segment[i] = (struct segment){ p64.p_type, p64.p_offset, p64.p_vaddr, p64.p_paddr,
-						       p64.p_filesz, p64.p_memsz, p64.p_align };
+			segment[i] = (struct segment){p64.p_type,  p64.p_offset, p64.p_vaddr,
+						      p64.p_paddr, p64.p_filesz, p64.p_memsz,
+						      p64.p_align};
 		else
-			segment[i] = (struct segment){ p32.p_type, p32.p_offset, p32.p_vaddr, p32.p_paddr,
-						       p32.p_filesz, p32.p_memsz, p32.p_align };
+			segment[i] = (struct segment){p32.p_type,  p32.p_offset, p32.p_vaddr,
+						      p32.p_paddr, p32.p_filesz, p32.p_memsz,
+						      p32.p_align};
 	}
 	return NULL;
 }
@@ -94,7 +96,8 @@ static const char *take_pieces(struct hs_kernel *k, const struct segment *segmen
 
 		if (s->type != PT_LOAD || !s->memsz)
 			continue;
-		if (s->filesz > s->memsz || s->offset > k->bytes || s->filesz > k->bytes - s->offset)
+		if (s->filesz > s->memsz || s->offset > k->bytes ||
+		    s->filesz > k->bytes - s->offset)
 			return "truncated";
 		problem = hs_boot_place(s->paddr, s->memsz);
 		if (problem)
@@ -222,9 +225,11 @@ static const char *settle_way(struct hs_kernel *k, const struct segment *segment
 			return "a 32-bit ELF file without PVH note or Multiboot header";
 	}
 	/* A bzImage's header told; a vmlinux has none. */
-	if ((k->way == HS_BOOT_LINUX64 || said.linux_note) && k->cmdline_most == HS_BOOT_CMDLINE_MAX - 1)
+	if ((k->way == HS_BOOT_LINUX64 || said.linux_note) &&
+	    k->cmdline_most == HS_BOOT_CMDLINE_MAX - 1)
 		k->cmdline_most = LINUX_CMDLINE;
-	if ((virtual && find_entry(k, segment, count, true)) || find_entry(k, segment, count, false))
+	if ((virtual && find_entry(k, segment, count, true)) ||
+	    find_entry(k, segment, count, false))
 		return NULL;
 	return "its entry lies outside of what is loaded";
 }

@@ -21,7 +21,7 @@
 #define MIB(bytes)	(((bytes) + (1 << 20) - 1) >> 20)
 
 /* The file's first bytes, zeroes behind its end. 0 or HS_EXIT_KERNEL, said. */
-static int read_start(struct hs_kernel *k, const char *path)
+static int kernel_read_start(struct hs_kernel *k, const char *path)
 {
 	memset(k->setup, 0, sizeof(k->setup));
 	if (pread(k->fd, k->setup, sizeof(k->setup), 0) >= 0)
@@ -34,12 +34,12 @@ static int read_start(struct hs_kernel *k, const char *path)
 static int check_kernel(struct hs_kernel *k, const struct hs_config *config)
 {
 	const char *path = config->kernel, *problem = NULL;
-	int ret = read_start(k, path);
+	int ret = kernel_read_start(k, path);
 
 	if (!ret)
 		ret = hs_payload_whole(k, path);
 	if (!ret)
-		ret = read_start(k, path);
+		ret = kernel_read_start(k, path);
 	if (ret)
 		return ret;
 	k->way = config->boot;
@@ -104,7 +104,8 @@ static bool fits(const struct hs_module *m, uint64_t floor, uint64_t top)
 }
 
 /* An initrd or module that does not fit: more RAM helps only where RAM is what ends too early. */
-static int no_room(const struct hs_kernel *k, const struct hs_module *m, uint64_t floor, uint64_t low)
+static int no_room(const struct hs_kernel *k, const struct hs_module *m, uint64_t floor,
+		   uint64_t low)
 {
 	uint64_t most = k->initrd_top < HS_MEM_HOLE_START ? k->initrd_top : HS_MEM_HOLE_START;
 	const char *limit = "the end of its RAM: give more with --memory";

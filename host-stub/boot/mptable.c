@@ -73,10 +73,12 @@ struct table {
 _Static_assert(HS_BOOT_MP + sizeof(struct pointer) + TABLE_MOST <=
 	       HS_BOOT_EBDA + HS_BOOT_EBDA_KIB * 1024, "they end with the EBDA");
 _Static_assert(sizeof(struct head) + HS_MAX_VCPUS * sizeof(struct cpu) + 2 * sizeof(struct bus) +
-	       sizeof(struct ioapic) + (15 + HS_MAX_NICS + 2) * sizeof(struct interrupt) <= TABLE_MOST,
+			       sizeof(struct ioapic) +
+			       (15 + HS_MAX_NICS + 2) * sizeof(struct interrupt) <=
+		       TABLE_MOST,
 	       "all entries fit");
 
-static void add(struct table *t, const void *entry, size_t bytes)
+static void mptable_add(struct table *t, const void *entry, size_t bytes)
 {
 	memcpy(t->bytes + t->length, entry, bytes);
 	t->length = (uint16_t)(t->length + bytes);
@@ -88,7 +90,7 @@ static void add_interrupt(struct table *t, uint8_t type, uint8_t kind, uint16_t 
 {
 	struct interrupt i = { type, kind, flags, bus, irq, apic, pin };
 
-	add(t, &i, sizeof(i));
+	mptable_add(t, &i, sizeof(i));
 }
 
 static uint8_t checksum(const void *data, size_t bytes)
@@ -107,12 +109,13 @@ static void add_lines(struct table *t)
 	for (uint8_t irq = 0; irq < 16; irq++) {
 		if (irq == 2)
 			continue;
-		add_interrupt(t, IO_INTERRUPT, INT, irq == HS_IRQ_SCI ? LOW_LEVEL : CONFORMS, BUS_ISA,
-			      irq, IOAPIC_ID, irq ? irq : 2);
+		add_interrupt(t, IO_INTERRUPT, INT, irq == HS_IRQ_SCI ? LOW_LEVEL : CONFORMS,
+			      BUS_ISA, irq, IOAPIC_ID, irq ? irq : 2);
 	}
 	for (unsigned int n = 0; n < HS_MAX_NICS; n++)
 		add_interrupt(t, IO_INTERRUPT, INT, LOW_LEVEL, BUS_PCI,
-			      (uint8_t)(HS_PCI_NIC(n) >> 3 << 2), IOAPIC_ID, (uint8_t)HS_IRQ_NIC(n));
+			      (uint8_t)(HS_PCI_NIC(n) >> 3 << 2), IOAPIC_ID,
+			      (uint8_t)HS_IRQ_NIC(n));
 	add_interrupt(t, LOCAL_INTERRUPT, EXTINT, CONFORMS, BUS_ISA, 0, 0xff, 0);
 	add_interrupt(t, LOCAL_INTERRUPT, NMI, CONFORMS, BUS_ISA, 0, 0xff, 1);
 }
@@ -136,11 +139,11 @@ int hs_mp_table(struct hs_vm *vm)
 		struct cpu cpu = { CPU, (uint8_t)i, APIC_VERSION,
 				   (uint8_t)(ENABLED | (i ? 0 : BOOT_CPU)), 0x600, 0x201, { 0 } };
 
-		add(&t, &cpu, sizeof(cpu));
+		mptable_add(&t, &cpu, sizeof(cpu));
 	}
-	add(&t, &buses[0], sizeof(buses[0]));
-	add(&t, &buses[1], sizeof(buses[1]));
-	add(&t, &ioapic, sizeof(ioapic));
+	mptable_add(&t, &buses[0], sizeof(buses[0]));
+	mptable_add(&t, &buses[1], sizeof(buses[1]));
+	mptable_add(&t, &ioapic, sizeof(ioapic));
 	add_lines(&t);
 	head.length = t.length;
 	head.entries = t.entries;

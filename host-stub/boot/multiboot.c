@@ -17,7 +17,8 @@
 
 #define WANTS_PAGES	(1u << 0)	/* modules on page boundaries: they always are */
 #define WANTS_MEMORY	(1u << 1)	/* always told */
-#define WANTS_UNKNOWN	0xfff8u		/* bits 3 to 15: a loader must know them; 2, a video mode, is a wish */
+#define WANTS_UNKNOWN \
+	0xfff8u /* bits 3 to 15: a loader must know them; 2, a video mode, is a wish */
 #define HAS_ADDRESSES	(1u << 16)
 
 #define TELLS_MEMORY	(1u << 0)

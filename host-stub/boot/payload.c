@@ -29,8 +29,9 @@
 static bool enter_sandbox(void)
 {
 	static const int allowed[] = {
-		SCMP_SYS(mmap), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(brk), SCMP_SYS(madvise),
-		SCMP_SYS(mprotect), SCMP_SYS(futex), SCMP_SYS(exit_group), SCMP_SYS(getrandom),
+		SCMP_SYS(mmap),	 SCMP_SYS(munmap),     SCMP_SYS(mremap),
+		SCMP_SYS(brk),	 SCMP_SYS(madvise),    SCMP_SYS(mprotect),
+		SCMP_SYS(futex), SCMP_SYS(exit_group), SCMP_SYS(getrandom),
 	};
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	bool ok = filter && !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
@@ -87,8 +88,11 @@ static const char *unpack(struct hs_kernel *k, const struct hs_packing *packing,
 	uint64_t room = size ? size : MOST_UNPACKED, made;
 	uint8_t *in = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int fd = memfd_create("kernel", MFD_CLOEXEC);
-	struct hs_unpack_job job = { .in = in, .in_bytes = bytes, .out = MAP_FAILED, .out_bytes = room,
-				     .made = MAP_FAILED };
+	struct hs_unpack_job job = {.in = in,
+				    .in_bytes = bytes,
+				    .out = MAP_FAILED,
+				    .out_bytes = room,
+				    .made = MAP_FAILED};
 
 	if (in == MAP_FAILED || fd < 0 || ftruncate(fd, (off_t)room) < 0)
 		goto done;
@@ -145,7 +149,8 @@ int hs_payload_open(struct hs_kernel *k, const char *path)
 	problem = "is compressed in a way that is not supported: use the kernel's own (--boot bzimage)";
 	if (!packing->unpack)
 		goto failed;
-	/* Its size stands behind it (Linux, scripts/Makefile.lib, size_append); gzip's own as well. */
+	/* Its size stands behind it (Linux, scripts/Makefile.lib, size_append); gzip's own as well.
+	 */
 	problem = "has an impossible size";
 	if (pread(k->fd, &size, sizeof(size), (off_t)(offset + bytes - sizeof(size))) !=
 	    (ssize_t)sizeof(size) || !size || size > MOST_UNPACKED)

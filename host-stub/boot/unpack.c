@@ -38,8 +38,8 @@ static bool unpack_bzip2(const struct hs_unpack_job *job)
 {
 	unsigned int bytes = (unsigned int)job->out_bytes;
 	char *in = (char *)(uintptr_t)job->in;
-	int ret = BZ2_bzBuffToBuffDecompress((char *)job->out, &bytes, in, (unsigned int)job->in_bytes,
-					     0, 0);
+	int ret = BZ2_bzBuffToBuffDecompress((char *)job->out, &bytes, in,
+					     (unsigned int)job->in_bytes, 0, 0);
 
 	*job->made = bytes;
 	return ret == BZ_OK;
@@ -80,8 +80,8 @@ static bool unpack_lz4(const struct hs_unpack_job *job)
 		at += sizeof(len);
 		if (len > job->in_bytes - at)
 			return false;
-		n = LZ4_decompress_safe((const char *)job->in + at, (char *)job->out + done, (int)len,
-					(int)(job->out_bytes - done));
+		n = LZ4_decompress_safe((const char *)job->in + at, (char *)job->out + done,
+					(int)len, (int)(job->out_bytes - done));
 		if (n <= 0)
 			return false;
 		at += len;

@@ -20,7 +20,7 @@ struct hs_packing {
 	const char *name;
 	uint8_t magic[6];
 	unsigned int magic_bytes;
-	bool whole;	/* may be a whole file: its data tell where they end, and it is not mistaken */
+	bool whole; /* may be a whole file: its data tell where they end, and it is not mistaken */
 	/* Up to the data's end, or out's. False: the data are bad. NULL: not supported */
 	bool (*unpack)(const struct hs_unpack_job *job);
 };

@@ -317,7 +317,7 @@ static void io_done(struct hs_worker_io *worker_io, int res)
 }
 
 /* What can be said of a request before any I/O: 0 or the status. */
-static int check(const struct hs_blk *blk, const struct hs_blk_req *req)
+static int disk_check(const struct hs_blk *blk, const struct hs_blk_req *req)
 {
 	uint64_t bytes = atomic_load_explicit(&blk->bytes, memory_order_relaxed);
 	uint64_t mask = blk->info.logical_block - 1;
@@ -356,7 +356,7 @@ static enum hs_blk_step first_step(const struct hs_blk *blk, const struct hs_blk
 static void begin(struct hs_blk *blk, struct hs_blk_req *req)
 {
 	struct hs_blk_io *io;
-	int status = check(blk, req);
+	int status = disk_check(blk, req);
 
 	if (status < 0 || (!req->length && req->op != HS_BLK_FLUSH) ||
 	    (blk->info.read_only && req->op == HS_BLK_FLUSH)) {
@@ -408,7 +408,7 @@ static void give_back(struct hs_blk *blk, struct hs_blk_req *req)
 	request_gone(blk);
 }
 
-static bool hook_round(struct hs_hook *hook)
+static bool disk_hook_round(struct hs_hook *hook)
 {
 	struct hs_blk *blk = (struct hs_blk *)((char *)hook - offsetof(struct hs_blk, hook));
 	struct hs_blk_io *stalled = blk->stalled;
@@ -524,7 +524,7 @@ struct hs_worker *hs_blk_worker(struct hs_blk *blk)
 	return blk->worker;
 }
 
-static void set_hook(void *arg)
+static void disk_set_hook(void *arg)
 {
 	struct hs_blk *blk = arg;
 
@@ -553,7 +553,7 @@ int hs_blk_prepare(struct hs_blk **out, const struct hs_disk_config *config)
 	blk->end_last = &blk->end_first;
 	blk->in_work.fn = take_in;
 	blk->size_work.fn = look_at_size;
-	blk->hook.round = hook_round;
+	blk->hook.round = disk_hook_round;
 	for (unsigned int i = 0; i < HS_BLK_OPS; i++) {
 		blk->op[i].io.done = io_done;
 		blk->op[i].blk = blk;
@@ -577,7 +577,7 @@ int hs_blk_start(struct hs_blk *blk, uint64_t poll_ns)
 				   poll_ns);
 
 	if (!ret)
-		hs_worker_call(blk->worker, set_hook, blk);
+		hs_worker_call(blk->worker, disk_set_hook, blk);
 	return ret;
 }
 

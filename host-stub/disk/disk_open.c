@@ -89,7 +89,8 @@ static int open_image(struct hs_blk *blk, const struct hs_disk_config *config)
 		return ret;
 	}
 	/* The path may have been exchanged since check_kind(). */
-	if (fstat(blk->fd, &st) < 0 || (blk->device ? !S_ISBLK(st.st_mode) : !S_ISREG(st.st_mode))) {
+	if (fstat(blk->fd, &st) < 0 ||
+	    (blk->device ? !S_ISBLK(st.st_mode) : !S_ISREG(st.st_mode))) {
 		hs_error("disk %s: changed while it was opened: try again", config->path);
 		return -EAGAIN;
 	}

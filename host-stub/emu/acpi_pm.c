@@ -2,7 +2,8 @@
 /*
  * ACPI power management, fixed hardware (ACPI 6.4, 4.8.3): PM1 event block
  * (status, enable), PM1 control block, power button, the clock's alarm, reset register, and a GPE0
- * block to which nothing is wired. The SCI is a level: high while a status bit is set that is enabled.
+ * block to which nothing is wired. The SCI is a level: high while a status bit is set that is
+ * enabled.
  *
  * The guest writes all of it. SLP_EN with SLP_TYP 5 (\_S5 in boot/dsdt.asl) ends
  * the VM; other sleep states do not exist and the write is ignored.
@@ -67,16 +68,18 @@ static uint64_t event_read(void *opaque, uint64_t offset, unsigned int size)
 static void event_write(void *opaque, uint64_t offset, unsigned int size, uint64_t value)
 {
 	struct acpi_pm *pm = opaque;
-	uint32_t mask = (uint32_t)(size >= 4 ? 0xffffffffu : (1u << (8 * size)) - 1) << (8 * offset);
+	uint32_t mask = (uint32_t)(size >= 4 ? 0xffffffffu : (1u << (8 * size)) - 1)
+			<< (8 * offset);
 	uint32_t bits = (uint32_t)value << (8 * offset) & mask;
 
 	pm->status &= (uint16_t)~bits;		/* write one to clear */
 	if (mask >> 16)
-		pm->enable = (uint16_t)((pm->enable & ~(mask >> 16)) | bits >> 16) & PM1_ENABLE_BITS;
+		pm->enable = (uint16_t)((pm->enable & ~(mask >> 16)) | bits >> 16) &
+			     PM1_ENABLE_BITS;
 	update_sci(pm);
 }
 
-static uint64_t control_read(void *opaque, uint64_t offset, unsigned int size)
+static uint64_t acpi_pm_control_read(void *opaque, uint64_t offset, unsigned int size)
 {
 	struct acpi_pm *pm = opaque;
 
@@ -84,7 +87,7 @@ static uint64_t control_read(void *opaque, uint64_t offset, unsigned int size)
 	return (uint32_t)(pm->control | PM1_SCI_EN) >> (8 * offset);
 }
 
-static void control_write(void *opaque, uint64_t offset, unsigned int size, uint64_t value)
+static void acpi_pm_control_write(void *opaque, uint64_t offset, unsigned int size, uint64_t value)
 {
 	struct acpi_pm *pm = opaque;
 	uint32_t mask = (uint32_t)(size >= 2 ? 0xffffu : 0xffu) << (8 * offset);
@@ -113,7 +116,8 @@ static uint64_t gpe_read(void *opaque, uint64_t offset, unsigned int size)
 static void gpe_write(void *opaque, uint64_t offset, unsigned int size, uint64_t value)
 {
 	struct acpi_pm *pm = opaque;
-	uint32_t mask = (uint32_t)(size >= 4 ? 0xffffffffu : (1u << (8 * size)) - 1) << (8 * offset);
+	uint32_t mask = (uint32_t)(size >= 4 ? 0xffffffffu : (1u << (8 * size)) - 1)
+			<< (8 * offset);
 	uint32_t bits = (uint32_t)value << (8 * offset) & mask;
 
 	pm->gpe_enable = (uint16_t)((pm->gpe_enable & ~(mask >> 16)) | bits >> 16);
@@ -186,7 +190,7 @@ int hs_acpi_pm_create(struct hs_vm *vm)
 	pm->control_region = (struct hs_region){
 		.device = "acpi-pm", .space = HS_PIO, .base = HS_PORT_PM1_CNT, .len = 2,
 		.regs = control_regs, .nregs = 1,
-		.read = control_read, .write = control_write, .opaque = pm,
+		.read = acpi_pm_control_read, .write = acpi_pm_control_write, .opaque = pm,
 	};
 	pm->gpe_region = (struct hs_region){
 		.device = "acpi-pm", .space = HS_PIO, .base = HS_PORT_GPE0, .len = 4,

@@ -407,7 +407,8 @@ static void pci_written(struct hs_pci_function *f, uint8_t offset, unsigned int 
 
 static void model_link(struct hs_net_model *model, bool up)
 {
-	struct hs_e1000 *nic = (struct hs_e1000 *)((char *)model - offsetof(struct hs_e1000, model));
+	struct hs_e1000 *nic =
+		(struct hs_e1000 *)((char *)model - offsetof(struct hs_e1000, model));
 	bool was;
 
 	pthread_mutex_lock(&nic->lock);
@@ -420,7 +421,7 @@ static void model_link(struct hs_net_model *model, bool up)
 
 /* ---- life and unplug ---- */
 
-static void nothing(void *arg)
+static void e1000_nothing(void *arg)
 {
 	(void)arg;
 }
@@ -428,9 +429,9 @@ static void nothing(void *arg)
 /*
  * Out of its slot and off the back end. Frames being sent are done within
  * HS_NET_STUCK_NS at most, the timer within 17 ms: vm->lock is held for the slot alone. One
- * leave() or enter() of a card at a time: pv->lock, or no vCPU runs.
+ * e1000_leave() or e1000_enter() of a card at a time: pv->lock, or no vCPU runs.
  */
-static void leave(struct hs_e1000 *nic)
+static void e1000_leave(struct hs_e1000 *nic)
 {
 	hs_vm_lock(nic->vm);
 	pthread_mutex_lock(&nic->lock);
@@ -442,7 +443,7 @@ static void leave(struct hs_e1000 *nic)
 	hs_vm_unlock(nic->vm);
 	hs_net_attach(nic->net, NULL);
 	/* What was posted before has run when this has. */
-	hs_worker_call(nic->worker, nothing, NULL);
+	hs_worker_call(nic->worker, e1000_nothing, NULL);
 	pthread_mutex_lock(&nic->lock);
 	hs_inflight_wait(&nic->tx_flight);
 	while (nic->timer_running)
@@ -451,7 +452,7 @@ static void leave(struct hs_e1000 *nic)
 }
 
 /* Into its slot as after power-on, the back end first: then it is as it was. 0 or -errno. */
-static int enter(struct hs_e1000 *nic)
+static int e1000_enter(struct hs_e1000 *nic)
 {
 	struct hs_net_info info;
 	int ret;
@@ -484,13 +485,13 @@ static int enter(struct hs_e1000 *nic)
 void hs_e1000_detach(struct hs_vm *vm, unsigned int n)
 {
 	if (vm->e1000[n] && vm->e1000[n]->present)
-		leave(vm->e1000[n]);
+		e1000_leave(vm->e1000[n]);
 }
 
 void hs_e1000_attach(struct hs_vm *vm, unsigned int n)
 {
 	if (vm->e1000[n] && !vm->e1000[n]->present)
-		(void)enter(vm->e1000[n]);	/* its slot is empty: it cannot fail */
+		(void)e1000_enter(vm->e1000[n]);	/* its slot is empty: it cannot fail */
 }
 
 static void e1000_free(struct hs_e1000 *nic)
@@ -506,12 +507,12 @@ static void e1000_destroy(struct hs_chip *chip)
 	struct hs_e1000 *nic = (struct hs_e1000 *)chip;
 
 	if (nic->present)
-		leave(nic);
+		e1000_leave(nic);
 	nic->vm->e1000[nic->number] = NULL;
 	e1000_free(nic);
 }
 
-static int create(struct hs_vm *vm, unsigned int n)
+static int e1000_create(struct hs_vm *vm, unsigned int n)
 {
 	static const char * const name[HS_MAX_NICS] = { "e1000.0", "e1000.1", "e1000.2", "e1000.3" };
 	struct hs_e1000 *nic = calloc(1, sizeof(*nic));
@@ -543,7 +544,7 @@ static int create(struct hs_vm *vm, unsigned int n)
 	ret = e1000_tx_init(nic);
 	if (ret)
 		goto free;
-	ret = enter(nic);
+	ret = e1000_enter(nic);
 	if (ret)
 		goto free;
 	vm->e1000[n] = nic;
@@ -561,7 +562,7 @@ int hs_e1000_create(struct hs_vm *vm)
 
 		if (vm->config->nic[n].models == HS_MODELS_PVKIT)
 			continue;
-		ret = create(vm, n);
+		ret = e1000_create(vm, n);
 		if (ret) {
 			hs_error("NIC %u: no emulated 82540EM: %s; use models=pvkit", n,
 				 strerror(-ret));

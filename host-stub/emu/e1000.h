@@ -187,7 +187,7 @@ struct hs_e1000 {
 
 	/* transmission */
 	struct hs_work tx_work;
-	uint32_t tx_fetch;		/* next descriptor to fetch; TDH is the oldest not complete */
+	uint32_t tx_fetch; /* next descriptor to fetch; TDH is the oldest not complete */
 	unsigned int resetting;		/* CPUs that wait for tx_flight: nothing is fetched */
 	struct hs_inflight tx_flight;	/* frames with the back end */
 	struct e1000_tx *tx;		/* E1000_TX_SLOTS of them, its pool */
@@ -266,7 +266,7 @@ void e1000_mdic_write(struct hs_e1000 *nic, uint32_t value);
 int e1000_tx_init(struct hs_e1000 *nic);	/* 0 or -ENOMEM */
 void e1000_tx_free(struct hs_e1000 *nic);
 void e1000_tx_kick(struct hs_e1000 *nic);	/* there may be descriptors; lock held */
-void e1000_tx_retire(struct hs_e1000 *nic);	/* completes the oldest that are finished; lock held */
+void e1000_tx_retire(struct hs_e1000 *nic); /* completes the oldest that are finished; lock held */
 /* Another life of the ring: nothing is reported to it of what was fetched before. Lock held. */
 void e1000_tx_forget(struct hs_e1000 *nic);
 

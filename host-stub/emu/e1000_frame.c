@@ -167,7 +167,7 @@ int e1000_frame_end(struct hs_e1000 *nic, struct e1000_tx *tx, const struct e100
 	unsigned int n = 0;
 	int ret;
 
-	if (!(last->lower & TXD_IFCS)) {	/* the driver gave the FCS, which nobody here needs */
+	if (!(last->lower & TXD_IFCS)) { /* the driver gave the FCS, which nobody here needs */
 		if (a->length < HS_NET_MIN_FRAME + E1000_FCS)
 			return -EINVAL;
 		drop_end(a, E1000_FCS);

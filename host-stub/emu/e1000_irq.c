@@ -27,8 +27,9 @@ void e1000_interrupt(struct hs_e1000 *nic)
 			}
 			want = false;
 		} else {
-			nic->silent_until = now + (uint64_t)(*e1000_reg(nic, R_ITR) & ITR_INTERVAL) *
-				ITR_UNIT_NS;
+			nic->silent_until =
+				now +
+				(uint64_t)(*e1000_reg(nic, R_ITR) & ITR_INTERVAL) * ITR_UNIT_NS;
 		}
 	}
 	nic->line = want;
@@ -42,7 +43,7 @@ static void timer_end(struct hs_e1000 *nic)
 	e1000_interrupt(nic);
 }
 
-static void timer_done(struct hs_worker_io *io, int res)
+static void e1000_irq_timer_done(struct hs_worker_io *io, int res)
 {
 	struct hs_e1000 *nic = (struct hs_e1000 *)((char *)io - offsetof(struct hs_e1000, timer));
 
@@ -89,6 +90,6 @@ void e1000_cause(struct hs_e1000 *nic, uint32_t causes)
 
 void e1000_interrupt_init(struct hs_e1000 *nic)
 {
-	nic->timer.done = timer_done;
+	nic->timer.done = e1000_irq_timer_done;
 	nic->timer_work.fn = timer_start;
 }

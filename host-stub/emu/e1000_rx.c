@@ -167,7 +167,7 @@ static void check_ip6(struct hs_e1000 *nic, struct frame *f, const uint8_t *ip, 
 }
 
 /* type: what follows the addresses, and a tag that was stripped, `len` bytes of it */
-static void check(struct hs_e1000 *nic, struct frame *f, const uint8_t *type, uint32_t len,
+static void e1000_rx_check(struct hs_e1000 *nic, struct frame *f, const uint8_t *type, uint32_t len,
 		  bool valid)
 {
 	uint16_t ethertype;
@@ -250,7 +250,7 @@ static bool fill(struct hs_e1000 *nic, const struct frame *f, hs_gpa desc, uint3
 }
 
 /* Descriptors left, of a ring of `count`. */
-static uint32_t room(struct hs_e1000 *nic, uint32_t count)
+static uint32_t e1000_rx_room(struct hs_e1000 *nic, uint32_t count)
 {
 	uint32_t head = *e1000_reg(nic, R_RDH), tail = *e1000_reg(nic, R_RDT);
 
@@ -260,7 +260,7 @@ static uint32_t room(struct hs_e1000 *nic, uint32_t count)
 }
 
 /* Writes the frame into the ring. False: no room now. Lock held. */
-static bool deliver(struct hs_e1000 *nic, const struct frame *f)
+static bool e1000_rx_deliver(struct hs_e1000 *nic, const struct frame *f)
 {
 	uint32_t count = e1000_ring_count(nic, R_RDLEN), bytes = buffer_bytes(nic);
 	uint32_t need = (f->total + bytes - 1) / bytes;
@@ -271,7 +271,7 @@ static bool deliver(struct hs_e1000 *nic, const struct frame *f)
 		e1000_count(nic, S_MPC);	/* no ring of this length ever holds it */
 		return true;
 	}
-	if (room(nic, count) < need) {
+	if (e1000_rx_room(nic, count) < need) {
 		e1000_count(nic, S_RNBC);
 		nic->rx_stalled = true;
 		return false;
@@ -338,17 +338,18 @@ static bool receive_locked(struct hs_e1000 *nic, const struct hs_net_meta *meta,
 	f.total = bytes + (rctl & RCTL_SECRC ? 0 : E1000_FCS);
 	if (inexact)
 		f.status |= RXD_PIF;
-	check(nic, &f, f.rest, f.rest_len, meta->valid);
-	if (!deliver(nic, &f))
+	e1000_rx_check(nic, &f, f.rest, f.rest_len, meta->valid);
+	if (!e1000_rx_deliver(nic, &f))
 		return false;
 	count_received(nic, &f);
 	return true;
 }
 
-static bool receive(struct hs_net_model *model, unsigned int queue,
+static bool e1000_rx_receive(struct hs_net_model *model, unsigned int queue,
 		    const struct hs_net_meta *meta, const uint8_t *frame, uint32_t length)
 {
-	struct hs_e1000 *nic = (struct hs_e1000 *)((char *)model - offsetof(struct hs_e1000, model));
+	struct hs_e1000 *nic =
+		(struct hs_e1000 *)((char *)model - offsetof(struct hs_e1000, model));
 	bool taken;
 
 	(void)queue;
@@ -367,12 +368,13 @@ static bool below_threshold(struct hs_e1000 *nic)
 {
 	uint32_t count = e1000_ring_count(nic, R_RDLEN);
 
-	return room(nic, count) <= count >> (1 + RCTL_RDMTS(*e1000_reg(nic, R_RCTL)));
+	return e1000_rx_room(nic, count) <= count >> (1 + RCTL_RDMTS(*e1000_reg(nic, R_RCTL)));
 }
 
 static void received(struct hs_net_model *model, unsigned int queue)
 {
-	struct hs_e1000 *nic = (struct hs_e1000 *)((char *)model - offsetof(struct hs_e1000, model));
+	struct hs_e1000 *nic =
+		(struct hs_e1000 *)((char *)model - offsetof(struct hs_e1000, model));
 
 	(void)queue;
 	pthread_mutex_lock(&nic->lock);
@@ -384,7 +386,7 @@ static void received(struct hs_net_model *model, unsigned int queue)
 }
 
 /* On the worker. */
-static void ready(struct hs_work *work)
+static void e1000_rx_ready(struct hs_work *work)
 {
 	struct hs_e1000 *nic = (struct hs_e1000 *)((char *)work -
 						   offsetof(struct hs_e1000, rx_work));
@@ -406,7 +408,7 @@ void e1000_rx_kick(struct hs_e1000 *nic)
 
 void e1000_rx_init(struct hs_e1000 *nic)
 {
-	nic->rx_work.fn = ready;
-	nic->model.receive = receive;
+	nic->rx_work.fn = e1000_rx_ready;
+	nic->model.receive = e1000_rx_receive;
 	nic->model.received = received;
 }

@@ -33,7 +33,7 @@ static struct e1000_done *done_at(struct hs_e1000 *nic, unsigned int n)
 	return &nic->tx_done[(nic->tx_oldest + n) % E1000_TX_SLOTS];
 }
 
-/* One behind all others, for descriptors from `first` on, or NULL: sent() frees some. */
+/* One behind all others, for descriptors from `first` on, or NULL: e1000_tx_sent() frees some. */
 static struct e1000_done *done_get(struct hs_e1000 *nic, uint32_t first)
 {
 	struct e1000_done *of;
@@ -48,7 +48,7 @@ static struct e1000_done *done_get(struct hs_e1000 *nic, uint32_t first)
 /* ---- completion ---- */
 
 /* Writes status back where it is wanted. True: somewhere it was. Lock held. */
-static bool report(struct hs_e1000 *nic, const struct e1000_done *of)
+static bool e1000_tx_report(struct hs_e1000 *nic, const struct e1000_done *of)
 {
 	hs_gpa ring = e1000_ring_base(nic, R_TDBAL);
 	bool any = false;
@@ -78,7 +78,7 @@ void e1000_tx_retire(struct hs_e1000 *nic)
 
 		nic->tx_oldest = (nic->tx_oldest + 1) % E1000_TX_SLOTS;
 		nic->tx_used--;
-		if (report(nic, of))
+		if (e1000_tx_report(nic, of))
 			causes |= ICR_TXDW;
 		*e1000_reg(nic, R_TDH) = (of->first + of->descs) % e1000_ring_count(nic, R_TDLEN);
 		if (*e1000_reg(nic, R_TDH) == *e1000_reg(nic, R_TDT))
@@ -108,7 +108,7 @@ static void count_sent(struct hs_e1000 *nic, const struct e1000_tx *tx)
 }
 
 /* With the lock; not of a frame that was forgotten. */
-static void sent(struct hs_net_tx *net, int status)
+static void e1000_tx_sent(struct hs_net_tx *net, int status)
 {
 	struct e1000_tx *tx = (struct e1000_tx *)net;
 	struct hs_e1000 *nic = tx->nic;
@@ -123,9 +123,10 @@ static void sent(struct hs_net_tx *net, int status)
 }
 
 /* Forgotten frames were the last in flight: what they had is free. */
-static void drained(struct hs_inflight *f)
+static void e1000_tx_drained(struct hs_inflight *f)
 {
-	struct hs_e1000 *nic = (struct hs_e1000 *)((char *)f - offsetof(struct hs_e1000, tx_flight));
+	struct hs_e1000 *nic =
+		(struct hs_e1000 *)((char *)f - offsetof(struct hs_e1000, tx_flight));
 
 	nic->bounce_user = NULL;
 	e1000_tx_kick(nic);
@@ -144,7 +145,7 @@ void e1000_tx_forget(struct hs_e1000 *nic)
 
 /* ---- descriptors ---- */
 
-/* The frame that is to be sent for the descriptors. There is one: take() looked. */
+/* The frame that is to be sent for the descriptors. There is one: e1000_tx_take() looked. */
 static struct e1000_tx *tx_get(struct hs_e1000 *nic, struct e1000_done *of)
 {
 	struct hs_request *request = hs_inflight_get(&nic->tx_flight);
@@ -152,7 +153,7 @@ static struct e1000_tx *tx_get(struct hs_e1000 *nic, struct e1000_done *of)
 						  offsetof(struct e1000_tx, request));
 
 	tx->of = of;
-	tx->net.done = sent;
+	tx->net.done = e1000_tx_sent;
 	memset(&tx->net.meta, 0, sizeof(tx->net.meta));
 	hs_stale(tx->head, sizeof(tx->head));
 	return tx;
@@ -191,7 +192,7 @@ static void end_frame(struct hs_e1000 *nic, const struct e1000_desc *last, struc
  * One descriptor, number `index` of the ring. True: taken. False: something that it
  * needs is not free; a later round tries again. Lock held.
  */
-static bool take(struct hs_e1000 *nic, const struct e1000_desc *d, uint32_t index,
+static bool e1000_tx_take(struct hs_e1000 *nic, const struct e1000_desc *d, uint32_t index,
 		 struct ready *ready)
 {
 	struct e1000_assembly *a = &nic->assembly;
@@ -247,7 +248,7 @@ bound:
 /* ---- rounds ---- */
 
 /* Fetches; the number of descriptors taken. Lock held. */
-static uint32_t fetch(struct hs_e1000 *nic, struct ready *ready)
+static uint32_t e1000_tx_fetch(struct hs_e1000 *nic, struct ready *ready)
 {
 	uint32_t count = e1000_ring_count(nic, R_TDLEN), tail = *e1000_reg(nic, R_TDT);
 	hs_gpa base = e1000_ring_base(nic, R_TDBAL);
@@ -268,7 +269,7 @@ static uint32_t fetch(struct hs_e1000 *nic, struct ready *ready)
 			return taken;
 		}
 		for (uint32_t i = 0; i < n; i++) {
-			if (!take(nic, &batch[i], nic->tx_fetch, ready))
+			if (!e1000_tx_take(nic, &batch[i], nic->tx_fetch, ready))
 				return taken;
 			nic->tx_fetch = (nic->tx_fetch + 1) % count;
 			taken++;
@@ -292,9 +293,9 @@ static void round_of(struct hs_work *work)
 	pthread_mutex_lock(&nic->lock);
 	e1000_tx_retire(nic);
 	if (may_fetch(nic))
-		taken = fetch(nic, &ready);
+		taken = e1000_tx_fetch(nic, &ready);
 	e1000_tx_retire(nic);
-	if (taken)	/* if none could be, sent() or the guest asks for the next round */
+	if (taken)	/* if none could be, e1000_tx_sent() or the guest asks for the next round */
 		e1000_tx_kick(nic);
 	pthread_mutex_unlock(&nic->lock);
 	for (unsigned int i = 0; i < ready.n; i++) {
@@ -318,7 +319,7 @@ int e1000_tx_init(struct hs_e1000 *nic)
 	if (!nic->tx)
 		return -ENOMEM;
 	hs_inflight_init(&nic->tx_flight, &nic->lock);
-	nic->tx_flight.drained = drained;
+	nic->tx_flight.drained = e1000_tx_drained;
 	for (unsigned int i = 0; i < E1000_TX_SLOTS; i++) {
 		nic->tx[i].nic = nic;
 		nic->tx[i].net.request = &nic->tx[i].request;

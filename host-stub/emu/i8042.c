@@ -41,7 +41,7 @@ static void answer(struct i8042 *k, uint8_t value, uint8_t flags)
 	k->status = (uint8_t)((k->status & ~(STATUS_AUX | STATUS_TIMEOUT)) | STATUS_OBF | flags);
 }
 
-static uint64_t data_read(void *opaque, uint64_t offset, unsigned int size)
+static uint64_t i8042_data_read(void *opaque, uint64_t offset, unsigned int size)
 {
 	struct i8042 *k = opaque;
 
@@ -51,7 +51,7 @@ static uint64_t data_read(void *opaque, uint64_t offset, unsigned int size)
 	return k->answer;
 }
 
-static void data_write(void *opaque, uint64_t offset, unsigned int size, uint64_t wide)
+static void i8042_data_write(void *opaque, uint64_t offset, unsigned int size, uint64_t wide)
 {
 	struct i8042 *k = opaque;
 	uint8_t value = (uint8_t)wide;
@@ -82,7 +82,7 @@ static void data_write(void *opaque, uint64_t offset, unsigned int size, uint64_
 	k->command = 0;
 }
 
-static uint64_t command_read(void *opaque, uint64_t offset, unsigned int size)
+static uint64_t i8042_command_read(void *opaque, uint64_t offset, unsigned int size)
 {
 	struct i8042 *k = opaque;
 
@@ -91,7 +91,7 @@ static uint64_t command_read(void *opaque, uint64_t offset, unsigned int size)
 	return k->status;
 }
 
-static void command_write(void *opaque, uint64_t offset, unsigned int size, uint64_t wide)
+static void i8042_command_write(void *opaque, uint64_t offset, unsigned int size, uint64_t wide)
 {
 	struct i8042 *k = opaque;
 	uint8_t value = (uint8_t)wide;
@@ -172,12 +172,25 @@ int hs_i8042_create(struct hs_vm *vm)
 	k->vm = vm;
 	k->chip = (struct hs_chip){ .name = "i8042", .reset = i8042_reset, .destroy = i8042_destroy };
 	k->data_region = (struct hs_region){
-		.device = "i8042", .space = HS_PIO, .base = HS_PORT_I8042, .len = 1,
-		.regs = data_regs, .nregs = 1, .read = data_read, .write = data_write, .opaque = k,
+		.device = "i8042",
+		.space = HS_PIO,
+		.base = HS_PORT_I8042,
+		.len = 1,
+		.regs = data_regs,
+		.nregs = 1,
+		.read = i8042_data_read,
+		.write = i8042_data_write,
+		.opaque = k,
 	};
 	k->command_region = (struct hs_region){
-		.device = "i8042", .space = HS_PIO, .base = HS_PORT_I8042 + 4, .len = 1,
-		.regs = command_regs, .nregs = 1, .read = command_read, .write = command_write,
+		.device = "i8042",
+		.space = HS_PIO,
+		.base = HS_PORT_I8042 + 4,
+		.len = 1,
+		.regs = command_regs,
+		.nregs = 1,
+		.read = i8042_command_read,
+		.write = i8042_command_write,
 		.opaque = k,
 	};
 	ret = hs_io_add(vm->io, &k->data_region);

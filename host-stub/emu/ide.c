@@ -156,7 +156,7 @@ static void reset_end(struct ide_channel *c)
 	ide_signature(c);
 }
 
-static void drained(struct hs_inflight *f)
+static void ide_drained(struct hs_inflight *f)
 {
 	reset_end((struct ide_channel *)((char *)f - offsetof(struct ide_channel, inflight)));
 }
@@ -167,7 +167,7 @@ static bool empty(const struct ide_channel *c)
 }
 
 /* Two bytes of the buffer, or four; the guest's word goes as far as the block does. */
-static uint64_t data_read(struct ide_channel *c, unsigned int size)
+static uint64_t ide_data_read(struct ide_channel *c, unsigned int size)
 {
 	uint64_t value = 0;
 
@@ -180,7 +180,7 @@ static uint64_t data_read(struct ide_channel *c, unsigned int size)
 	return value;
 }
 
-static void data_write(struct ide_channel *c, unsigned int size, uint64_t value)
+static void ide_data_write(struct ide_channel *c, unsigned int size, uint64_t value)
 {
 	if (c->phase != IDE_PIO_OUT)
 		return;
@@ -190,7 +190,7 @@ static void data_write(struct ide_channel *c, unsigned int size, uint64_t value)
 		ide_pio_out_done(c);
 }
 
-static uint64_t command_read(void *opaque, uint64_t offset, unsigned int size)
+static uint64_t ide_command_read(void *opaque, uint64_t offset, unsigned int size)
 {
 	struct ide_channel *c = opaque;
 	unsigned int hob = c->control & CTL_HOB ? 1 : 0;
@@ -203,7 +203,7 @@ static uint64_t command_read(void *opaque, uint64_t offset, unsigned int size)
 		return 0;
 	switch (offset) {
 	case DATA:
-		return data_read(c, size);
+		return ide_data_read(c, size);
 	case ERROR_FEATURE:
 		return c->error;
 	case COUNT:
@@ -226,17 +226,17 @@ static void shift_in(uint8_t reg[2], uint8_t value)
 	reg[0] = value;
 }
 
-static void command_write(void *opaque, uint64_t offset, unsigned int size, uint64_t wide)
+static void ide_command_write(void *opaque, uint64_t offset, unsigned int size, uint64_t wide)
 {
 	struct ide_channel *c = opaque;
 	uint8_t value = (uint8_t)wide;
 
 	if (offset == DATA) {
 		if (ide_selected(c)->present)
-			data_write(c, size, wide);
+			ide_data_write(c, size, wide);
 		return;
 	}
-	c->control &= (uint8_t)~CTL_HOB;	/* any write ends the look at the previous content */
+	c->control &= (uint8_t)~CTL_HOB; /* any write ends the look at the previous content */
 	if (c->phase != IDE_IDLE)
 		return;		/* the task file belongs to the drive now */
 	switch (offset) {
@@ -268,7 +268,7 @@ static void command_write(void *opaque, uint64_t offset, unsigned int size, uint
 	}
 }
 
-static uint64_t control_read(void *opaque, uint64_t offset, unsigned int size)
+static uint64_t ide_control_read(void *opaque, uint64_t offset, unsigned int size)
 {
 	struct ide_channel *c = opaque;
 
@@ -279,7 +279,7 @@ static uint64_t control_read(void *opaque, uint64_t offset, unsigned int size)
 	return ide_selected(c)->present ? c->status : 0;
 }
 
-static void control_write(void *opaque, uint64_t offset, unsigned int size, uint64_t wide)
+static void ide_control_write(void *opaque, uint64_t offset, unsigned int size, uint64_t wide)
 {
 	struct ide_channel *c = opaque;
 	uint8_t value = (uint8_t)wide;
@@ -452,7 +452,7 @@ static int add_channel(struct hs_ide *ide, unsigned int n)
 	c->number = n;
 	hs_inflight_init(&c->inflight, &ide->vm->lock);
 	c->inflight.hold = &ide->vm->hold;
-	c->inflight.drained = drained;
+	c->inflight.drained = ide_drained;
 	c->op.channel = c;
 	c->op.req.request = &c->op.request;
 	c->op.req.done = op_done;
@@ -461,13 +461,13 @@ static int add_channel(struct hs_ide *ide, unsigned int n)
 		.device = n ? "ide1" : "ide0", .space = HS_PIO,
 		.base = n ? HS_PORT_IDE1 : HS_PORT_IDE0, .len = 8,
 		.regs = command_regs, .nregs = sizeof(command_regs) / sizeof(command_regs[0]),
-		.read = command_read, .write = command_write, .opaque = c,
+		.read = ide_command_read, .write = ide_command_write, .opaque = c,
 	};
 	c->control_region = (struct hs_region){
 		.device = n ? "ide1" : "ide0", .space = HS_PIO,
 		.base = n ? HS_PORT_IDE1_CTL : HS_PORT_IDE0_CTL, .len = 1,
 		.regs = control_regs, .nregs = 1,
-		.read = control_read, .write = control_write, .opaque = c,
+		.read = ide_control_read, .write = ide_control_write, .opaque = c,
 	};
 	ret = hs_io_add(ide->vm->io, &c->command_region);
 	if (ret)

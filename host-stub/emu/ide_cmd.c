@@ -39,7 +39,7 @@ static void put_string(uint8_t *id, unsigned int word, unsigned int words, const
 		id[2 * word + (i ^ 1)] = (uint8_t)(i < len ? s[i] : ' ');
 }
 
-static void identify(const struct ide_drive *d, uint8_t *id)
+static void ide_cmd_identify(const struct ide_drive *d, uint8_t *id)
 {
 	uint64_t n = d->sectors;
 	uint32_t lba28 = n > 0x0fffffff ? 0x0fffffff : (uint32_t)n;
@@ -96,7 +96,8 @@ static void identify(const struct ide_drive *d, uint8_t *id)
 
 static uint64_t address(const struct ide_channel *c, bool ext)
 {
-	uint64_t lba = c->lba_low[0] | (uint64_t)c->lba_mid[0] << 8 | (uint64_t)c->lba_high[0] << 16;
+	uint64_t lba = c->lba_low[0] | (uint64_t)c->lba_mid[0] << 8 |
+		       (uint64_t)c->lba_high[0] << 16;
 
 	if (ext)
 		return lba | (uint64_t)c->lba_low[1] << 24 | (uint64_t)c->lba_mid[1] << 32 |
@@ -136,7 +137,7 @@ static uint8_t extent(struct ide_channel *c, bool ext, uint64_t *lba, uint32_t *
  * Reads the PRD table once and builds the iovec for `bytes`; 0, or -EFAULT
  * (table or buffer outside RAM, table too short or too fragmented).
  */
-static int gather(struct ide_channel *c, struct ide_op *op, uint64_t bytes)
+static int ide_cmd_gather(struct ide_channel *c, struct ide_op *op, uint64_t bytes)
 {
 	const struct hs_mem *mem = ide_vm(c)->mem;
 	unsigned int n = 0;
@@ -172,7 +173,8 @@ static int gather(struct ide_channel *c, struct ide_op *op, uint64_t bytes)
 	return bytes ? -EFAULT : 0;
 }
 
-static void submit(struct ide_channel *c, struct ide_op *op, enum hs_blk_op kind, uint64_t sectors)
+static void ide_cmd_submit(struct ide_channel *c, struct ide_op *op, enum hs_blk_op kind,
+			   uint64_t sectors)
 {
 	op->req.op = kind;
 	op->req.flags = c->fua ? HS_BLK_FUA : 0;
@@ -197,13 +199,13 @@ void ide_dma_start(struct ide_channel *c)
 		ide_finish(c, ATA_ABRT);
 		return;
 	}
-	if (gather(c, op, (uint64_t)c->left * ATA_SECTOR)) {
+	if (ide_cmd_gather(c, op, (uint64_t)c->left * ATA_SECTOR)) {
 		hs_inflight_put(&op->request);
 		c->bm_status |= BM_ERROR;
 		ide_finish(c, ATA_ABRT);
 		return;
 	}
-	submit(c, op, c->is_write ? HS_BLK_WRITE : HS_BLK_READ, c->left);
+	ide_cmd_submit(c, op, c->is_write ? HS_BLK_WRITE : HS_BLK_READ, c->left);
 }
 
 /* ---- PIO ---- */
@@ -239,7 +241,7 @@ static void submit_pio(struct ide_channel *c)
 	op->iov[0] = (struct iovec){ .iov_base = op->bounce, .iov_len = n * ATA_SECTOR };
 	op->req.iov = op->iov;
 	op->req.iovcnt = 1;
-	submit(c, op, c->is_write ? HS_BLK_WRITE : HS_BLK_READ, n);
+	ide_cmd_submit(c, op, c->is_write ? HS_BLK_WRITE : HS_BLK_READ, n);
 }
 
 void ide_pio_in_done(struct ide_channel *c)
@@ -336,14 +338,14 @@ static void cmd_flush(struct ide_channel *c, uint8_t flags)
 	c->is_dma = c->fua = false;
 	op->req.iov = NULL;
 	op->req.iovcnt = 0;
-	submit(c, op, HS_BLK_FLUSH, 0);
+	ide_cmd_submit(c, op, HS_BLK_FLUSH, 0);
 }
 
 static void cmd_identify(struct ide_channel *c, uint8_t flags)
 {
 	(void)flags;
 	hs_stale(c->buffer, sizeof(c->buffer));
-	identify(ide_selected(c), c->buffer);
+	ide_cmd_identify(ide_selected(c), c->buffer);
 	c->left = 0;
 	pio_buffer(c, IDE_PIO_IN, ATA_SECTOR);
 	ide_interrupt(c);

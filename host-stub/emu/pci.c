@@ -289,7 +289,7 @@ void hs_pci_remove(struct hs_vm *vm, struct hs_pci_function *f)
 	}
 }
 
-static void identify(struct hs_pci_function *f, uint8_t devfn, uint32_t id, uint32_t class_rev,
+static void pci_identify(struct hs_pci_function *f, uint8_t devfn, uint32_t id, uint32_t class_rev,
 		     uint8_t header)
 {
 	f->devfn = devfn;
@@ -348,8 +348,8 @@ int hs_pci_create(struct hs_vm *vm)
 	vm->pci = pci;
 	pthread_mutex_init(&pci->lines, NULL);
 	/* Intel 440FX and PIIX4 data sheets */
-	identify(&pci->host, HS_PCI_HOST_BRIDGE, 0x12378086u, 0x06000002u, 0x00);
-	identify(&pci->isa, HS_PCI_ISA_BRIDGE, 0x71108086u, 0x06010000u, 0x80);
+	pci_identify(&pci->host, HS_PCI_HOST_BRIDGE, 0x12378086u, 0x06000002u, 0x00);
+	pci_identify(&pci->isa, HS_PCI_ISA_BRIDGE, 0x71108086u, 0x06010000u, 0x80);
 	pci->isa.written = isa_written;
 	for (unsigned int n = 0; n < HS_MAX_NICS; n++)
 		pci->isa.writable[PIRQRC + n] = PIRQRC_OFF | PIRQRC_IRQ;

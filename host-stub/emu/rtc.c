@@ -70,7 +70,7 @@ static uint8_t code(const struct rtc *r, int value)
 	return (uint8_t)(value / 10 << 4 | value % 10);
 }
 
-static int decode(const struct rtc *r, uint8_t value)
+static int rtc_decode(const struct rtc *r, uint8_t value)
 {
 	if (r->cmos[REG_B] & B_BINARY)
 		return value;
@@ -87,8 +87,8 @@ static uint8_t code_hour(const struct rtc *r, int hour)
 static int decode_hour(const struct rtc *r, uint8_t value)
 {
 	if (r->cmos[REG_B] & B_24H)
-		return decode(r, value);
-	return decode(r, value & 0x7f) % 12 + (value & 0x80 ? 12 : 0);
+		return rtc_decode(r, value);
+	return rtc_decode(r, value & 0x7f) % 12 + (value & 0x80 ? 12 : 0);
 }
 
 /* Puts the present time into the registers. */
@@ -113,10 +113,13 @@ static void load_time(struct rtc *r)
 static void store_time(struct rtc *r)
 {
 	struct tm tm = {
-		.tm_sec = decode(r, r->cmos[SEC]), .tm_min = decode(r, r->cmos[MIN]),
-		.tm_hour = decode_hour(r, r->cmos[HOUR]), .tm_mday = decode(r, r->cmos[MDAY]),
-		.tm_mon = decode(r, r->cmos[MONTH]) - 1,
-		.tm_year = decode(r, r->cmos[CENTURY]) * 100 + decode(r, r->cmos[YEAR]) - 1900,
+		.tm_sec = rtc_decode(r, r->cmos[SEC]),
+		.tm_min = rtc_decode(r, r->cmos[MIN]),
+		.tm_hour = decode_hour(r, r->cmos[HOUR]),
+		.tm_mday = rtc_decode(r, r->cmos[MDAY]),
+		.tm_mon = rtc_decode(r, r->cmos[MONTH]) - 1,
+		.tm_year =
+			rtc_decode(r, r->cmos[CENTURY]) * 100 + rtc_decode(r, r->cmos[YEAR]) - 1900,
 	};
 
 	r->offset = (int64_t)timegm(&tm) - (int64_t)(wall_ns() / SECOND);

@@ -7,7 +7,7 @@
  * by reading IIR or writing THR).
  *
  * The guest writes registers; the console's thread (console.c) hands in what
- * the user types through receive(), under vm->lock.
+ * the user types through uart_receive(), under vm->lock.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -79,7 +79,7 @@ static uint8_t pending(const struct uart *u)
 }
 
 /* OUT2 gates the interrupt line on a PC. */
-static void update(struct uart *u)
+static void uart_update(struct uart *u)
 {
 	bool loop = u->mcr & MCR_LOOP;
 	bool level = pending(u) != IIR_NONE && (u->mcr & MCR_OUT2) && !loop;
@@ -96,7 +96,7 @@ static unsigned int capacity(const struct uart *u)
 }
 
 /* How many bytes can be typed now. */
-static unsigned int room(const struct uart *u)
+static unsigned int uart_room(const struct uart *u)
 {
 	return u->mcr & MCR_LOOP ? 0 : capacity(u) - u->filled;
 }
@@ -104,11 +104,11 @@ static unsigned int room(const struct uart *u)
 /* What waits to be typed is not offered again before it is asked for. */
 static void ask_for_more(const struct uart *u, unsigned int room_before)
 {
-	if (room(u) > room_before)
+	if (uart_room(u) > room_before)
 		hs_console_room();
 }
 
-static void put(struct uart *u, uint8_t byte)
+static void uart_put(struct uart *u, uint8_t byte)
 {
 	if (u->filled == capacity(u)) {
 		u->lsr_error |= LSR_OE;
@@ -135,14 +135,15 @@ static uint8_t modem_status(const struct uart *u)
 
 	if (!(m & MCR_LOOP))
 		return MSR_CTS_DSR_DCD | u->msr_delta;
-	return (uint8_t)((m & 0x02u) << 3 | (m & 0x01u) << 5 | (m & 0x04u) << 4 | (m & 0x08u) << 4) |
+	return (uint8_t)((m & 0x02u) << 3 | (m & 0x01u) << 5 | (m & 0x04u) << 4 |
+			 (m & 0x08u) << 4) |
 	       u->msr_delta;
 }
 
 static uint64_t uart_read(void *opaque, uint64_t offset, unsigned int size)
 {
 	struct uart *u = opaque;
-	unsigned int room_before = room(u);
+	unsigned int room_before = uart_room(u);
 	uint8_t value = 0;
 
 	(void)size;	/* the chip has an 8-bit bus */
@@ -178,7 +179,7 @@ static uint64_t uart_read(void *opaque, uint64_t offset, unsigned int size)
 		value = u->scr;
 		break;
 	}
-	update(u);
+	uart_update(u);
 	ask_for_more(u, room_before);
 	return value;
 }
@@ -187,9 +188,9 @@ static uint64_t uart_read(void *opaque, uint64_t offset, unsigned int size)
 static void transmit(struct uart *u, uint8_t byte)
 {
 	u->thre_pending = false;
-	update(u);
+	uart_update(u);
 	if (u->mcr & MCR_LOOP)
-		put(u, byte);
+		uart_put(u, byte);
 	else
 		hs_console_write(byte);
 	u->thre_pending = true;
@@ -199,7 +200,7 @@ static void uart_write(void *opaque, uint64_t offset, unsigned int size, uint64_
 {
 	struct uart *u = opaque;
 	uint8_t value = (uint8_t)wide;
-	unsigned int room_before = room(u);
+	unsigned int room_before = uart_room(u);
 
 	(void)size;
 	switch (offset) {
@@ -240,7 +241,7 @@ static void uart_write(void *opaque, uint64_t offset, unsigned int size, uint64_
 	default:
 		break;	/* LSR and MSR are read-only */
 	}
-	update(u);
+	uart_update(u);
 	ask_for_more(u, room_before);
 }
 
@@ -256,7 +257,7 @@ static void warn_held_back(struct uart *u)
 }
 
 /* From the console's thread: takes what fits of len bytes; returns how many. */
-static size_t receive(void *opaque, const uint8_t *data, size_t len, bool brk)
+static size_t uart_receive(void *opaque, const uint8_t *data, size_t len, bool brk)
 {
 	struct uart *u = opaque;
 	size_t taken = 0;
@@ -265,19 +266,19 @@ static size_t receive(void *opaque, const uint8_t *data, size_t len, bool brk)
 	if (!(u->mcr & MCR_LOOP)) {
 		if (brk) {
 			u->lsr_error |= LSR_BI;
-			put(u, 0);
+			uart_put(u, 0);
 		}
 		while (taken < len && u->filled < capacity(u))
-			put(u, data[taken++]);
+			uart_put(u, data[taken++]);
 		if (taken)
 			warn_held_back(u);
-		update(u);
+		uart_update(u);
 	}
 	hs_vm_unlock(u->vm);
 	return taken;
 }
 
-static const struct hs_console_user console_user = { .receive = receive };
+static const struct hs_console_user console_user = { .receive = uart_receive };
 
 static void uart_reset(struct hs_chip *chip)
 {
@@ -288,14 +289,14 @@ static void uart_reset(struct hs_chip *chip)
 	u->dlm = 0;
 	u->thre_pending = u->warned = false;
 	u->first = u->filled = 0;
-	update(u);
+	uart_update(u);
 }
 
 static void uart_destroy(struct hs_chip *chip)
 {
 	struct uart *u = (struct uart *)chip;
 
-	hs_console_detach(HS_CONSOLE_UART);	/* no receive() from here on */
+	hs_console_detach(HS_CONSOLE_UART);	/* no uart_receive() from here on */
 	hs_io_remove(u->vm->io, &u->region);
 	free(u);
 }

@@ -117,7 +117,7 @@ struct offloads_call {
 	uint32_t offloads;
 };
 
-static void set_offloads(void *arg)
+static void net_set_offloads(void *arg)
 {
 	struct offloads_call *call = arg;
 
@@ -133,7 +133,7 @@ void hs_net_rx_offloads(struct hs_net *net, uint32_t offloads)
 	/* What the TAP had queued before is cut and summed by net_rx.c. */
 	for (unsigned int i = 0; i < net->queues; i++) {
 		call.q = &net->queue[i];
-		hs_worker_call(net->queue[i].worker, set_offloads, &call);
+		hs_worker_call(net->queue[i].worker, net_set_offloads, &call);
 	}
 }
 
@@ -203,7 +203,7 @@ void hs_net_json(struct hs_net *net, FILE *out)
 
 /* ---- life ---- */
 
-static bool hook_round(struct hs_hook *hook)
+static bool net_hook_round(struct hs_hook *hook)
 {
 	struct hs_net_queue *q =
 		(struct hs_net_queue *)((char *)hook - offsetof(struct hs_net_queue, hook));
@@ -216,7 +216,7 @@ static bool hook_round(struct hs_hook *hook)
 	return work;
 }
 
-static void set_hook(void *arg)
+static void net_set_hook(void *arg)
 {
 	struct hs_net_queue *q = arg;
 
@@ -253,7 +253,7 @@ static int open_queue(struct hs_net_queue *q, unsigned int number, uint64_t poll
 		snprintf(name, sizeof(name), "net%u-%u", number % 100, q->index);
 	else
 		snprintf(name, sizeof(name), "net%u", number % 100);
-	q->hook.round = hook_round;
+	q->hook.round = net_hook_round;
 	q->user_up = true;
 	ret = hs_worker_create(&q->worker, name, HS_WORKER_NIC, poll_ns);
 	if (ret < 0)
@@ -336,7 +336,7 @@ int hs_net_start(struct hs_net *net, uint64_t poll_ns)
 			return ret;
 	}
 	for (unsigned int i = 0; i < net->queues; i++)
-		hs_worker_call(net->queue[i].worker, set_hook, &net->queue[i]);
+		hs_worker_call(net->queue[i].worker, net_set_hook, &net->queue[i]);
 	return 0;
 }
 

@@ -97,7 +97,7 @@ struct hs_net_model {
 	/* after the last receive() of a batch: time to tell the guest; may be NULL */
 	void (*received)(struct hs_net_model *model, unsigned int queue);
 	void (*link)(struct hs_net_model *model, bool up);	/* may be NULL */
-	unsigned int queues;	/* how many of the back end's it serves, from 0 on; the others rest */
+	unsigned int queues; /* how many of the back end's it serves, from 0 on; the others rest */
 	uint32_t rx_offloads;	/* HS_NET_* at the beginning */
 };
 

@@ -39,7 +39,7 @@
 #define HS_NET_READS	32u	/* of a chain */
 #define HS_NET_UNITS	64u	/* of a batch */
 #define HS_NET_MIN_GSO	PVK_NET_MIN_GSO
-#define HS_NET_MAX_HEADER	512u		/* bytes in front of the payload, of a packet that is cut here */
+#define HS_NET_MAX_HEADER 512u /* bytes in front of the payload, of a packet that is cut here */
 #define HS_NET_MAX_HEADERS	(1u << 20)	/* the same, of all its pieces */
 #define HS_NET_VNET_LEN	12u	/* struct virtio_net_hdr of virtio 1.x, 5.1.6 */
 #define HS_NET_PREFIX	4u	/* a stream's length, big-endian */

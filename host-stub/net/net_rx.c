@@ -18,7 +18,7 @@
 
 #define STREAM_FRAMES	HS_NET_READS	/* most frames of a stream per round */
 
-static void ready(struct hs_work *work)
+static void net_rx_ready(struct hs_work *work)
 {
 	struct hs_net_rx *rx =
 		(struct hs_net_rx *)((char *)work - offsetof(struct hs_net_rx, ready));
@@ -35,7 +35,7 @@ void hs_net_ready(struct hs_net *net, unsigned int queue)
 		hs_worker_post(q->worker, &q->rx.ready);
 }
 
-static void drop(struct hs_net_queue *q)
+static void net_rx_drop(struct hs_net_queue *q)
 {
 	hs_net_count(&q->stat.rx_dropped, 1);
 }
@@ -74,7 +74,7 @@ static bool give_pieces(struct hs_net_queue *q, const struct hs_net_meta *meta,
 	uint32_t bytes;
 
 	if (hs_net_segment_begin(&cutter, meta, frame, length) < 0) {
-		drop(q);
+		net_rx_drop(q);
 		return true;
 	}
 	for (; q->rx.piece < cutter.pieces; q->rx.piece++) {
@@ -96,12 +96,12 @@ static bool give_vnet(struct hs_net_queue *q, uint8_t *buffer, uint32_t bytes)
 
 	if (bytes < HS_NET_VNET_LEN + HS_NET_MIN_FRAME ||
 	    bytes > HS_NET_VNET_LEN + HS_NET_MAX_FRAME) {
-		drop(q);
+		net_rx_drop(q);
 		return true;
 	}
 	length = bytes - HS_NET_VNET_LEN;
 	if (hs_net_vnet_get(&meta, buffer, length) < 0) {
-		drop(q);
+		net_rx_drop(q);
 		return true;
 	}
 	missing = offloads_of(&meta) & ~q->rx_offloads;
@@ -109,7 +109,7 @@ static bool give_vnet(struct hs_net_queue *q, uint8_t *buffer, uint32_t bytes)
 		return give_pieces(q, &meta, frame, length);
 	if (missing) {
 		if (hs_net_fill_csum(&meta, frame, length) < 0) {
-			drop(q);
+			net_rx_drop(q);
 			return true;
 		}
 		/* In place, and the header says so when the frame is offered again. */
@@ -125,7 +125,7 @@ static bool give_plain(struct hs_net_queue *q, const uint8_t *frame, uint32_t le
 	static const struct hs_net_meta none;
 
 	if (length < HS_NET_MIN_FRAME || length > HS_NET_MAX_FRAME) {
-		drop(q);
+		net_rx_drop(q);
 		return true;
 	}
 	return give(q, &none, frame, length);
@@ -159,7 +159,7 @@ static void read_failed(struct hs_net_queue *q, int res)
 	hs_net_peer(net, false);
 }
 
-static void read_done(struct hs_worker_io *worker_io, int res)
+static void net_rx_read_done(struct hs_worker_io *worker_io, int res)
 {
 	struct hs_net_io *io = (struct hs_net_io *)worker_io;
 	struct hs_net_queue *q = io->queue;
@@ -215,9 +215,9 @@ static bool message_round(struct hs_net_queue *q)
 		uint8_t *buffer = rx->memory + rx->next * HS_NET_RX_SLOT;
 
 		if (io->res < 0 || (!io->res && q->net->seqpacket)) {
-			;	/* read_done() has seen to it */
+			;	/* net_rx_read_done() has seen to it */
 		} else if (!q->user_up) {
-			drop(q);
+			net_rx_drop(q);
 		} else {
 			bool done = q->net->framing == HS_NET_VNET ?
 				    give_vnet(q, buffer, (uint32_t)io->res) :
@@ -312,7 +312,7 @@ static bool stream_round(struct hs_net_queue *q)
 		if (!whole)
 			break;
 		if (!q->user_up) {
-			drop(q);
+			net_rx_drop(q);
 		} else {
 			taken = true;
 			if (!give_plain(q, at + HS_NET_PREFIX, length))
@@ -360,11 +360,12 @@ int hs_net_rx_init(struct hs_net_queue *q)
 		return -ENOMEM;
 	}
 	for (unsigned int i = 0; i < HS_NET_READS; i++) {
-		rx->read[i].io.done = q->net->framing == HS_NET_LENGTH ? stream_done : read_done;
+		rx->read[i].io.done = q->net->framing == HS_NET_LENGTH ? stream_done
+								       : net_rx_read_done;
 		rx->read[i].queue = q;
 		rx->read[i].n = i;
 	}
-	rx->ready.fn = ready;
+	rx->ready.fn = net_rx_ready;
 	return 0;
 }
 

@@ -94,7 +94,7 @@ static int prepare(struct hs_net *net, int fd)
 	return 0;
 }
 
-static int take_given(struct hs_net *net, const struct hs_nic_config *config)
+static int net_socket_take_given(struct hs_net *net, const struct hs_nic_config *config)
 {
 	bool stream = net->framing == HS_NET_LENGTH;
 	socklen_t size = sizeof(int);
@@ -184,7 +184,7 @@ int hs_net_socket_open(struct hs_net *net, const struct hs_nic_config *config)
 	net->accept.queue = &net->queue[0];
 	net->shut.queue = &net->queue[0];
 	if (config->fds) {
-		ret = take_given(net, config);
+		ret = net_socket_take_given(net, config);
 	} else if (!config->name) {
 		hs_error("%s: neither a path nor a descriptor", net->name);
 		ret = -EINVAL;

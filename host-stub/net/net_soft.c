@@ -33,17 +33,17 @@
 #define UDP_SUM		6u		/* RFC 768 */
 #define UDP_LEN		8u
 
-static uint16_t get16(const uint8_t *at)
+static uint16_t net_soft_get16(const uint8_t *at)
 {
 	return (uint16_t)(at[0] << 8 | at[1]);
 }
 
-static uint32_t get32(const uint8_t *at)
+static uint32_t net_soft_get32(const uint8_t *at)
 {
-	return (uint32_t)get16(at) << 16 | get16(at + 2);
+	return (uint32_t)net_soft_get16(at) << 16 | net_soft_get16(at + 2);
 }
 
-static void put16(uint8_t *at, uint32_t value)
+static void net_soft_put16(uint8_t *at, uint32_t value)
 {
 	at[0] = (uint8_t)(value >> 8);
 	at[1] = (uint8_t)value;
@@ -51,8 +51,8 @@ static void put16(uint8_t *at, uint32_t value)
 
 static void put32(uint8_t *at, uint32_t value)
 {
-	put16(at, value >> 16);
-	put16(at + 2, value & 0xffffu);
+	net_soft_put16(at, value >> 16);
+	net_soft_put16(at + 2, value & 0xffffu);
 }
 
 static uint16_t fold(uint64_t sum)
@@ -86,7 +86,7 @@ uint16_t hs_net_checksum(const uint8_t *data, uint32_t len, uint32_t sum)
 	}
 	half = fold(acc);
 	memcpy(last, &half, 2);
-	return fold((uint64_t)get16(last) + sum);
+	return fold((uint64_t)net_soft_get16(last) + sum);
 }
 
 /* 0 or -EINVAL; hdr_len only when it is known. */
@@ -124,7 +124,7 @@ int hs_net_fill_csum(const struct hs_net_meta *meta, uint8_t *frame, uint32_t le
 		return -EINVAL;
 	/* The field holds the pseudo header's sum; 0 on the wire would mean "none" in UDP. */
 	sum = (uint16_t)~hs_net_checksum(frame + meta->csum_start, length - meta->csum_start, 0);
-	put16(frame + meta->csum_start + meta->csum_offset, sum ? sum : 0xffffu);
+	net_soft_put16(frame + meta->csum_start + meta->csum_offset, sum ? sum : 0xffffu);
 	return 0;
 }
 
@@ -137,9 +137,9 @@ static int find_transport(struct hs_net_segmenter *c, const uint8_t *frame, uint
 
 	if (length < ETH_LEN + TAG_LEN)
 		return -EINVAL;
-	type = get16(frame + 12);
+	type = net_soft_get16(frame + 12);
 	if (type == TYPE_TAG || type == TYPE_STAG) {
-		type = get16(frame + 16);
+		type = net_soft_get16(frame + 16);
 		at += TAG_LEN;
 	}
 	c->ip = at;
@@ -148,7 +148,7 @@ static int find_transport(struct hs_net_segmenter *c, const uint8_t *frame, uint
 			return -EINVAL;
 		header = (frame[at] & 15u) * 4;
 		/* More-fragments flag or an offset: not a whole packet (RFC 791, 3.1) */
-		if (header < 20 || length < at + header || get16(frame + at + 6) & 0x3fffu)
+		if (header < 20 || length < at + header || net_soft_get16(frame + at + 6) & 0x3fffu)
 			return -EINVAL;
 		*proto = frame[at + 9];
 		c->transport = at + header;
@@ -228,15 +228,15 @@ uint32_t hs_net_segment_next(const struct hs_net_segmenter *c, unsigned int n, u
 	memcpy(piece + c->header, c->frame + c->header + from, bytes);
 	segment = c->header - c->transport + bytes;
 	if (c->ip6) {
-		put16(ip + 4, c->header - c->ip - 40 + bytes);
+		net_soft_put16(ip + 4, c->header - c->ip - 40 + bytes);
 	} else {
-		put16(ip + 2, c->header - c->ip + bytes);
-		put16(ip + 4, get16(ip + 4) + n);
-		put16(ip + 10, 0);
-		put16(ip + 10, (uint16_t)~hs_net_checksum(ip, c->transport - c->ip, 0));
+		net_soft_put16(ip + 2, c->header - c->ip + bytes);
+		net_soft_put16(ip + 4, net_soft_get16(ip + 4) + n);
+		net_soft_put16(ip + 10, 0);
+		net_soft_put16(ip + 10, (uint16_t)~hs_net_checksum(ip, c->transport - c->ip, 0));
 	}
 	if (c->tcp) {
-		put32(transport + 4, get32(transport + 4) + from);
+		put32(transport + 4, net_soft_get32(transport + 4) + from);
 		if (n + 1 < c->pieces)
 			transport[TCP_FLAGS] &= (uint8_t)~(TCP_FIN | TCP_PSH);
 		/* Once per window reduction (RFC 3168, 6.1.2): the first segment tells. */
@@ -244,12 +244,12 @@ uint32_t hs_net_segment_next(const struct hs_net_segmenter *c, unsigned int n, u
 			transport[TCP_FLAGS] &= (uint8_t)~TCP_CWR;
 		field = transport + TCP_SUM;
 	} else {
-		put16(transport + 4, segment);
+		net_soft_put16(transport + 4, segment);
 		field = transport + UDP_SUM;
 	}
-	put16(field, 0);
+	net_soft_put16(field, 0);
 	sum = (uint16_t)~hs_net_checksum(transport, segment, pseudo(c, piece, segment));
-	put16(field, sum || c->tcp ? sum : 0xffffu);
+	net_soft_put16(field, sum || c->tcp ? sum : 0xffffu);
 	return c->header + bytes;
 }
 

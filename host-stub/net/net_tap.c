@@ -38,13 +38,13 @@
 /* Offsets in the header */
 enum { AT_FLAGS = 0, AT_GSO = 1, AT_HDR_LEN = 2, AT_GSO_SIZE = 4, AT_START = 6, AT_OFFSET = 8 };
 
-static void put16(uint8_t *at, uint16_t value)
+static void net_tap_put16(uint8_t *at, uint16_t value)
 {
 	at[0] = (uint8_t)value;
 	at[1] = (uint8_t)(value >> 8);
 }
 
-static uint16_t get16(const uint8_t *at)
+static uint16_t net_tap_get16(const uint8_t *at)
 {
 	return (uint16_t)(at[0] | at[1] << 8);
 }
@@ -60,13 +60,13 @@ void hs_net_vnet_put(uint8_t *at, const struct hs_net_meta *meta)
 	if (!meta->csum)
 		return;
 	at[AT_FLAGS] = VNET_NEEDS_CSUM;
-	put16(at + AT_START, meta->csum_start);
-	put16(at + AT_OFFSET, meta->csum_offset);
+	net_tap_put16(at + AT_START, meta->csum_start);
+	net_tap_put16(at + AT_OFFSET, meta->csum_offset);
 	if (meta->gso == PVK_NET_GSO_NONE || meta->gso > PVK_NET_GSO_UDP)
 		return;
 	at[AT_GSO] = (uint8_t)(type[meta->gso] | (meta->ecn ? VNET_ECN : 0));
-	put16(at + AT_HDR_LEN, meta->hdr_len);
-	put16(at + AT_GSO_SIZE, meta->gso_size);
+	net_tap_put16(at + AT_HDR_LEN, meta->hdr_len);
+	net_tap_put16(at + AT_GSO_SIZE, meta->gso_size);
 }
 
 int hs_net_vnet_get(struct hs_net_meta *meta, const uint8_t *at, uint32_t length)
@@ -75,8 +75,8 @@ int hs_net_vnet_get(struct hs_net_meta *meta, const uint8_t *at, uint32_t length
 	meta->valid = at[AT_FLAGS] & VNET_DATA_VALID;
 	if (at[AT_FLAGS] & VNET_NEEDS_CSUM) {
 		meta->csum = true;
-		meta->csum_start = get16(at + AT_START);
-		meta->csum_offset = get16(at + AT_OFFSET);
+		meta->csum_start = net_tap_get16(at + AT_START);
+		meta->csum_offset = net_tap_get16(at + AT_OFFSET);
 	}
 	switch (at[AT_GSO] & ~VNET_ECN) {
 	case 0:
@@ -95,7 +95,7 @@ int hs_net_vnet_get(struct hs_net_meta *meta, const uint8_t *at, uint32_t length
 	}
 	/* ECN is TCP's: with UDP the bit says nothing, whoever set it. */
 	meta->ecn = at[AT_GSO] & VNET_ECN && meta->gso != PVK_NET_GSO_UDP;
-	meta->gso_size = get16(at + AT_GSO_SIZE);
+	meta->gso_size = net_tap_get16(at + AT_GSO_SIZE);
 	/* Its hdr_len is a hint that may be anything: what needs it looks itself. */
 	return hs_net_check_frame(meta, length);
 }
@@ -167,7 +167,7 @@ static int open_named(struct hs_net *net, const struct hs_nic_config *config)
 }
 
 /* The user's descriptors: what are they? */
-static int take_given(struct hs_net *net, const struct hs_nic_config *config)
+static int net_tap_take_given(struct hs_net *net, const struct hs_nic_config *config)
 {
 	const int needed = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
 	struct ifreq ifr;
@@ -196,7 +196,7 @@ static int take_given(struct hs_net *net, const struct hs_nic_config *config)
 	return 0;
 }
 
-static bool set_offloads(struct hs_net *net, uint32_t offloads)
+static bool net_tap_set_offloads(struct hs_net *net, uint32_t offloads)
 {
 	unsigned long bits = 0;
 
@@ -217,7 +217,7 @@ int hs_net_tap_open(struct hs_net *net, const struct hs_nic_config *config)
 {
 	int size = HS_NET_VNET_LEN, little = 1, unbounded = INT_MAX, ret;
 
-	ret = config->fds ? take_given(net, config) : open_named(net, config);
+	ret = config->fds ? net_tap_take_given(net, config) : open_named(net, config);
 	if (ret < 0)
 		return ret;
 	net->framing = HS_NET_VNET;
@@ -237,9 +237,9 @@ int hs_net_tap_open(struct hs_net *net, const struct hs_nic_config *config)
 	}
 	/* What the kernel takes from us it gives, too; both came with 6.2 for UDP. */
 	net->info.offloads = PLAIN | HS_NET_USO;
-	if (!set_offloads(net, PLAIN | HS_NET_USO))
+	if (!net_tap_set_offloads(net, PLAIN | HS_NET_USO))
 		net->info.offloads = PLAIN;
-	if (!set_offloads(net, 0)) {
+	if (!net_tap_set_offloads(net, 0)) {
 		ret = -errno;
 		hs_error("%s: offloads: %s", net->name, strerror(-ret));
 		return ret;
@@ -251,7 +251,7 @@ int hs_net_tap_open(struct hs_net *net, const struct hs_nic_config *config)
 void hs_net_tap_offloads(struct hs_net *net, uint32_t offloads)
 {
 	/* Fails when the TAP is gone, which the queues find out. */
-	(void)set_offloads(net, offloads);
+	(void)net_tap_set_offloads(net, offloads);
 }
 
 void hs_net_tap_queues(struct hs_net *net, unsigned int queues)

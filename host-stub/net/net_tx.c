@@ -177,7 +177,8 @@ static void issue_messages(struct hs_net_queue *q)
 	hs_net_count(&q->stat.batches, 1);
 }
 
-/* As many whole units as may go out at once, at least one. Their iovecs lie one behind the other. */
+/* As many whole units as may go out at once, at least one. Their iovecs lie one behind the other.
+ */
 static unsigned int stream_units(const struct hs_net_txq *t)
 {
 	const struct hs_net_unit *unit = &t->unit[t->ended];
@@ -196,7 +197,7 @@ static unsigned int stream_units(const struct hs_net_txq *t)
 static void write_stream(struct hs_net_queue *q)
 {
 	struct hs_net_txq *t = &q->tx;
-	struct iovec rest = { .iov_base = t->rest + t->rest_at, .iov_len = t->rest_end - t->rest_at };
+	struct iovec rest = {.iov_base = t->rest + t->rest_at, .iov_len = t->rest_end - t->rest_at};
 
 	if (rest.iov_len)
 		t->stream_res = write_now(q->fd, &rest, 1);
@@ -206,7 +207,7 @@ static void write_stream(struct hs_net_queue *q)
 	hs_net_count(&q->stat.batches, 1);
 }
 
-static void sent(struct hs_worker_io *worker_io, int res)
+static void net_tx_sent(struct hs_worker_io *worker_io, int res)
 {
 	struct hs_net_io *io = (struct hs_net_io *)worker_io;
 
@@ -320,7 +321,7 @@ static void writable(struct hs_worker_io *worker_io, int res)
 	io->queue->tx.blocked = false;
 }
 
-static void timer_done(struct hs_worker_io *worker_io, int res)
+static void net_tx_timer_done(struct hs_worker_io *worker_io, int res)
 {
 	struct hs_net_io *io = (struct hs_net_io *)worker_io;
 
@@ -453,12 +454,12 @@ int hs_net_tx_init(struct hs_net_queue *q)
 		return -ENOMEM;
 	}
 	for (unsigned int i = 0; i < HS_NET_UNITS; i++) {
-		t->unit[i].io.io.done = sent;
+		t->unit[i].io.io.done = net_tx_sent;
 		t->unit[i].io.queue = q;
 	}
 	t->writable.io.done = writable;
 	t->writable.queue = q;
-	t->timer.io.done = timer_done;
+	t->timer.io.done = net_tx_timer_done;
 	t->timer.queue = q;
 	return 0;
 }

@@ -281,7 +281,7 @@ static void run_timers(void)
 	}
 }
 
-static void serve(void)
+static void net_user_serve(void)
 {
 	while (!user.ended) {
 		int64_t now = (int64_t)(hs_now() / 1000000);
@@ -346,7 +346,7 @@ static int start(const struct hs_nic_config *config, const struct hs_config *hos
 }
 
 /* Closes all but the standard descriptors, fd and status, which become 3 and 4. */
-static void keep(int fd, int status)
+static void net_user_keep(int fd, int status)
 {
 	int high;
 
@@ -367,7 +367,7 @@ static void __attribute__((noreturn)) child(const struct hs_nic_config *config,
 	sigset_t none;
 	int ret;
 
-	keep(fd, status);
+	net_user_keep(fd, status);
 	user.fd = 3;
 	prctl(PR_SET_NAME, "pvkit-net", 0, 0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
@@ -385,7 +385,7 @@ static void __attribute__((noreturn)) child(const struct hs_nic_config *config,
 	if (write(4, &ret, sizeof(ret)) != (ssize_t)sizeof(ret) || ret < 0)
 		_exit(1);
 	close(4);
-	serve();
+	net_user_serve();
 	_exit(0);
 }
 

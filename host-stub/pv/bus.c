@@ -17,7 +17,7 @@
 
 #include "pv_priv.h"
 
-static struct hs_pv_dev *find(struct hs_pv *pv, uint64_t id)
+static struct hs_pv_dev *bus_find(struct hs_pv *pv, uint64_t id)
 {
 	return id && id <= pv->devices ? pv->dev[id - 1] : NULL;
 }
@@ -44,8 +44,9 @@ void hs_pv_dev_broken(struct hs_pv_dev *dev, const char *what)
 
 	if (!atomic_compare_exchange_strong(&dev->state, &running, PVK_DEV_NEEDS_RESET))
 		return;
-	hs_guest_error(hs_log_nth(dev->ops->type == PVK_DEV_NET ? HS_LOG_NIC : HS_LOG_DISK, dev->number),
-		       "%s %u: %s: the device waits for its reset", dev->ops->name, dev->number, what);
+	hs_guest_error(
+		hs_log_nth(dev->ops->type == PVK_DEV_NET ? HS_LOG_NIC : HS_LOG_DISK, dev->number),
+		"%s %u: %s: the device waits for its reset", dev->ops->name, dev->number, what);
 	hs_pv_dev_changed(dev);
 }
 
@@ -104,7 +105,7 @@ int64_t hs_pv_dev_info(struct hs_pv *pv, const uint64_t arg[4])
 
 int64_t hs_pv_dev_config(struct hs_pv *pv, const uint64_t arg[4])
 {
-	struct hs_pv_dev *dev = find(pv, arg[0]);
+	struct hs_pv_dev *dev = bus_find(pv, arg[0]);
 	uint64_t config[HS_PV_CONFIG / 8] = { 0 };
 	uint32_t size;
 	int ret;
@@ -122,7 +123,7 @@ int64_t hs_pv_dev_config(struct hs_pv *pv, const uint64_t arg[4])
 
 int64_t hs_pv_dev_control(struct hs_pv *pv, const uint64_t arg[4])
 {
-	struct hs_pv_dev *dev = find(pv, arg[0]);
+	struct hs_pv_dev *dev = bus_find(pv, arg[0]);
 	uint32_t state;
 
 	if (!dev)
@@ -195,7 +196,7 @@ int64_t hs_pv_queue_setup(struct hs_pv *pv, const uint64_t arg[4])
 
 	if (ret < 0)
 		return ret;
-	dev = find(pv, s.device);
+	dev = bus_find(pv, s.device);
 	if (!dev)
 		return -PVK_ENOENT;
 	if (state_of(dev) != PVK_DEV_SETUP)
@@ -257,7 +258,7 @@ err_free:
 
 int64_t hs_pv_dev_accept(struct hs_pv *pv, const uint64_t arg[4])
 {
-	struct hs_pv_dev *dev = find(pv, arg[0]);
+	struct hs_pv_dev *dev = bus_find(pv, arg[0]);
 
 	if (!dev)
 		return -PVK_ENOENT;
@@ -274,7 +275,7 @@ int64_t hs_pv_dev_accept(struct hs_pv *pv, const uint64_t arg[4])
 
 int64_t hs_pv_dev_start(struct hs_pv *pv, const uint64_t arg[4])
 {
-	struct hs_pv_dev *dev = find(pv, arg[0]);
+	struct hs_pv_dev *dev = bus_find(pv, arg[0]);
 	int64_t ret;
 
 	if (!dev)
@@ -319,7 +320,7 @@ static int64_t reset_dev(struct hs_pv_dev *dev)
 
 int64_t hs_pv_dev_reset(struct hs_pv *pv, const uint64_t arg[4])
 {
-	struct hs_pv_dev *dev = find(pv, arg[0]);
+	struct hs_pv_dev *dev = bus_find(pv, arg[0]);
 
 	return dev ? reset_dev(dev) : -PVK_ENOENT;
 }
@@ -328,7 +329,7 @@ int64_t hs_pv_dev_reset(struct hs_pv *pv, const uint64_t arg[4])
 
 int64_t hs_pv_unplug(struct hs_pv *pv, const uint64_t arg[4])
 {
-	struct hs_pv_dev *dev = find(pv, arg[0]);
+	struct hs_pv_dev *dev = bus_find(pv, arg[0]);
 	int ret;
 
 	if (!dev)
@@ -354,7 +355,7 @@ static void replug_counterpart(struct hs_pv_dev *dev)
 
 int64_t hs_pv_replug(struct hs_pv *pv, const uint64_t arg[4])
 {
-	struct hs_pv_dev *dev = find(pv, arg[0]);
+	struct hs_pv_dev *dev = bus_find(pv, arg[0]);
 
 	if (!dev || !dev->has_counterpart)
 		return -PVK_ENOENT;

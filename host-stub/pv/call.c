@@ -134,7 +134,7 @@ static int64_t negotiate(struct hs_pv *pv, const uint64_t arg[4])
 	return open_session(pv, arg, ~PVK_FEAT_PLATFORM, &pv->session);
 }
 
-static int64_t leave(struct hs_pv *pv, const uint64_t arg[4])
+static int64_t call_leave(struct hs_pv *pv, const uint64_t arg[4])
 {
 	(void)arg;
 	return pv->session ? end_session(pv) : -PVK_EPERM;
@@ -169,7 +169,7 @@ static const struct call {
 } table[] = {
 	{ PVK_CALL_NOP, 0, ALWAYS, nop },
 	{ PVK_CALL_NEGOTIATE, 0, ALWAYS | UNBATCHED, negotiate },
-	{ PVK_CALL_LEAVE, 0, UNBATCHED, leave },
+	{ PVK_CALL_LEAVE, 0, UNBATCHED, call_leave },
 	{ PVK_CALL_PLATFORM_NEGOTIATE, 0, ALWAYS | UNBATCHED, platform_negotiate },
 	{ PVK_CALL_PLATFORM_LEAVE, 0, UNBATCHED, platform_leave },
 	{ PVK_CALL_BATCH, PVK_FEAT_BATCH, UNBATCHED, batch },
@@ -195,7 +195,7 @@ static const struct call {
 	{ PVK_CALL_MEM_REPORT, PVK_FEAT_MEM, 0, hs_pv_mem_report },
 };
 
-static int64_t serve(struct hs_pv *pv, uint64_t number, const uint64_t arg[4], bool in_batch)
+static int64_t call_serve(struct hs_pv *pv, uint64_t number, const uint64_t arg[4], bool in_batch)
 {
 	const struct call *call = NULL;
 	uint64_t have;
@@ -224,7 +224,7 @@ static int64_t dispatch(struct hs_pv *pv, uint64_t number, const uint64_t arg[4]
 
 	if (hs_liar_refuses(pv, number, arg, &status))
 		return status;
-	return hs_liar_status(number, serve(pv, number, arg, in_batch));
+	return hs_liar_status(number, call_serve(pv, number, arg, in_batch));
 }
 
 static int64_t batch(struct hs_pv *pv, const uint64_t arg[4])

@@ -89,7 +89,7 @@ struct page {
 };
 
 /* Room for a section, zeroed, its head filled; NULL: the page is full. */
-static void *append(struct page *page, uint32_t tag, size_t bytes)
+static void *info_append(struct page *page, uint32_t tag, size_t bytes)
 {
 	struct pvk_info_section head = { tag, (uint32_t)((bytes + 7) & ~(size_t)7) };
 	uint8_t *at = page->data + page->bytes;
@@ -157,7 +157,7 @@ static void take_time(const struct hs_vcpu *vcpu, struct pvk_info_clock *clock)
 
 static bool add_clock(struct hs_vm *vm, struct page *page)
 {
-	struct pvk_info_clock *clock = append(page, PVK_INFO_CLOCK, sizeof(*clock));
+	struct pvk_info_clock *clock = info_append(page, PVK_INFO_CLOCK, sizeof(*clock));
 	int khz;
 
 	if (!clock)
@@ -173,23 +173,23 @@ static bool add_clock(struct hs_vm *vm, struct page *page)
 
 static bool add_absent(struct hs_vm *vm, struct page *page)
 {
-	struct pvk_info_absent *absent = append(page, PVK_INFO_ABSENT, sizeof(*absent));
+	struct pvk_info_absent *absent = info_append(page, PVK_INFO_ABSENT, sizeof(*absent));
 
 	if (!absent)
 		return false;
 	absent->mask = PVK_ABSENT_VGA | PVK_ABSENT_HPET | PVK_ABSENT_DMA;
 	if (vm->config->machine == HS_MACHINE_MINIMAL)
-		absent->mask |= PVK_ABSENT_PIC | PVK_ABSENT_PIT | PVK_ABSENT_RTC | PVK_ABSENT_I8042 |
-				PVK_ABSENT_UART | PVK_ABSENT_PCI | PVK_ABSENT_ACPI |
-				PVK_ABSENT_IOAPIC | PVK_ABSENT_BIOS | PVK_ABSENT_ISA |
-				PVK_ABSENT_NMI;
+		absent->mask |= PVK_ABSENT_PIC | PVK_ABSENT_PIT | PVK_ABSENT_RTC |
+				PVK_ABSENT_I8042 | PVK_ABSENT_UART | PVK_ABSENT_PCI |
+				PVK_ABSENT_ACPI | PVK_ABSENT_IOAPIC | PVK_ABSENT_BIOS |
+				PVK_ABSENT_ISA | PVK_ABSENT_NMI;
 	return true;
 }
 
 static bool add_cpus(struct hs_vm *vm, struct page *page)
 {
 	uint32_t count = vm->config->vcpus;
-	struct pvk_info_cpus *cpus = append(page, PVK_INFO_CPUS,
+	struct pvk_info_cpus *cpus = info_append(page, PVK_INFO_CPUS,
 					    sizeof(*cpus) + count * sizeof(cpus->apic_id[0]));
 
 	if (!cpus)
@@ -259,7 +259,7 @@ static void add_missing(struct kvm_cpuid2 *table, struct pvk_info_cpuid *cpuid)
 static bool add_cpuid(struct hs_vm *vm, struct page *page)
 {
 	struct kvm_cpuid2 *table = vm->vcpu[0]->cpuid;
-	struct pvk_info_cpuid *cpuid = append(page, PVK_INFO_CPUID, sizeof(*cpuid) +
+	struct pvk_info_cpuid *cpuid = info_append(page, PVK_INFO_CPUID, sizeof(*cpuid) +
 					      (table->nent + MISSING) * sizeof(cpuid->entry[0]));
 
 	if (!cpuid)
@@ -289,7 +289,7 @@ static bool add_cpuid(struct hs_vm *vm, struct page *page)
 static bool add_msrs(struct hs_vm *vm, struct page *page)
 {
 	const struct kvm_cpuid_entry2 *leaf7 = hs_cpuid_find(vm->vcpu[0]->cpuid, 0x7, 0);
-	struct pvk_info_msr *list = append(page, PVK_INFO_MSR, sizeof(*list));
+	struct pvk_info_msr *list = info_append(page, PVK_INFO_MSR, sizeof(*list));
 	bool pmu = has_pmu(vm->vcpu[0]);
 
 	if (!list)
@@ -327,7 +327,7 @@ static bool add_msrs(struct hs_vm *vm, struct page *page)
 
 static bool add_seed(struct hs_vm *vm, struct page *page)
 {
-	struct pvk_info_seed *seed = append(page, PVK_INFO_SEED, sizeof(*seed));
+	struct pvk_info_seed *seed = info_append(page, PVK_INFO_SEED, sizeof(*seed));
 
 	(void)vm;
 	return seed && getrandom(seed->seed, sizeof(seed->seed), 0) == (ssize_t)sizeof(seed->seed);

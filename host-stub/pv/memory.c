@@ -8,7 +8,7 @@
 #include "pv_priv.h"
 
 /* One block. Bytes given back, or -PVK_E*. */
-static int64_t report(struct hs_pv *pv, uint64_t entry)
+static int64_t memory_report(struct hs_pv *pv, uint64_t entry)
 {
 	uint64_t order = PVK_MEM_ORDER(entry), gpa = PVK_MEM_ADDRESS(entry);
 	uint64_t bytes;
@@ -39,7 +39,7 @@ int64_t hs_pv_mem_report(struct hs_pv *pv, const uint64_t arg[4])
 		if (i && hs_now() - begun > HS_PV_BATCH_NS)
 			break;
 		(void)hs_mem_read(pv->vm->mem, gpa + i * sizeof(entry), &entry, sizeof(entry));
-		bytes = report(pv, entry);
+		bytes = memory_report(pv, entry);
 		if (bytes < 0)
 			return bytes;
 		pv->mem_bytes += (uint64_t)bytes;

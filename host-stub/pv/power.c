@@ -15,7 +15,7 @@ static const char * const did[] = {
 };
 
 /* The guest's words, for people; stored with the VM for the statistics. */
-static void keep(struct hs_last_words *words, const struct pvk_power *power)
+static void power_keep(struct hs_last_words *words, const struct pvk_power *power)
 {
 	words->op = power->op;
 	words->code = power->code;
@@ -28,7 +28,7 @@ static void keep(struct hs_last_words *words, const struct pvk_power *power)
 }
 
 /* The last words of the process are always said; those before each reboot are bounded. */
-static void say(const struct hs_last_words *words, bool goes_on, bool last)
+static void power_say(const struct hs_last_words *words, bool goes_on, bool last)
 {
 	const char *more = goes_on ? " and goes on" : "", *colon = *words->text ? ": " : "";
 
@@ -60,10 +60,10 @@ int64_t hs_pv_power(struct hs_pv *pv, const uint64_t arg[4])
 	pv->ended = !goes_on;
 	(void)hs_pv_console_drain(pv);
 	said = goes_on && words->op == PVK_POWER_PANIC;	/* a guest that panics on and on */
-	keep(words, &power);
+	power_keep(words, &power);
 	last = !goes_on && power.op != PVK_POWER_REBOOT;
 	if (!said && (power.op == PVK_POWER_PANIC || power.length || power.code))
-		say(words, goes_on, last);
+		power_say(words, goes_on, last);
 	if (power.op == PVK_POWER_OFF)
 		hs_vm_stop(pv->vm, HS_STOP_POWEROFF);
 	else if (power.op == PVK_POWER_REBOOT)

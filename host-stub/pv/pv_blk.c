@@ -47,7 +47,7 @@ struct blk_req {
 
 /* ---- what the device is ---- */
 
-static uint64_t offered(const struct hs_blk_info *info)
+static uint64_t pv_blk_offered(const struct hs_blk_info *info)
 {
 	uint64_t features = info->read_only ? PVK_BLK_F_READ_ONLY : PVK_BLK_F_FLUSH;
 
@@ -115,7 +115,7 @@ static void served(struct hs_blk_req *blk, int status)
 /* ---- requests ---- */
 
 /* The entry as the block device sees it; the same bytes, no cast of pointers. */
-static struct pvk_blk_sqe decode(const union pvk_sqe_words *words)
+static struct pvk_blk_sqe pv_blk_decode(const union pvk_sqe_words *words)
 {
 	struct pvk_blk_sqe e;
 
@@ -183,7 +183,8 @@ static void count_request(struct blk_counters *c, const struct pvk_blk_sqe *e)
 	hs_pv_add(&c->segments, e->nsegs);
 }
 
-static int submit(struct hs_pv_queue *q, const union pvk_sqe_words *words, struct hs_pv_req *to)
+static int pv_blk_submit(struct hs_pv_queue *q, const union pvk_sqe_words *words,
+			 struct hs_pv_req *to)
 {
 	static const enum hs_blk_op op[] = {
 		[PVK_BLK_READ] = HS_BLK_READ, [PVK_BLK_WRITE] = HS_BLK_WRITE,
@@ -192,7 +193,7 @@ static int submit(struct hs_pv_queue *q, const union pvk_sqe_words *words, struc
 	};
 	struct blk_queue *bq = (struct blk_queue *)q;
 	struct blk_req *req = (struct blk_req *)to;
-	const struct pvk_blk_sqe e = decode(words);
+	const struct pvk_blk_sqe e = pv_blk_decode(words);
 	int status = check_op(bq->blk, &e);
 
 	if (status == 0)
@@ -231,14 +232,14 @@ static int queue_create(struct hs_pv_queue *q)
 	return 0;
 }
 
-static const struct hs_pv_queue_ops *queue_ops(uint32_t index)
+static const struct hs_pv_queue_ops *pv_blk_queue_ops(uint32_t index)
 {
 	static const struct hs_pv_queue_ops ops = {
 		.size = sizeof(struct blk_queue),
 		.req_size = sizeof(struct blk_req),
 		.create = queue_create,
 		.serve = hs_pv_serve_requests,
-		.submit = submit,
+		.submit = pv_blk_submit,
 	};
 
 	(void)index;
@@ -286,12 +287,12 @@ static void blk_stop(struct hs_pv_dev *dev)
 
 /* ---- the device ---- */
 
-static uint32_t counterpart_location(const struct hs_pv_dev *dev)
+static uint32_t pv_blk_counterpart_location(const struct hs_pv_dev *dev)
 {
 	return hs_ide_location(dev->number);
 }
 
-static int unplug(struct hs_pv_dev *dev)
+static int pv_blk_unplug(struct hs_pv_dev *dev)
 {
 	struct hs_vm *vm = dev->pv->vm;
 	int ret;
@@ -302,7 +303,7 @@ static int unplug(struct hs_pv_dev *dev)
 	return ret;
 }
 
-static void replug(struct hs_pv_dev *dev)
+static void pv_blk_replug(struct hs_pv_dev *dev)
 {
 	struct hs_vm *vm = dev->pv->vm;
 
@@ -355,26 +356,27 @@ static const struct hs_pv_dev_ops ops = {
 	.max_entries = ENTRIES,
 	.config_size = sizeof(struct pvk_blk_config),
 	.config = blk_config,
-	.queue_ops = queue_ops,
+	.queue_ops = pv_blk_queue_ops,
 	.start = blk_start,
 	.stop = blk_stop,
 	.counterpart = PVK_COUNTERPART_PCI_IDE,
-	.counterpart_location = counterpart_location,
-	.unplug = unplug,
-	.replug = replug,
+	.counterpart_location = pv_blk_counterpart_location,
+	.unplug = pv_blk_unplug,
+	.replug = pv_blk_replug,
 	.json = blk_json,
 	.detach = blk_detach,
 };
 
 int hs_pv_blk_create(struct hs_pv *pv, unsigned int n)
 {
-	struct blk_dev *blk = hs_pv_dev_new(pv, &ops, sizeof(*blk), n, pv->vm->config->disk[n].models);
+	struct blk_dev *blk =
+		hs_pv_dev_new(pv, &ops, sizeof(*blk), n, pv->vm->config->disk[n].models);
 
 	if (!blk)
 		return -ENOMEM;
 	blk->blk = pv->vm->blk[n];
 	hs_blk_info(blk->blk, &blk->info);
-	blk->dev.features = offered(&blk->info);
+	blk->dev.features = pv_blk_offered(&blk->info);
 	hs_blk_on_resize(blk->blk, resized, blk);
 	return 0;
 }

@@ -98,7 +98,7 @@ static bool may_sleep(void *opaque)
 	return !taken;
 }
 
-static size_t receive(void *opaque, const uint8_t *data, size_t len, bool brk)
+static size_t pv_console_receive(void *opaque, const uint8_t *data, size_t len, bool brk)
 {
 	struct hs_pv_console *c = console_of(opaque);
 	struct hs_pv *pv = opaque;
@@ -133,7 +133,10 @@ unlock:
 }
 
 static const struct hs_console_user ring_user = {
-	.receive = receive, .drain = drain, .may_sleep = may_sleep, .polls_for_room = true,
+	.receive = pv_console_receive,
+	.drain = drain,
+	.may_sleep = may_sleep,
+	.polls_for_room = true,
 };
 
 /* ---- what calls do, under pv->lock ---- */

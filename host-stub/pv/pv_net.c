@@ -25,7 +25,7 @@ static struct hs_pv_net *net_of(struct hs_pv_dev *dev)
 
 /* ---- what the device is ---- */
 
-static uint64_t offered(const struct hs_pv *pv, const struct hs_net_info *info)
+static uint64_t pv_net_offered(const struct hs_pv *pv, const struct hs_net_info *info)
 {
 	/* What the other end does not do of these, the back end does. */
 	uint64_t features = PVK_NET_F_CSUM | PVK_NET_F_TSO4 | PVK_NET_F_TSO6 | PVK_NET_F_USO |
@@ -228,7 +228,7 @@ static int64_t net_control(struct hs_pv_dev *dev, const uint64_t arg[4])
 
 /* ---- queues ---- */
 
-static const struct hs_pv_queue_ops *queue_ops(uint32_t index)
+static const struct hs_pv_queue_ops *pv_net_queue_ops(uint32_t index)
 {
 	return index & 1 ? &hs_pv_net_tx_ops : &hs_pv_net_rx_ops;
 }
@@ -347,18 +347,18 @@ static void net_accepted(struct hs_pv_dev *dev)
 	steer->offloads = dev->accepted & PVK_NET_F_RX_OFFLOADS;
 }
 
-static uint32_t counterpart_location(const struct hs_pv_dev *dev)
+static uint32_t pv_net_counterpart_location(const struct hs_pv_dev *dev)
 {
 	return (uint32_t)HS_PCI_NIC(dev->number) << 16;
 }
 
-static int unplug(struct hs_pv_dev *dev)
+static int pv_net_unplug(struct hs_pv_dev *dev)
 {
 	hs_e1000_detach(dev->pv->vm, dev->number);
 	return 0;
 }
 
-static void replug(struct hs_pv_dev *dev)
+static void pv_net_replug(struct hs_pv_dev *dev)
 {
 	hs_e1000_attach(dev->pv->vm, dev->number);
 }
@@ -401,21 +401,22 @@ static const struct hs_pv_dev_ops ops = {
 	.config_size = sizeof(struct pvk_net_config),
 	.config = net_config,
 	.control = net_control,
-	.queue_ops = queue_ops,
+	.queue_ops = pv_net_queue_ops,
 	.accepted = net_accepted,
 	.start = net_start,
 	.stop = net_stop,
 	.forget = net_forget,
 	.counterpart = PVK_COUNTERPART_PCI_NIC,
-	.counterpart_location = counterpart_location,
-	.unplug = unplug,
-	.replug = replug,
+	.counterpart_location = pv_net_counterpart_location,
+	.unplug = pv_net_unplug,
+	.replug = pv_net_replug,
 	.json = net_json,
 };
 
 int hs_pv_net_create(struct hs_pv *pv, unsigned int n)
 {
-	struct hs_pv_net *net = hs_pv_dev_new(pv, &ops, sizeof(*net), n, pv->vm->config->nic[n].models);
+	struct hs_pv_net *net =
+		hs_pv_dev_new(pv, &ops, sizeof(*net), n, pv->vm->config->nic[n].models);
 
 	if (!net)
 		return -ENOMEM;
@@ -425,7 +426,7 @@ int hs_pv_net_create(struct hs_pv *pv, unsigned int n)
 	net->model.link = link_changed;
 	hs_net_info(net->net, &net->info);
 	atomic_store(&net->link, hs_net_link(net->net));
-	net->dev.features = offered(pv, &net->info);
+	net->dev.features = pv_net_offered(pv, &net->info);
 	/* Without, the key is zero and all frames are pair 0's. */
 	(void)!getrandom(net->key, sizeof(net->key), GRND_NONBLOCK);
 	net_forget(&net->dev);

@@ -23,7 +23,7 @@
 /* ---- buffers ---- */
 
 /* The entry as the network device sees it; the same bytes, no cast of pointers. */
-static struct pvk_net_rx_sqe decode(const union pvk_sqe_words *words)
+static struct pvk_net_rx_sqe pv_net_rx_decode(const union pvk_sqe_words *words)
 {
 	struct pvk_net_rx_sqe e;
 
@@ -33,7 +33,7 @@ static struct pvk_net_rx_sqe decode(const union pvk_sqe_words *words)
 }
 
 /* 0 or the status; *at: the buffer in host memory. */
-static int check(const struct hs_mem *mem, const struct pvk_net_rx_sqe *e, void **at)
+static int pv_net_rx_check(const struct hs_mem *mem, const struct pvk_net_rx_sqe *e, void **at)
 {
 	if (e->op != PVK_NET_RX)
 		return -PVK_ENOSYS;
@@ -66,7 +66,7 @@ static void answer_bad(struct hs_pv_net_rx *rx)
  * Reads entries, at most `most`, until the buffers held have room for `bytes`.
  * A bad one has none, and is answered after those before it. How many were read.
  */
-static unsigned int gather(struct hs_pv_net_rx *rx, uint32_t bytes, unsigned int most)
+static unsigned int pv_net_rx_gather(struct hs_pv_net_rx *rx, uint32_t bytes, unsigned int most)
 {
 	uint32_t mask = rx->q.entries - 1;
 	union pvk_sqe_words words;
@@ -79,8 +79,8 @@ static unsigned int gather(struct hs_pv_net_rx *rx, uint32_t bytes, unsigned int
 
 		if (!hs_pv_queue_get(&rx->q, rx->count < rx->q.entries, &words))
 			break;
-		e = decode(&words);
-		status = check(rx->q.dev->pv->vm->mem, &e, &at);
+		e = pv_net_rx_decode(&words);
+		status = pv_net_rx_check(rx->q.dev->pv->vm->mem, &e, &at);
 		rx->held[(rx->first + rx->count++) & mask] = (struct hs_pv_net_buffer){
 			.at = at, .len = status < 0 ? 0 : e.seg.len, .id = e.id, .op = e.op,
 			.status = status,
@@ -92,7 +92,8 @@ static unsigned int gather(struct hs_pv_net_rx *rx, uint32_t bytes, unsigned int
 }
 
 /* Fills buffers, which are there, and answers them. value: what is known, without a length. */
-static void deliver(struct hs_pv_net_rx *rx, const uint8_t *frame, uint32_t length, uint64_t value)
+static void pv_net_rx_deliver(struct hs_pv_net_rx *rx, const uint8_t *frame, uint32_t length,
+			      uint64_t value)
 {
 	uint32_t mask = rx->q.entries - 1;
 
@@ -222,7 +223,7 @@ bool hs_pv_net_receive(struct hs_net_model *model, unsigned int queue,
 	rx = choose(net, steer, queue, frame, length);
 	rx->needed = 0;
 	/* Twice, for bad entries: more of these than the ring has wait for the next round. */
-	gather(rx, length, 2 * rx->q.entries);
+	pv_net_rx_gather(rx, length, 2 * rx->q.entries);
 	if (rx->room < length && rx->count < rx->q.entries) {
 		rx->needed = length;
 		hs_pv_add(&rx->counters->no_buffer, 1);
@@ -233,7 +234,7 @@ bool hs_pv_net_receive(struct hs_net_model *model, unsigned int queue,
 		hs_pv_add(&rx->counters->dropped, 1);
 		return true;
 	}
-	deliver(rx, frame, length, value);
+	pv_net_rx_deliver(rx, frame, length, value);
 	return true;
 }
 
@@ -257,14 +258,14 @@ void hs_pv_net_rx_again(struct hs_pv_net_rx *rx)
 
 /* ---- the queue ---- */
 
-static unsigned int serve(struct hs_pv_queue *q)
+static unsigned int pv_net_rx_serve(struct hs_pv_queue *q)
 {
 	struct hs_pv_net_rx *rx = (struct hs_pv_net_rx *)q;
 	unsigned int n;
 
 	if (!rx->needed)
 		return 0;
-	n = gather(rx, rx->needed, HS_PV_BUDGET);
+	n = pv_net_rx_gather(rx, rx->needed, HS_PV_BUDGET);
 	if (rx->room >= rx->needed || rx->count == q->entries)
 		hs_pv_net_rx_again(rx);
 	return n;
@@ -275,7 +276,7 @@ static bool hungry(const struct hs_pv_queue *q)
 	return ((const struct hs_pv_net_rx *)q)->needed;
 }
 
-static int create(struct hs_pv_queue *q)
+static int pv_net_rx_create(struct hs_pv_queue *q)
 {
 	struct hs_pv_net_rx *rx = (struct hs_pv_net_rx *)q;
 
@@ -301,8 +302,8 @@ static void destroy(struct hs_pv_queue *q)
 
 const struct hs_pv_queue_ops hs_pv_net_rx_ops = {
 	.size = sizeof(struct hs_pv_net_rx),
-	.create = create,
+	.create = pv_net_rx_create,
 	.destroy = destroy,
-	.serve = serve,
+	.serve = pv_net_rx_serve,
 	.hungry = hungry,
 };

@@ -10,7 +10,7 @@
 #include "pv_net.h"
 
 /* The entry as the network device sees it; the same bytes, no cast of pointers. */
-static struct pvk_net_tx_sqe decode(const union pvk_sqe_words *words)
+static struct pvk_net_tx_sqe pv_net_tx_decode(const union pvk_sqe_words *words)
 {
 	struct pvk_net_tx_sqe e;
 
@@ -25,7 +25,7 @@ struct tx_req {
 	struct iovec iov[PVK_NET_MAX_SEGS];
 };
 
-static void sent(struct hs_net_tx *tx, int status)
+static void pv_net_tx_sent(struct hs_net_tx *tx, int status)
 {
 	struct tx_req *req = (struct tx_req *)((char *)tx - offsetof(struct tx_req, tx));
 
@@ -33,7 +33,7 @@ static void sent(struct hs_net_tx *tx, int status)
 }
 
 /* What the entry asks for, as far as it can be told without the segments: 0 or the status. */
-static int check(const struct hs_pv_dev *dev, const struct pvk_net_tx_sqe *e,
+static int pv_net_tx_check(const struct hs_pv_dev *dev, const struct pvk_net_tx_sqe *e,
 		 struct hs_net_meta *meta)
 {
 	static const uint64_t needs[] = {
@@ -65,12 +65,13 @@ static int check(const struct hs_pv_dev *dev, const struct pvk_net_tx_sqe *e,
 	return hs_net_check(meta, e->length) < 0 ? -PVK_EINVAL : 0;
 }
 
-static int submit(struct hs_pv_queue *q, const union pvk_sqe_words *words, struct hs_pv_req *to)
+static int pv_net_tx_submit(struct hs_pv_queue *q, const union pvk_sqe_words *words,
+			    struct hs_pv_req *to)
 {
 	struct hs_pv_net_tx *tx = (struct hs_pv_net_tx *)q;
 	struct tx_req *req = (struct tx_req *)to;
-	const struct pvk_net_tx_sqe e = decode(words);
-	int status = check(q->dev, &e, &req->tx.meta);
+	const struct pvk_net_tx_sqe e = pv_net_tx_decode(words);
+	int status = pv_net_tx_check(q->dev, &e, &req->tx.meta);
 
 	if (status == 0)
 		status = hs_pv_segments(q->dev->pv->vm->mem, e.seg, e.nsegs, PVK_NET_MAX_SEGS,
@@ -81,7 +82,7 @@ static int submit(struct hs_pv_queue *q, const union pvk_sqe_words *words, struc
 	req->tx.iov = req->iov;
 	req->tx.iovcnt = e.nsegs;
 	req->tx.request = &req->req.request;
-	req->tx.done = sent;
+	req->tx.done = pv_net_tx_sent;
 	hs_pv_add(&tx->counters->frames, 1);
 	hs_pv_add(&tx->counters->bytes, e.length);
 	hs_pv_add(&tx->counters->segments, e.nsegs);
@@ -89,7 +90,7 @@ static int submit(struct hs_pv_queue *q, const union pvk_sqe_words *words, struc
 	return 0;
 }
 
-static int create(struct hs_pv_queue *q)
+static int pv_net_tx_create(struct hs_pv_queue *q)
 {
 	struct hs_pv_net_tx *tx = (struct hs_pv_net_tx *)q;
 
@@ -102,9 +103,9 @@ static int create(struct hs_pv_queue *q)
 const struct hs_pv_queue_ops hs_pv_net_tx_ops = {
 	.size = sizeof(struct hs_pv_net_tx),
 	.req_size = sizeof(struct tx_req),
-	.create = create,
+	.create = pv_net_tx_create,
 	.serve = hs_pv_serve_requests,
-	.submit = submit,
+	.submit = pv_net_tx_submit,
 	/*
 	 * Nobody waits for these but the sender's books: who is held up asks for
 	 * one that is in flight, and who sends again or gets an answer sees them

@@ -96,7 +96,7 @@ struct hs_pv_queue {
 	struct pvk_ring sq, cq;
 	uint32_t looked;		/* cq.next when the wake word was last looked at */
 	uint32_t told;			/* cq.next when the guest was last told */
-	uint64_t put_at;		/* hs_now() when an answer was last seen to be missed_events */
+	uint64_t put_at; /* hs_now() when an answer was last seen to be missed_events */
 	bool live;			/* started */
 	bool armed;			/* the guest was asked to ring */
 	void *requests;			/* fixed: `entries` of them */

@@ -17,8 +17,8 @@
 
 #define RESCANS		8	/* of a bus that changes while it is read */
 
-static void rescan(struct work_struct *work);
-static DECLARE_WORK(rescan_work, rescan);
+static void pvk_rescan(struct work_struct *work);
+static DECLARE_WORK(rescan_work, pvk_rescan);
 static DEFINE_MUTEX(rescan_lock);	/* the work against the first enumeration */
 static struct pvk_irq notify_irq = { .channel = PVK_CHANNEL_NONE };
 static u32 known_generation;
@@ -29,7 +29,7 @@ u32 pvk_bus_generation(void)
 	return READ_ONCE(known_generation);
 }
 
-static int read_bus_info(struct pvk_bus_info *info)
+static int pvk_read_bus_info(struct pvk_bus_info *info)
 {
 	int ret;
 
@@ -44,27 +44,27 @@ static int read_bus_info(struct pvk_bus_info *info)
 	return ret;
 }
 
-static void device_release(struct device *dev)
+static void pvk_device_release(struct device *dev)
 {
 	kfree(to_pvk_device(dev));
 }
 
-static int has_id(struct device *dev, const void *id)
+static int pvk_has_id(struct device *dev, const void *id)
 {
 	return to_pvk_device(dev)->id == *(const u32 *)id;
 }
 
 /* Is there a device with this id? Asked before sysfs would, which shows a stack trace. */
-static bool id_taken(u32 id)
+static bool pvk_id_taken(u32 id)
 {
-	struct device *dev = bus_find_device(&pvk_bus, NULL, &id, has_id);
+	struct device *dev = bus_find_device(&pvk_bus, NULL, &id, pvk_has_id);
 
 	put_device(dev);
 	return dev;
 }
 
 /* 0; -EEXIST when another index has the same id; -errno */
-static int add_device(u32 index)
+static int pvk_add_device(u32 index)
 {
 	struct pvk_device *pdev = kzalloc(sizeof(*pdev), GFP_KERNEL);
 	int ret;
@@ -72,7 +72,7 @@ static int add_device(u32 index)
 	if (!pdev)
 		return -ENOMEM;
 	ret = pvk_dev_read_info(index, &pdev->info);
-	if (!ret && id_taken(pdev->info.id))
+	if (!ret && pvk_id_taken(pdev->info.id))
 		ret = -EEXIST;
 	if (ret) {
 		kfree(pdev);
@@ -86,7 +86,7 @@ static int add_device(u32 index)
 	device_initialize(&pdev->dev);
 	pdev->dev.bus = &pvk_bus;
 	pdev->dev.parent = pvk_host.dev;
-	pdev->dev.release = device_release;
+	pdev->dev.release = pvk_device_release;
 	ret = dev_set_name(&pdev->dev, "pvk%u", pdev->id);
 	if (!ret)
 		ret = device_add(&pdev->dev);
@@ -96,10 +96,10 @@ static int add_device(u32 index)
 }
 
 /* Devices that were not there before; one that is wrong is left out. */
-static void add_devices(u32 devices)
+static void pvk_add_devices(u32 devices)
 {
 	for (; known_devices < devices; known_devices++) {
-		int ret = add_device(known_devices);
+		int ret = pvk_add_device(known_devices);
 
 		if (ret)
 			dev_err(pvk_host.dev, "device %u is left out: error %d\n",
@@ -107,7 +107,7 @@ static void add_devices(u32 devices)
 	}
 }
 
-static int look_again(struct device *dev, void *unused)
+static int pvk_look_again(struct device *dev, void *unused)
 {
 	struct pvk_device *pdev = to_pvk_device(dev);
 
@@ -123,47 +123,47 @@ static int look_again(struct device *dev, void *unused)
 	return 0;
 }
 
-static void rescan(struct work_struct *work)
+static void pvk_rescan(struct work_struct *work)
 {
 	struct pvk_bus_info info;
 	unsigned int i;
 
 	mutex_lock(&rescan_lock);
 	/* The generation is read before the devices: no change gets lost. */
-	for (i = 0; i < RESCANS && !read_bus_info(&info); i++) {
+	for (i = 0; i < RESCANS && !pvk_read_bus_info(&info); i++) {
 		if (i && info.generation == known_generation)
 			break;
 		WRITE_ONCE(known_generation, info.generation);
-		bus_for_each_dev(&pvk_bus, NULL, NULL, look_again);
-		add_devices(info.devices);
+		bus_for_each_dev(&pvk_bus, NULL, NULL, pvk_look_again);
+		pvk_add_devices(info.devices);
 	}
 	mutex_unlock(&rescan_lock);
 }
 
-static irqreturn_t notified(int irq, void *unused)
+static irqreturn_t pvk_notified(int irq, void *unused)
 {
 	queue_work(system_freezable_wq, &rescan_work);
 	return IRQ_HANDLED;
 }
 
-static int notify_on(void)
+static int pvk_notify_on(void)
 {
 	int ret = pvk_call(PVK_CALL_BUS_NOTIFY, notify_irq.channel, 0, 0, 0);
 
 	return ret > 0 ? 0 : ret;
 }
 
-/* Pairs with notify_free(). */
-static int notify_alloc(void)
+/* Pairs with pvk_notify_free(). */
+static int pvk_notify_alloc(void)
 {
 	int ret = pvk_irq_alloc(&notify_irq, NULL, false);
 
 	if (ret)
 		return ret;
-	ret = pvk_irq_request(&notify_irq, notified, "pvk-bus", &notify_irq);
+	ret = pvk_irq_request(&notify_irq, pvk_notified, "pvk-bus", &notify_irq);
 	if (ret)
 		goto irq;
-	ret = notify_on();
+	ret = pvk_notify_on();
 	if (ret)
 		goto handler;
 	return 0;
@@ -175,7 +175,7 @@ irq:
 	return ret;
 }
 
-static void notify_free(void)
+static void pvk_notify_free(void)
 {
 	if (!notify_irq.irq)
 		return;
@@ -191,23 +191,23 @@ int pvk_bus_start(void)
 	int ret;
 
 	known_devices = 0;
-	ret = read_bus_info(&info);
+	ret = pvk_read_bus_info(&info);
 	if (ret) {
 		dev_err(pvk_host.dev, "the bus cannot be read: error %d\n", -ret);
 		return ret;
 	}
 	if (pvk_has(PVK_FEAT_EVENT)) {
-		ret = notify_alloc();
+		ret = pvk_notify_alloc();
 		if (ret)
 			dev_warn(pvk_host.dev,
 				 "no notification of changes on the bus: error %d\n", -ret);
 	}
 	/* by the work's own code; a change from now on queues the work */
-	rescan(NULL);
+	pvk_rescan(NULL);
 	return 0;
 }
 
-static int remove_device(struct device *dev, void *unused)
+static int pvk_remove_device(struct device *dev, void *unused)
 {
 	device_unregister(dev);
 	return 0;
@@ -216,9 +216,9 @@ static int remove_device(struct device *dev, void *unused)
 /* Also where pvk_bus_start() was not called. */
 void pvk_bus_stop(void)
 {
-	notify_free();
+	pvk_notify_free();
 	cancel_work_sync(&rescan_work);
-	device_for_each_child_reverse(pvk_host.dev, NULL, remove_device);
+	device_for_each_child_reverse(pvk_host.dev, NULL, pvk_remove_device);
 	known_devices = 0;
 }
 
@@ -240,22 +240,22 @@ int pvk_bus_resume(void)
 	if (!pvk_has(PVK_FEAT_BUS))
 		return 0;
 	if (notify_irq.irq)
-		ret = notify_on();
+		ret = pvk_notify_on();
 	queue_work(system_freezable_wq, &rescan_work);
 	return ret;
 }
 
-static int bus_match(struct device *dev, PVK_CONST_DRIVER struct device_driver *drv)
+static int pvk_bus_match(struct device *dev, PVK_CONST_DRIVER struct device_driver *drv)
 {
 	return to_pvk_device(dev)->type == to_pvk_driver(drv)->type;
 }
 
-static int bus_uevent(PVK_CONST_UEVENT struct device *dev, struct kobj_uevent_env *env)
+static int pvk_bus_uevent(PVK_CONST_UEVENT struct device *dev, struct kobj_uevent_env *env)
 {
 	return add_uevent_var(env, "MODALIAS=pvk:t%u", to_pvk_device(dev)->type);
 }
 
-static int bus_probe(struct device *dev)
+static int pvk_bus_probe(struct device *dev)
 {
 	struct pvk_device *pdev = to_pvk_device(dev);
 	int ret = pvk_dev_refresh(pdev);
@@ -277,7 +277,7 @@ static int bus_probe(struct device *dev)
 }
 
 /* The one order of taking a device apart (pvk.h). */
-static void bus_remove(struct device *dev)
+static void pvk_bus_remove(struct device *dev)
 {
 	struct pvk_device *pdev = to_pvk_device(dev);
 	struct pvk_driver *drv = to_pvk_driver(dev->driver);
@@ -290,7 +290,7 @@ static void bus_remove(struct device *dev)
 	pvk_queues_free(pdev);
 }
 
-static void bus_shutdown(struct device *dev)
+static void pvk_bus_shutdown(struct device *dev)
 {
 	struct pvk_device *pdev = to_pvk_device(dev);
 
@@ -304,7 +304,7 @@ static void bus_shutdown(struct device *dev)
 		pvk_dev_reset(pdev);
 }
 
-static int bus_freeze(struct device *dev)
+static int pvk_bus_freeze(struct device *dev)
 {
 	struct pvk_device *pdev = to_pvk_device(dev);
 	int ret;
@@ -323,7 +323,7 @@ static int bus_freeze(struct device *dev)
 	return ret;
 }
 
-static int bus_restore(struct device *dev)
+static int pvk_bus_restore(struct device *dev)
 {
 	struct pvk_device *pdev = to_pvk_device(dev);
 	int ret;
@@ -344,21 +344,21 @@ static int bus_restore(struct device *dev)
 }
 
 static const struct dev_pm_ops bus_pm = {
-	.suspend	= bus_freeze,
-	.resume		= bus_restore,
-	.freeze		= bus_freeze,
-	.thaw		= bus_restore,
-	.poweroff	= bus_freeze,
-	.restore	= bus_restore,
+	.suspend	= pvk_bus_freeze,
+	.resume		= pvk_bus_restore,
+	.freeze		= pvk_bus_freeze,
+	.thaw		= pvk_bus_restore,
+	.poweroff	= pvk_bus_freeze,
+	.restore	= pvk_bus_restore,
 };
 
 struct bus_type pvk_bus = {
 	.name		= "pvk",
-	.match		= bus_match,
-	.uevent		= bus_uevent,
-	.probe		= bus_probe,
-	.remove		= bus_remove,
-	.shutdown	= bus_shutdown,
+	.match		= pvk_bus_match,
+	.uevent		= pvk_bus_uevent,
+	.probe		= pvk_bus_probe,
+	.remove		= pvk_bus_remove,
+	.shutdown	= pvk_bus_shutdown,
 	.pm		= &bus_pm,
 	.bus_groups	= pvk_bus_groups,
 	.dev_groups	= pvk_dev_groups,

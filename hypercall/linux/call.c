@@ -19,7 +19,7 @@
  * Waits between repetitions, first short (draining a queue takes microseconds
  * on most back ends), then up to 10 ms. Returns false after the deadline.
  */
-static bool repeat(ktime_t deadline, unsigned int *round)
+static bool pvk_repeat(ktime_t deadline, unsigned int *round)
 {
 	if (ktime_after(ktime_get(), deadline))
 		return false;
@@ -49,7 +49,7 @@ int pvk_call_wait(u32 nr, u64 a0, unsigned int ms)
 	int ret;
 
 	while ((ret = pvk_call(nr, a0, 0, 0, 0)) == -EAGAIN) {
-		if (!repeat(deadline, &round)) {
+		if (!pvk_repeat(deadline, &round)) {
 			ret = -ETIMEDOUT;
 			break;
 		}
@@ -76,7 +76,7 @@ int pvk_call_struct(u32 nr, void *data, size_t size, unsigned int ms)
 	do {
 		memcpy(buf, data, size);
 		ret = pvk_call(nr, virt_to_phys(buf), size, 0, 0);
-		if (ret == -EAGAIN && !repeat(deadline, &round))
+		if (ret == -EAGAIN && !pvk_repeat(deadline, &round))
 			ret = -ETIMEDOUT;
 	} while (ret == -EAGAIN);
 	/* PVK_CALL_NEGOTIATE tells the host's version when it refuses ours */
@@ -105,7 +105,7 @@ int pvk_call_buffer(u32 nr, u64 first, void *data, size_t size)
 }
 
 /* The same calls one by one, where batches were not negotiated */
-static int batch_singly(struct pvk_batch_entry *entries, u32 count)
+static int pvk_batch_singly(struct pvk_batch_entry *entries, u32 count)
 {
 	u32 i;
 
@@ -133,7 +133,7 @@ int pvk_batch(struct pvk_batch_entry *entries, u32 count)
 	u32 i;
 
 	if (!pvk_has(PVK_FEAT_BATCH))
-		return batch_singly(entries, count);
+		return pvk_batch_singly(entries, count);
 
 	buf = kmalloc_array(min(count, PVK_MAX_BATCH), sizeof(*buf), GFP_KERNEL);
 	if (!buf)
@@ -150,7 +150,7 @@ int pvk_batch(struct pvk_batch_entry *entries, u32 count)
 			ret = pvk_check_batch(ret, start, part);
 			if (ret < 0)
 				goto free;
-			if ((u32)ret == start && !repeat(deadline, &round)) {
+			if ((u32)ret == start && !pvk_repeat(deadline, &round)) {
 				ret = -ETIMEDOUT;
 				goto free;
 			}

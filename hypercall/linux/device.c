@@ -104,7 +104,7 @@ EXPORT_SYMBOL_GPL(pvk_dev_reset);
 
 /* ---- faults, and the end ---- */
 
-static void recover(struct work_struct *work)
+static void pvk_recover(struct work_struct *work)
 {
 	struct pvk_device *pdev = container_of(work, struct pvk_device, recover_work);
 
@@ -115,7 +115,7 @@ void pvk_dev_init(struct pvk_device *pdev)
 {
 	mutex_init(&pdev->queues_lock);
 	spin_lock_init(&pdev->fault_lock);
-	INIT_WORK(&pdev->recover_work, recover);
+	INIT_WORK(&pdev->recover_work, pvk_recover);
 	pdev->stopped = true;
 }
 
@@ -179,7 +179,7 @@ int pvk_dev_control(struct pvk_device *pdev, u32 op, const void *buf, size_t siz
 }
 EXPORT_SYMBOL_GPL(pvk_dev_control);
 
-static int change_model(struct pvk_device *pdev, u32 call)
+static int pvk_change_model(struct pvk_device *pdev, u32 call)
 {
 	int ret;
 
@@ -197,7 +197,7 @@ int pvk_unplug(struct pvk_device *pdev)
 		return 0;
 	if (!pvk_has(PVK_FEAT_UNPLUG) && pdev->info.model == PVK_MODEL_PVKIT)
 		return 0;
-	return change_model(pdev, PVK_CALL_UNPLUG);
+	return pvk_change_model(pdev, PVK_CALL_UNPLUG);
 }
 EXPORT_SYMBOL_GPL(pvk_unplug);
 
@@ -205,6 +205,6 @@ int pvk_replug(struct pvk_device *pdev)
 {
 	if (pdev->info.counterpart == PVK_COUNTERPART_NONE)
 		return -ENOENT;
-	return change_model(pdev, PVK_CALL_REPLUG);
+	return pvk_change_model(pdev, PVK_CALL_REPLUG);
 }
 EXPORT_SYMBOL_GPL(pvk_replug);

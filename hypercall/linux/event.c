@@ -56,11 +56,11 @@ static struct pvk_event_bind *bind_buf;
 
 #define SETTLE_MS	1000u	/* given to a host that does not bind at once */
 
-static void settle(struct work_struct *work);
-static DECLARE_WORK(settle_work, settle);
+static void pvk_settle(struct work_struct *work);
+static DECLARE_WORK(settle_work, pvk_settle);
 
 /* bind_lock held. One call: 0 or -errno; -ENODEV between sessions, when it is only remembered. */
-static int bind_locked(u32 n)
+static int pvk_bind_locked(u32 n)
 {
 	int ret;
 
@@ -75,21 +75,21 @@ static int bind_locked(u32 n)
 }
 
 /* Asks once more where it is needed. 0, also when it is not; -errno. */
-static int settle_one(u32 n)
+static int pvk_settle_one(u32 n)
 {
 	unsigned long flags;
 	int ret = 0;
 
 	raw_spin_lock_irqsave(&bind_lock, flags);
 	if (channels[n].bound && !channels[n].settled)
-		ret = bind_locked(n);
+		ret = pvk_bind_locked(n);
 	channels[n].error = ret == -ENODEV ? 0 : ret;
 	raw_spin_unlock_irqrestore(&bind_lock, flags);
 	return ret;
 }
 
 /* Until the host has all messages, or does not take one for SETTLE_MS. */
-static void settle(struct work_struct *work)
+static void pvk_settle(struct work_struct *work)
 {
 	u32 n;
 
@@ -97,7 +97,7 @@ static void settle(struct work_struct *work)
 		unsigned long end = jiffies + msecs_to_jiffies(SETTLE_MS);
 		int ret;
 
-		while ((ret = settle_one(n)) && ret != -ENODEV && time_before(jiffies, end))
+		while ((ret = pvk_settle_one(n)) && ret != -ENODEV && time_before(jiffies, end))
 			usleep_range(1000, 2000);
 		if (ret && ret != -ENODEV)
 			dev_err_ratelimited(pvk_host.dev,
@@ -111,7 +111,7 @@ static void settle(struct work_struct *work)
  * channel to it, later if not now. Between sessions the message is only
  * remembered.
  */
-static void bind(struct irq_data *data)
+static void pvk_bind(struct irq_data *data)
 {
 	struct irq_data *parent = data->parent_data;
 	u32 n = irqd_to_hwirq(data);
@@ -125,37 +125,37 @@ static void bind(struct irq_data *data)
 	channels[n].msi_data = msg.data;
 	channels[n].bound = true;
 	channels[n].error = 0;
-	ret = bind_locked(n);
+	ret = pvk_bind_locked(n);
 	raw_spin_unlock_irqrestore(&bind_lock, flags);
 	if (ret && ret != -ENODEV)
 		queue_work(system_wq, &settle_work);
 }
 
-static int set_affinity(struct irq_data *data, const struct cpumask *mask, bool force)
+static int pvk_set_affinity(struct irq_data *data, const struct cpumask *mask, bool force)
 {
 	int ret = irq_chip_set_affinity_parent(data, mask, force);
 
 	if (ret >= 0 && ret != IRQ_SET_MASK_OK_DONE && irqd_is_activated(data))
-		bind(data);
+		pvk_bind(data);
 	return ret;
 }
 
 /* Software masking does it; the callbacks stand for what genirq demands. */
-static void nothing(struct irq_data *data)
+static void pvk_nothing(struct irq_data *data)
 {
 }
 
 static struct irq_chip chip = {
 	.name			= "pvkit",
 	.irq_ack		= irq_chip_ack_parent,
-	.irq_mask		= nothing,
-	.irq_unmask		= nothing,
-	.irq_set_affinity	= set_affinity,
+	.irq_mask		= pvk_nothing,
+	.irq_unmask		= pvk_nothing,
+	.irq_set_affinity	= pvk_set_affinity,
 	.irq_retrigger		= irq_chip_retrigger_hierarchy,
 	.flags			= IRQCHIP_SKIP_SET_WAKE,
 };
 
-static int domain_alloc(struct irq_domain *d, unsigned int virq, unsigned int nr, void *arg)
+static int pvk_domain_alloc(struct irq_domain *d, unsigned int virq, unsigned int nr, void *arg)
 {
 	struct alloc_arg *a = arg;
 	int ret;
@@ -169,19 +169,19 @@ static int domain_alloc(struct irq_domain *d, unsigned int virq, unsigned int nr
 	return 0;
 }
 
-static void domain_free(struct irq_domain *d, unsigned int virq, unsigned int nr)
+static void pvk_domain_free(struct irq_domain *d, unsigned int virq, unsigned int nr)
 {
 	irq_domain_free_irqs_common(d, virq, nr);
 }
 
-/* Pairs with domain_deactivate(). */
-static int domain_activate(struct irq_domain *d, struct irq_data *data, bool reserve)
+/* Pairs with pvk_domain_deactivate(). */
+static int pvk_domain_activate(struct irq_domain *d, struct irq_data *data, bool reserve)
 {
-	bind(data);
+	pvk_bind(data);
 	return 0;	/* pvk_irq_request() looks what became of it */
 }
 
-static void domain_deactivate(struct irq_domain *d, struct irq_data *data)
+static void pvk_domain_deactivate(struct irq_domain *d, struct irq_data *data)
 {
 	u32 n = irqd_to_hwirq(data);
 	unsigned long flags;
@@ -193,10 +193,10 @@ static void domain_deactivate(struct irq_domain *d, struct irq_data *data)
 }
 
 static const struct irq_domain_ops domain_ops = {
-	.alloc		= domain_alloc,
-	.free		= domain_free,
-	.activate	= domain_activate,
-	.deactivate	= domain_deactivate,
+	.alloc		= pvk_domain_alloc,
+	.free		= pvk_domain_free,
+	.activate	= pvk_domain_activate,
+	.deactivate	= pvk_domain_deactivate,
 };
 
 /* The domain for n channels; 0; -ENODEV without a local APIC; -ENOMEM. */

@@ -40,15 +40,15 @@ MODULE_PARM_DESC(managed_irqs, "interrupts of disks' queues go with their CPUs; 
 
 static struct platform_device *own_device;
 
-static void guest_cpuid(void *context, __u32 leaf, struct pvk_cpuid_regs *r)
+static void pvk_guest_cpuid(void *context, __u32 leaf, struct pvk_cpuid_regs *r)
 {
 	cpuid_count(leaf, 0, &r->eax, &r->ebx, &r->ecx, &r->edx);
 }
 
 /* Says who is there instead; seen is the signature at 0x40000000. */
-static void say_other(const char *seen)
+static void pvk_say_other(const char *seen)
 {
-	const struct pvk_machine machine = { .cpuid = guest_cpuid };
+	const struct pvk_machine machine = { .cpuid = pvk_guest_cpuid };
 	struct pvk_stack *stack = kzalloc(sizeof(*stack), GFP_KERNEL);
 	const char *name = pvk_hv_name[PVK_HV_UNKNOWN].name;
 
@@ -61,10 +61,10 @@ static void say_other(const char *seen)
 }
 
 /* 0 or -ENODEV, with one line that says why. */
-static int find_host(void)
+static int pvk_find_host(void)
 {
 	struct pvk_offer *o = &pvk_host.offer;
-	enum pvk_detect_result found = pvk_detect(guest_cpuid, NULL, o);
+	enum pvk_detect_result found = pvk_detect(pvk_guest_cpuid, NULL, o);
 
 	switch (found) {
 	case PVK_DETECT_OK:
@@ -76,7 +76,7 @@ static int find_host(void)
 		pr_info("no host: not in a virtual machine (no hypervisor bit in CPUID)\n");
 		break;
 	case PVK_DETECT_OTHER:
-		say_other(o->seen);
+		pvk_say_other(o->seen);
 		break;
 	case PVK_DETECT_SHORT:
 		pr_info("no host: CPUID 0x%x has the signature but too few leaves\n", o->base);
@@ -100,8 +100,8 @@ static int find_host(void)
 	return -ENODEV;
 }
 
-/* NEGOTIATE; pairs with session_close(). 0 or -errno, with a message. */
-static int session_open(struct device *dev)
+/* NEGOTIATE; pairs with pvk_session_close(). 0 or -errno, with a message. */
+static int pvk_session_open(struct device *dev)
 {
 	struct pvk_negotiate n = {
 		.size = sizeof(n),
@@ -132,7 +132,7 @@ static int session_open(struct device *dev)
 }
 
 /* LEAVE; without a session nothing happens. May wait for requests in flight. */
-static void session_close(struct device *dev)
+static void pvk_session_close(struct device *dev)
 {
 	int ret;
 
@@ -150,7 +150,7 @@ static void session_close(struct device *dev)
  * Reserves the two ports, inside the resource that ACPI described if it did.
  * The ports that are used are those of CPUID.
  */
-static int reserve_ports(struct device *dev)
+static int pvk_reserve_ports(struct device *dev)
 {
 	u32 port[2] = { pvk_host.offer.call_port, pvk_host.offer.doorbell_port };
 	unsigned int i;
@@ -165,17 +165,17 @@ static int reserve_ports(struct device *dev)
 	return 0;
 }
 
-static int core_probe(struct platform_device *platform)
+static int pvk_core_probe(struct platform_device *platform)
 {
 	struct device *dev = &platform->dev;
 	int ret;
 
 	if (pvk_host.dev)
 		return -EBUSY;	/* a second description of the one host */
-	ret = reserve_ports(dev);
+	ret = pvk_reserve_ports(dev);
 	if (ret)
 		return ret;
-	ret = session_open(dev);
+	ret = pvk_session_open(dev);
 	if (ret)
 		return ret;
 	pvk_host.dev = dev;
@@ -200,37 +200,37 @@ static int core_probe(struct platform_device *platform)
 event:
 	pvk_event_exit();
 close:
-	session_close(dev);
+	pvk_session_close(dev);
 	pvk_host.dev = NULL;
 	return ret;
 }
 
-static PVK_PLATFORM_REMOVE_TYPE core_remove(struct platform_device *platform)
+static PVK_PLATFORM_REMOVE_TYPE pvk_core_remove(struct platform_device *platform)
 {
 	pvk_bus_stop();
 	pvk_event_exit();
-	session_close(&platform->dev);
+	pvk_session_close(&platform->dev);
 	pvk_host.dev = NULL;
 	return PVK_PLATFORM_REMOVED;
 }
 
 /* The devices of the bus were shut down before. */
-static void core_shutdown(struct platform_device *platform)
+static void pvk_core_shutdown(struct platform_device *platform)
 {
 	pvk_bus_quiesce();
-	session_close(&platform->dev);
+	pvk_session_close(&platform->dev);
 }
 
-static int core_suspend(struct device *dev)
+static int pvk_core_suspend(struct device *dev)
 {
 	pvk_bus_quiesce();
-	session_close(dev);
+	pvk_session_close(dev);
 	return 0;
 }
 
-static int core_resume(struct device *dev)
+static int pvk_core_resume(struct device *dev)
 {
-	int ret = session_open(dev);
+	int ret = pvk_session_open(dev);
 
 	if (ret)
 		return ret;
@@ -240,12 +240,12 @@ static int core_resume(struct device *dev)
 }
 
 static const struct dev_pm_ops core_pm = {
-	.suspend	= core_suspend,
-	.resume		= core_resume,
-	.freeze		= core_suspend,
-	.thaw		= core_resume,
-	.poweroff	= core_suspend,
-	.restore	= core_resume,
+	.suspend	= pvk_core_suspend,
+	.resume		= pvk_core_resume,
+	.freeze		= pvk_core_suspend,
+	.thaw		= pvk_core_resume,
+	.poweroff	= pvk_core_suspend,
+	.restore	= pvk_core_resume,
 };
 
 static const struct acpi_device_id core_ids[] = {
@@ -255,9 +255,9 @@ static const struct acpi_device_id core_ids[] = {
 MODULE_DEVICE_TABLE(acpi, core_ids);
 
 static struct platform_driver core_driver = {
-	.probe		= core_probe,
-	.remove		= core_remove,
-	.shutdown	= core_shutdown,
+	.probe		= pvk_core_probe,
+	.remove		= pvk_core_remove,
+	.shutdown	= pvk_core_shutdown,
 	.driver = {
 		.name			= "pvkit",
 		.acpi_match_table	= core_ids,
@@ -267,9 +267,9 @@ static struct platform_driver core_driver = {
 	},
 };
 
-static int __init core_init(void)
+static int __init pvk_core_init(void)
 {
-	int ret = find_host();
+	int ret = pvk_find_host();
 
 	if (ret)
 		return ret;
@@ -302,15 +302,15 @@ bus:
 	return ret;
 }
 
-static void __exit core_exit(void)
+static void __exit pvk_core_exit(void)
 {
 	platform_device_unregister(own_device);
 	platform_driver_unregister(&core_driver);
 	bus_unregister(&pvk_bus);
 }
 
-module_init(core_init);
-module_exit(core_exit);
+module_init(pvk_core_init);
+module_exit(pvk_core_exit);
 
 MODULE_DESCRIPTION("pvkit guest core: detection, negotiation, calls, events, device bus");
 MODULE_AUTHOR("The pvkit authors");

@@ -15,30 +15,30 @@
 
 #include "core.h"
 
-static size_t sq_bytes(u32 entries)
+static size_t pvk_sq_bytes(u32 entries)
 {
 	return ALIGN((size_t)entries * sizeof(struct pvk_sqe), PVK_RING_ALIGN);
 }
 
-static size_t ctl_offset(u32 entries)
+static size_t pvk_ctl_offset(u32 entries)
 {
-	return sq_bytes(entries) +
+	return pvk_sq_bytes(entries) +
 	       ALIGN((size_t)entries * sizeof(struct pvk_cqe), PVK_RING_CTL_ALIGN);
 }
 
-static size_t queue_bytes(u32 entries)
+static size_t pvk_queue_bytes(u32 entries)
 {
-	return PAGE_ALIGN(ctl_offset(entries) + sizeof(struct pvk_ring_ctl));
+	return PAGE_ALIGN(pvk_ctl_offset(entries) + sizeof(struct pvk_ring_ctl));
 }
 
 /* Zeroed rings, cursors at 0; live and armed when the host is told next. */
-static void queue_rewind(struct pvk_queue *q)
+static void pvk_queue_rewind(struct pvk_queue *q)
 {
-	struct pvk_ring_ctl *ctl = q->mem + ctl_offset(q->entries);
+	struct pvk_ring_ctl *ctl = q->mem + pvk_ctl_offset(q->entries);
 
 	memset(q->mem, 0, q->mem_size);
 	pvk_ring_init(&q->sq, q->mem, &ctl->sq_wake, q->entries);
-	pvk_ring_init(&q->cq, q->mem + sq_bytes(q->entries), &ctl->cq_wake, q->entries);
+	pvk_ring_init(&q->cq, q->mem + pvk_sq_bytes(q->entries), &ctl->cq_wake, q->entries);
 	if (q->irq)
 		pvk_ring_arm(&q->cq, 0);
 	else
@@ -46,7 +46,7 @@ static void queue_rewind(struct pvk_queue *q)
 }
 
 /* data: the first queue of the group */
-static irqreturn_t queue_interrupt(int irq, void *data)
+static irqreturn_t pvk_queue_interrupt(int irq, void *data)
 {
 	struct pvk_queue *q = data;
 
@@ -62,7 +62,7 @@ static irqreturn_t queue_interrupt(int irq, void *data)
  * sets, so that siblings share a queue, then the rest in turn. The mask of a
  * group is its first queue's.
  */
-static void deal_cpus(struct pvk_queue *queues, u32 nr, u32 group)
+static void pvk_deal_cpus(struct pvk_queue *queues, u32 nr, u32 group)
 {
 	unsigned int present = num_present_cpus();
 	unsigned int k = 0;
@@ -76,8 +76,8 @@ static void deal_cpus(struct pvk_queue *queues, u32 nr, u32 group)
 	}
 }
 
-/* q: first of its group. Pairs with group_alloc_irq(). */
-static void group_free_irq(struct pvk_queue *q)
+/* q: first of its group. Pairs with pvk_group_alloc_irq(). */
+static void pvk_group_free_irq(struct pvk_queue *q)
 {
 	struct pvk_irq irq = { .irq = q->irq, .channel = q->channel };
 	u32 i;
@@ -94,7 +94,7 @@ static void group_free_irq(struct pvk_queue *q)
 	}
 }
 
-static int group_alloc_irq(struct pvk_queue *q, bool managed)
+static int pvk_group_alloc_irq(struct pvk_queue *q, bool managed)
 {
 	struct pvk_irq irq;
 	int ret = pvk_irq_alloc(&irq, q->mask, managed && pvk_managed_irqs);
@@ -107,30 +107,30 @@ static int group_alloc_irq(struct pvk_queue *q, bool managed)
 		q[i].channel = irq.channel;
 	}
 	snprintf(q->name, sizeof(q->name), "%s-q%u", dev_name(&q->pdev->dev), q->index);
-	ret = pvk_irq_request(&irq, queue_interrupt, q->name, q);
+	ret = pvk_irq_request(&irq, pvk_queue_interrupt, q->name, q);
 	if (ret) {
-		group_free_irq(q);
+		pvk_group_free_irq(q);
 		return ret;
 	}
 	q->irq_requested = true;
 	return 0;
 }
 
-static void *rings_alloc(u32 entries)
+static void *pvk_queue_rings_alloc(u32 entries)
 {
-	return alloc_pages_exact(queue_bytes(entries), GFP_KERNEL | __GFP_ZERO);
+	return alloc_pages_exact(pvk_queue_bytes(entries), GFP_KERNEL | __GFP_ZERO);
 }
 
-static int queue_alloc_memory(struct pvk_queue *q, u32 entries)
+static int pvk_queue_alloc_memory(struct pvk_queue *q, u32 entries)
 {
 	q->entries = entries;
-	q->mem_size = queue_bytes(entries);
-	q->mem = rings_alloc(entries);
+	q->mem_size = pvk_queue_bytes(entries);
+	q->mem = pvk_queue_rings_alloc(entries);
 	return q->mem ? 0 : -ENOMEM;
 }
 
 /* The array, with masks but without interrupts and memory; 0 or -ENOMEM */
-static int queues_prepare(struct pvk_device *pdev, const struct pvk_queues_plan *plan, u32 nr)
+static int pvk_queues_prepare(struct pvk_device *pdev, const struct pvk_queues_plan *plan, u32 nr)
 {
 	u32 total = (nr + plan->nr_polled) * plan->group;
 	u32 i;
@@ -153,40 +153,40 @@ static int queues_prepare(struct pvk_device *pdev, const struct pvk_queues_plan 
 		q->affinity = pdev->queues[i - i % plan->group].mask;
 	}
 	if (nr)
-		deal_cpus(pdev->queues, nr, plan->group);
+		pvk_deal_cpus(pdev->queues, nr, plan->group);
 	if (plan->nr_polled)
-		deal_cpus(pdev->queues + nr * plan->group, plan->nr_polled, plan->group);
+		pvk_deal_cpus(pdev->queues + nr * plan->group, plan->nr_polled, plan->group);
 	return 0;
 }
 
 /* With queues_lock; on an error the caller frees. */
-static int queues_try(struct pvk_device *pdev, const struct pvk_queues_plan *plan, u32 nr)
+static int pvk_queues_try(struct pvk_device *pdev, const struct pvk_queues_plan *plan, u32 nr)
 {
-	int ret = queues_prepare(pdev, plan, nr);
+	int ret = pvk_queues_prepare(pdev, plan, nr);
 	u32 i;
 
 	for (i = 0; !ret && i < pdev->nr_queues; i++) {
 		pdev->queues[i].handler = plan->handler;
-		ret = queue_alloc_memory(&pdev->queues[i], plan->entries[i % plan->group]);
+		ret = pvk_queue_alloc_memory(&pdev->queues[i], plan->entries[i % plan->group]);
 	}
 	for (i = 0; !ret && i < nr; i++)
-		ret = group_alloc_irq(&pdev->queues[i * plan->group], plan->managed);
+		ret = pvk_group_alloc_irq(&pdev->queues[i * plan->group], plan->managed);
 	return ret;
 }
 
-static int queues_make(struct pvk_device *pdev, const struct pvk_queues_plan *plan, u32 nr)
+static int pvk_queues_make(struct pvk_device *pdev, const struct pvk_queues_plan *plan, u32 nr)
 {
 	int ret;
 
 	mutex_lock(&pdev->queues_lock);
-	ret = queues_try(pdev, plan, nr);
+	ret = pvk_queues_try(pdev, plan, nr);
 	mutex_unlock(&pdev->queues_lock);
 	if (ret)
 		pvk_queues_free(pdev);
 	return ret;
 }
 
-static int check_all_entries(struct pvk_device *pdev, const u32 *entries, u32 group)
+static int pvk_check_all_entries(struct pvk_device *pdev, const u32 *entries, u32 group)
 {
 	int ret = 0;
 	u32 i;
@@ -208,12 +208,12 @@ int pvk_queues_alloc(struct pvk_device *pdev, const struct pvk_queues_plan *plan
 	most = pdev->info.max_queues / p.group;
 	if ((!nr && !p.nr_polled) || (nr && !p.handler) || nr > most || p.nr_polled > most - nr)
 		return -EINVAL;
-	ret = check_all_entries(pdev, p.entries, p.group);
+	ret = pvk_check_all_entries(pdev, p.entries, p.group);
 	if (ret)
 		return ret;
 	p.nr_polled = min(p.nr_polled, cpus);
 	if (!nr)
-		return queues_make(pdev, &p, 0);
+		return pvk_queues_make(pdev, &p, 0);
 
 	if (!pvk_has(PVK_FEAT_EVENT))
 		return -EOPNOTSUPP;
@@ -221,7 +221,7 @@ int pvk_queues_alloc(struct pvk_device *pdev, const struct pvk_queues_plan *plan
 	ret = -ENOSPC;
 	/* fewer when the vectors of some CPU are exhausted */
 	for (; nr && ret == -ENOSPC; nr /= 2)
-		ret = queues_make(pdev, &p, nr);
+		ret = pvk_queues_make(pdev, &p, nr);
 	return ret;
 }
 EXPORT_SYMBOL_GPL(pvk_queues_alloc);
@@ -229,7 +229,7 @@ EXPORT_SYMBOL_GPL(pvk_queues_alloc);
 struct pvk_rings *pvk_rings_alloc(struct pvk_device *pdev, const u32 *entries)
 {
 	struct pvk_rings *rings;
-	int ret = check_all_entries(pdev, entries, pdev->group);
+	int ret = pvk_check_all_entries(pdev, entries, pdev->group);
 	u32 i;
 
 	if (ret)
@@ -241,7 +241,7 @@ struct pvk_rings *pvk_rings_alloc(struct pvk_device *pdev, const u32 *entries)
 	rings->group = pdev->group;
 	memcpy(rings->entries, entries, pdev->group * sizeof(*entries));
 	for (i = 0; i < rings->nr; i++) {
-		rings->mem[i] = rings_alloc(entries[i % pdev->group]);
+		rings->mem[i] = pvk_queue_rings_alloc(entries[i % pdev->group]);
 		if (!rings->mem[i]) {
 			pvk_rings_free(rings);
 			return ERR_PTR(-ENOMEM);
@@ -266,8 +266,8 @@ int pvk_rings_swap(struct pvk_device *pdev, struct pvk_rings *rings)
 
 		swap(q->mem, rings->mem[i]);
 		q->entries = rings->entries[i % pdev->group];
-		q->mem_size = queue_bytes(q->entries);
-		queue_rewind(q);
+		q->mem_size = pvk_queue_bytes(q->entries);
+		pvk_queue_rewind(q);
 	}
 	memcpy(rings->entries, was, pdev->group * sizeof(*was));
 	mutex_unlock(&pdev->queues_lock);
@@ -282,7 +282,7 @@ void pvk_rings_free(struct pvk_rings *rings)
 	for (i = 0; rings && i < rings->nr; i++) {
 		if (rings->mem[i])
 			free_pages_exact(rings->mem[i],
-					 queue_bytes(rings->entries[i % rings->group]));
+					 pvk_queue_bytes(rings->entries[i % rings->group]));
 	}
 	kvfree(rings);
 }
@@ -309,14 +309,14 @@ int pvk_queues_setup(struct pvk_device *pdev, u32 nr)
 		struct pvk_queue *q = &pdev->queues[i];
 		u64 gpa = virt_to_phys(q->mem);
 
-		queue_rewind(q);
+		pvk_queue_rewind(q);
 		setup[i].size = sizeof(*setup);
 		setup[i].device = pdev->id;
 		setup[i].queue = i;
 		setup[i].entries = q->entries;
 		setup[i].sq_gpa = gpa;
-		setup[i].cq_gpa = gpa + sq_bytes(q->entries);
-		setup[i].ctl_gpa = gpa + ctl_offset(q->entries);
+		setup[i].cq_gpa = gpa + pvk_sq_bytes(q->entries);
+		setup[i].ctl_gpa = gpa + pvk_ctl_offset(q->entries);
 		setup[i].channel = q->channel;
 		batch[i].call = PVK_CALL_QUEUE_SETUP;
 		batch[i].arg[0] = virt_to_phys(&setup[i]);
@@ -348,7 +348,7 @@ void pvk_queues_deafen(struct pvk_device *pdev)
 	for (i = 0; i < pdev->nr_queues; i++) {
 		struct pvk_queue *q = &pdev->queues[i];
 
-		WRITE_ONCE(q->live, false);	/* read by queue_interrupt() */
+		WRITE_ONCE(q->live, false);	/* read by pvk_queue_interrupt() */
 		if (q->irq_requested)
 			synchronize_irq(q->irq);
 	}
@@ -361,7 +361,7 @@ void pvk_queues_silence(struct pvk_device *pdev)
 
 	mutex_lock(&pdev->queues_lock);
 	for (i = 0; i < pdev->nr_queues; i += pdev->group)
-		group_free_irq(&pdev->queues[i]);
+		pvk_group_free_irq(&pdev->queues[i]);
 	mutex_unlock(&pdev->queues_lock);
 }
 

@@ -29,7 +29,7 @@ static const char * const state_names[] = {
 };
 
 /* Names of the bits of mask on one line, "bitN" for those without, "none". */
-static ssize_t show_bits(char *buf, u64 mask, const char * const *names, unsigned int nr)
+static ssize_t pvk_show_bits(char *buf, u64 mask, const char * const *names, unsigned int nr)
 {
 	ssize_t len = 0;
 	unsigned int i;
@@ -47,7 +47,7 @@ static ssize_t show_bits(char *buf, u64 mask, const char * const *names, unsigne
 	return len + sysfs_emit_at(buf, len, mask ? "\n" : "none\n");
 }
 
-static ssize_t show_version(char *buf, u32 version)
+static ssize_t pvk_show_version(char *buf, u32 version)
 {
 	return sysfs_emit(buf, "%u.%u\n", PVK_VERSION_MAJOR(version),
 			  PVK_VERSION_MINOR(version));
@@ -63,11 +63,11 @@ static ssize_t bus_##name##_show(PVK_CONST_BUS struct bus_type *bus, char *buf)	
 static struct bus_attribute bus_attr_##name = __ATTR(name, 0444, bus_##name##_show, NULL)
 
 #define BUS_FEATURES(name, mask) \
-	BUS_SHOW(name, show_bits(buf, mask, feature_names, ARRAY_SIZE(feature_names)))
+	BUS_SHOW(name, pvk_show_bits(buf, mask, feature_names, ARRAY_SIZE(feature_names)))
 
-BUS_SHOW(abi_guest, show_version(buf, PVK_ABI_VERSION));
-BUS_SHOW(abi_host, show_version(buf, pvk_host.offer.version));
-BUS_SHOW(abi_host_oldest, show_version(buf, pvk_host.offer.oldest));
+BUS_SHOW(abi_guest, pvk_show_version(buf, PVK_ABI_VERSION));
+BUS_SHOW(abi_host, pvk_show_version(buf, pvk_host.offer.version));
+BUS_SHOW(abi_host_oldest, pvk_show_version(buf, pvk_host.offer.oldest));
 BUS_SHOW(cpuid_base, sysfs_emit(buf, "0x%x\n", pvk_host.offer.base));
 BUS_SHOW(transfer, sysfs_emit(buf, "pio call=0x%x doorbell=0x%x\n",
 			      pvk_host.offer.call_port, pvk_host.offer.doorbell_port));
@@ -132,7 +132,7 @@ const struct attribute_group *pvk_host_groups[] = { &host_group, NULL };
 
 /* Devices */
 
-static void refresh(struct pvk_device *pdev)
+static void pvk_refresh(struct pvk_device *pdev)
 {
 	if (!device_trylock(&pdev->dev))
 		return;
@@ -171,7 +171,7 @@ DEV_SHOW(state)
 {
 	struct pvk_device *pdev = to_pvk_device(dev);
 
-	refresh(pdev);
+	pvk_refresh(pdev);
 	return sysfs_emit(buf, "%s\n", state_names[READ_ONCE(pdev->info.state)]);
 }
 static DEVICE_ATTR_RO(state);
@@ -180,7 +180,7 @@ DEV_SHOW(model)
 {
 	struct pvk_device *pdev = to_pvk_device(dev);
 
-	refresh(pdev);
+	pvk_refresh(pdev);
 	return sysfs_emit(buf, "%s\n",
 			  READ_ONCE(pdev->info.model) == PVK_MODEL_PVKIT ? "pvkit" : "emulated");
 }
@@ -207,20 +207,20 @@ DEV_SHOW(counterpart)
 }
 static DEVICE_ATTR_RO(counterpart);
 
-static ssize_t show_dev_features(struct pvk_device *pdev, char *buf, u64 mask)
+static ssize_t pvk_show_dev_features(struct pvk_device *pdev, char *buf, u64 mask)
 {
 	if (pdev->type == PVK_DEV_BLK)
-		return show_bits(buf, mask, blk_names, ARRAY_SIZE(blk_names));
+		return pvk_show_bits(buf, mask, blk_names, ARRAY_SIZE(blk_names));
 	if (pdev->type == PVK_DEV_NET)
-		return show_bits(buf, mask, net_names, ARRAY_SIZE(net_names));
-	return show_bits(buf, mask, NULL, 0);
+		return pvk_show_bits(buf, mask, net_names, ARRAY_SIZE(net_names));
+	return pvk_show_bits(buf, mask, NULL, 0);
 }
 
 DEV_SHOW(features_offered)
 {
 	struct pvk_device *pdev = to_pvk_device(dev);
 
-	return show_dev_features(pdev, buf, READ_ONCE(pdev->info.features));
+	return pvk_show_dev_features(pdev, buf, READ_ONCE(pdev->info.features));
 }
 static DEVICE_ATTR_RO(features_offered);
 
@@ -229,7 +229,7 @@ DEV_SHOW(features_accepted)
 {
 	struct pvk_device *pdev = to_pvk_device(dev);
 
-	return show_dev_features(pdev, buf, READ_ONCE(pdev->accepted));
+	return pvk_show_dev_features(pdev, buf, READ_ONCE(pdev->accepted));
 }
 static DEVICE_ATTR_RO(features_accepted);
 
@@ -238,8 +238,8 @@ DEV_SHOW(features_active)
 {
 	struct pvk_device *pdev = to_pvk_device(dev);
 
-	refresh(pdev);
-	return show_dev_features(pdev, buf, READ_ONCE(pdev->info.accepted));
+	pvk_refresh(pdev);
+	return pvk_show_dev_features(pdev, buf, READ_ONCE(pdev->info.accepted));
 }
 static DEVICE_ATTR_RO(features_active);
 

@@ -13,7 +13,8 @@
 #define CALL_CONSOLE	0x40000ull	/* the console's memory */
 
 #define CALL_NUMBERS	(sizeof(all_calls) / sizeof(all_calls[0]))
-#define CALL_PLATFORM (PVK_FEAT_INFO | PVK_FEAT_POWER | PVK_FEAT_SMP | PVK_FEAT_CONSOLE | PVK_FEAT_MEM)
+#define CALL_PLATFORM \
+	(PVK_FEAT_INFO | PVK_FEAT_POWER | PVK_FEAT_SMP | PVK_FEAT_CONSOLE | PVK_FEAT_MEM)
 
 /* Of the sizes of structures, of RAM's edges, or anything. */
 static inline uint64_t call_number(struct input *in)
@@ -75,8 +76,10 @@ static inline uint32_t call_fill(struct input *in, union call_struct *s, uint32_
 	case 1:
 		*size = sizeof(s->bind);
 		s->bind = (struct pvk_event_bind){
-			.size = *size, .channel = (how & 0x3f) | (how & 0x40 ? PVK_CHANNEL_PLATFORM : 0),
-			.msi_address = 0xfee00000ull | take(in, 2) << 4, .msi_data = (uint32_t)take(in, 2) };
+			.size = *size,
+			.channel = (how & 0x3f) | (how & 0x40 ? PVK_CHANNEL_PLATFORM : 0),
+			.msi_address = 0xfee00000ull | take(in, 2) << 4,
+			.msi_data = (uint32_t)take(in, 2)};
 		if (how & 0x40)
 			s->bind.channel &= ~0x3cu;
 		return PVK_CALL_EVENT_BIND;
@@ -102,9 +105,12 @@ static inline uint32_t call_fill(struct input *in, union call_struct *s, uint32_
 		return PVK_CALL_POWER;
 	case 6:
 		*size = sizeof(s->cpu);
-		s->cpu = (struct pvk_cpu_start){ .size = *size, .apic_id = how & 3, .cs = 8, .ds = 16,
-						 .cr3 = take(in, 2) << 12,
-						 .flags = how & 4 ? PVK_CPU_LA57 : 0 };
+		s->cpu = (struct pvk_cpu_start){.size = *size,
+						.apic_id = how & 3,
+						.cs = 8,
+						.ds = 16,
+						.cr3 = take(in, 2) << 12,
+						.flags = how & 4 ? PVK_CPU_LA57 : 0};
 		if (how & 8) {
 			s->cpu.rip = call_number(in);
 			s->cpu.rsp = call_number(in);
@@ -157,8 +163,9 @@ static inline struct hs_call call_make(struct input *in)
 static inline bool call_is_status(int64_t status)
 {
 	static const uint8_t errors[] = {
-		PVK_EPERM, PVK_ENOENT, PVK_EIO, PVK_EAGAIN, PVK_EFAULT, PVK_EBUSY, PVK_EINVAL,
-		PVK_ENOSPC, PVK_EROFS, PVK_ERANGE, PVK_ENOSYS, PVK_EPROTO, PVK_ENOTSUP, PVK_EVERSION,
+		PVK_EPERM,  PVK_ENOENT, PVK_EIO,     PVK_EAGAIN,   PVK_EFAULT,
+		PVK_EBUSY,  PVK_EINVAL, PVK_ENOSPC,  PVK_EROFS,	   PVK_ERANGE,
+		PVK_ENOSYS, PVK_EPROTO, PVK_ENOTSUP, PVK_EVERSION,
 	};
 
 	if (status >= 0)

@@ -67,8 +67,9 @@ static int tap_ioctl(unsigned long request, void *arg)
 		if (calls[i].request == request && tap.broken & calls[i].broken)
 			return -EBADFD;
 	if (request == TUNGETIFF)
-		ifr->ifr_flags = (short)(IFF_TAP | IFF_NO_PI | (tap.broken & TAP_PLAIN ? 0 : IFF_VNET_HDR) |
-					 (tap.multi_queue ? IFF_MULTI_QUEUE : 0));
+		ifr->ifr_flags =
+			(short)(IFF_TAP | IFF_NO_PI | (tap.broken & TAP_PLAIN ? 0 : IFF_VNET_HDR) |
+				(tap.multi_queue ? IFF_MULTI_QUEUE : 0));
 	if (request == TUNSETIFF && tap.broken & TAP_SET)
 		return tap.broken & TAP_BUSY ? -EBUSY : tap.broken & TAP_PLAIN ? -ENODEV : -EPERM;
 	if (request == TUNSETIFF && tap.multi_queue != !!(ifr->ifr_flags & IFF_MULTI_QUEUE))
@@ -110,7 +111,7 @@ static struct {
 
 static struct {
 	uint8_t frame[HS_NET_MAX_FRAME + 4];
-	uint32_t have;			/* of a stream: bytes of the present frame, with its prefix */
+	uint32_t have; /* of a stream: bytes of the present frame, with its prefix */
 	uint32_t last;			/* number of the last frame, + 1 */
 } receiver;
 
@@ -133,7 +134,8 @@ static void got_bytes(const uint8_t *at, uint32_t bytes)
 		uint32_t want = 4, part;
 
 		if (receiver.have >= 4) {
-			want = (uint32_t)f[0] << 24 | (uint32_t)f[1] << 16 | (uint32_t)f[2] << 8 | f[3];
+			want = (uint32_t)f[0] << 24 | (uint32_t)f[1] << 16 | (uint32_t)f[2] << 8 |
+			       f[3];
 			MUST(want >= HS_NET_MIN_FRAME && want <= HS_NET_MAX_FRAME);
 			want += 4;
 		}

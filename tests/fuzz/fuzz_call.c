@@ -38,8 +38,8 @@ static void outside(struct input *in, unsigned int what)
 	case 0:
 	case 1:
 		/* counters of the console's rings, which the guest writes */
-		memcpy(fake_ram(CALL_CONSOLE + take(in, 1) % 64 * 4, 4), &(uint32_t){ (uint32_t)take(in, 2) },
-		       4);
+		memcpy(fake_ram(CALL_CONSOLE + take(in, 1) % 64 * 4, 4),
+		       &(uint32_t){(uint32_t)take(in, 2)}, 4);
 		break;
 	case 2:
 	case 3:
@@ -77,7 +77,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!fake.vm.pv) {
 		fake.config.pv_offer = PV_ALL | CALL_PLATFORM;
 		fake.config.vcpus = 2;
-		MUST(fake_disk(0, 1 << 20, HS_MODELS_BOTH) && fake_disk(1, 1 << 20, HS_MODELS_PVKIT));
+		MUST(fake_disk(0, 1 << 20, HS_MODELS_BOTH) &&
+		     fake_disk(1, 1 << 20, HS_MODELS_PVKIT));
 		fuzz_power_on();
 		MUST(hs_pv_create(&fake.vm) == 0);
 		fake_platform_create(&fake.vm);

@@ -296,7 +296,8 @@ static void begin(void)
 
 	if (keyboard >= 0)
 		return;
-	MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, in) == 0 && socketpair(AF_UNIX, SOCK_STREAM, 0, out) == 0);
+	MUST(socketpair(AF_UNIX, SOCK_STREAM, 0, in) == 0 &&
+	     socketpair(AF_UNIX, SOCK_STREAM, 0, out) == 0);
 	MUST(dup2(in[1], STDIN_FILENO) >= 0 && dup2(out[1], STDOUT_FILENO) >= 0);
 	keyboard = in[0];
 	screen = out[0];

@@ -171,7 +171,8 @@ static void submit(struct input *in, unsigned int d)
 		return;
 	e.id = (uint16_t)id;
 	if (e.op == PVK_BLK_READ || e.op == PVK_BLK_WRITE) {
-		uint64_t page = PV_LISTS + (d * ENTRIES + id) * 4096ull, at = BUFFER(d * ENTRIES + id);
+		uint64_t page = PV_LISTS + (d * ENTRIES + id) * 4096ull,
+			 at = BUFFER(d * ENTRIES + id);
 
 		memset(fake_ram(at, n * 2048 + 64), e.op == PVK_BLK_READ ? 0xee : what & 0x7f,
 		       n * 2048 + 64);
@@ -183,7 +184,8 @@ static void submit(struct input *in, unsigned int d)
 			if (n <= 2)
 				e.seg[i] = seg;
 			else
-				memcpy(fake_ram(page + i * sizeof(seg), sizeof(seg)), &seg, sizeof(seg));
+				memcpy(fake_ram(page + i * sizeof(seg), sizeof(seg)), &seg,
+				       sizeof(seg));
 			at += seg.len;
 			e.length += seg.len;
 		}
@@ -209,8 +211,8 @@ static void submit(struct input *in, unsigned int d)
 
 static void ide_command(struct input *in)
 {
-	static const uint8_t opcodes[] = { 0x20, 0x24, 0x29, 0x30, 0x34, 0x39, 0xc4, 0xc5, 0x25, 0x35,
-					   0x3d, 0xc8, 0xca, 0xea, 0x40, 0xe7 };
+	static const uint8_t opcodes[] = {0x20, 0x24, 0x29, 0x30, 0x34, 0x39, 0xc4, 0xc5,
+					  0x25, 0x35, 0x3d, 0xc8, 0xca, 0xea, 0x40, 0xe7};
 	uint8_t kind = (uint8_t)take(in, 1), opcode = opcodes[take(in, 1) % sizeof(opcodes)];
 	uint32_t lba = (uint32_t)take(in, 1), count = (uint32_t)take(in, 1);
 	uint16_t words[512] = { 0 };

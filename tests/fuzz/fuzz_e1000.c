@@ -81,8 +81,8 @@ static void transmit(struct input *in)
 {
 	for (unsigned int n = 1 + (take(in, 1) & 15); n && in->left; n--) {
 		uint8_t kind = (uint8_t)take(in, 1);
-		uint32_t flags = (kind & 1 ? EOP : 0) | (kind & 2 ? IFCS : 0) | (kind & 4 ? RS : 0) |
-				 (kind & 8 ? TSE : 0) | (kind & 16 ? VLE : 0);
+		uint32_t flags = (kind & 1 ? EOP : 0) | (kind & 2 ? IFCS : 0) |
+				 (kind & 4 ? RS : 0) | (kind & 8 ? TSE : 0) | (kind & 16 ? VLE : 0);
 
 		switch (kind >> 5) {
 		case 0:
@@ -94,7 +94,8 @@ static void transmit(struct input *in)
 				   (uint32_t)take(in, 2), 54, (uint16_t)take(in, 2));
 			break;
 		case 2:
-			tx_put(&tail, place(in), flags | (uint32_t)take(in, 3), (uint32_t)take(in, 4));
+			tx_put(&tail, place(in), flags | (uint32_t)take(in, 3),
+			       (uint32_t)take(in, 4));
 			break;
 		case 3:
 			tx_put(&tail, take(in, 8), (uint32_t)take(in, 4), (uint32_t)take(in, 4));
@@ -111,7 +112,8 @@ static void transmit(struct input *in)
 static void packet(struct input *in)
 {
 	uint8_t what = (uint8_t)take(in, 1);
-	uint32_t length = 60 + (uint32_t)take(in, 2) % (what & 0x80 ? 65000 : 6000), parts = 1 + (what & 3);
+	uint32_t length = 60 + (uint32_t)take(in, 2) % (what & 0x80 ? 65000 : 6000),
+		 parts = 1 + (what & 3);
 	uint32_t flags = DATA | (what & 4 ? TSE : 0) | (what & 8 ? VLE : 0) | IFCS | RS, at = 0;
 	struct hs_net_meta meta;
 	bool six;

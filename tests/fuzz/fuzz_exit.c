@@ -81,7 +81,8 @@ static int fake_kvm(unsigned long request, void *arg)
 		return kvm.state & 2 ? -EIO : 0;
 	case KVM_IOEVENTFD:
 		MUST(bell->len == 4 && bell->addr == HS_PORT_PVK_DOORBELL);
-		MUST(bell->flags & KVM_IOEVENTFD_FLAG_DATAMATCH && bell->flags & KVM_IOEVENTFD_FLAG_PIO);
+		MUST(bell->flags & KVM_IOEVENTFD_FLAG_DATAMATCH &&
+		     bell->flags & KVM_IOEVENTFD_FLAG_PIO);
 		if (!(bell->flags & KVM_IOEVENTFD_FLAG_DEASSIGN))
 			return fake_doorbell_bind((uint32_t)bell->datamatch, bell->fd);
 		fake_doorbell_unbind((uint32_t)bell->datamatch, bell->fd);
@@ -119,9 +120,15 @@ static void add_regions(void)
 {
 	for (unsigned int i = 0; i < 4; i++) {
 		region[i] = (struct hs_region){
-			.device = "some", .space = i & 1 ? HS_PIO : HS_MMIO, .len = i & 2 ? 32 : 20,
-			.base = (i & 1 ? PORTS : MMIO) + (i & 2 ? 32 : 12), .regs = regs, .nregs = 5,
-			.read = region_read, .write = region_write, .opaque = &region[i],
+			.device = "some",
+			.space = i & 1 ? HS_PIO : HS_MMIO,
+			.len = i & 2 ? 32 : 20,
+			.base = (i & 1 ? PORTS : MMIO) + (i & 2 ? 32 : 12),
+			.regs = regs,
+			.nregs = 5,
+			.read = region_read,
+			.write = region_write,
+			.opaque = &region[i],
 			.unlocked = i & 2,
 		};
 		MUST(hs_io_add(fake.vm.io, &region[i]) == 0);
@@ -270,7 +277,8 @@ static void other(struct hs_vcpu *vcpu, struct input *in)
 	kvm.state = (uint8_t)(reason * 77);
 	leave_guest(vcpu, reason);
 	report_death();
-	MUST(stops() - before == !(reason < 0x100 && memchr(harmless, (int)reason, sizeof(harmless))));
+	MUST(stops() - before ==
+	     !(reason < 0x100 && memchr(harmless, (int)reason, sizeof(harmless))));
 	(void)hs_vcpu_exit_name(reason);
 }
 

@@ -134,7 +134,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			command(&in);
 			break;
 		case 2:
-			ide_prd(what >> 3, (uint32_t)(what & 0x80 ? take(&in, 4) : 0x400000 + take(&in, 2)),
+			ide_prd(what >> 3,
+				(uint32_t)(what & 0x80 ? take(&in, 4) : 0x400000 + take(&in, 2)),
 				(uint32_t)take(&in, 2), take(&in, 1) & 1);
 			break;
 		case 3:

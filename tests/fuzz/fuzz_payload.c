@@ -90,7 +90,8 @@ void __wrap__exit(int status)
 	child.status = status;
 	child.made = *(uint64_t *)child.map[MADE].at;
 	if (child.want && !status)
-		MUST(child.made == child.want && !memcmp(child.map[UNPACKED].at, content, child.want));
+		MUST(child.made == child.want &&
+		     !memcmp(child.map[UNPACKED].at, content, child.want));
 	longjmp(child.ended, 1);
 }
 
@@ -169,8 +170,8 @@ static size_t pack_bzip2(const uint8_t *in, size_t bytes, uint8_t *out)
 {
 	unsigned int size = PACKED;
 
-	MUST(BZ2_bzBuffToBuffCompress((char *)out, &size, (char *)(uintptr_t)in, (unsigned int)bytes, 1,
-				      0, 0) == BZ_OK);
+	MUST(BZ2_bzBuffToBuffCompress((char *)out, &size, (char *)(uintptr_t)in,
+				      (unsigned int)bytes, 1, 0, 0) == BZ_OK);
 	return size;
 }
 
@@ -202,8 +203,8 @@ static size_t pack_lz4(const uint8_t *in, size_t bytes, uint8_t *out)
 	memcpy(out, "\x02\x21\x4c\x18", 4);
 	while (done < bytes) {
 		size_t part = bytes - done > CONTENT / 2 ? CONTENT / 2 : bytes - done;
-		int n = LZ4_compress_default((const char *)in + done, (char *)out + at + 4, (int)part,
-					     (int)(PACKED - at - 4));
+		int n = LZ4_compress_default((const char *)in + done, (char *)out + at + 4,
+					     (int)part, (int)(PACKED - at - 4));
 
 		MUST(n > 0);
 		memcpy(out + at, &n, 4);

@@ -55,7 +55,8 @@ static void cpuid(uint32_t leaf, struct pvk_cpuid_regs *r)
 					      PVK_SIGNATURE_EDX };
 		break;
 	case 0x40000001:
-		*r = (struct pvk_cpuid_regs){ number(PVK_ABI_VERSION), number(PVK_VERSION(1, 0)), 0, 0 };
+		*r = (struct pvk_cpuid_regs){number(PVK_ABI_VERSION), number(PVK_VERSION(1, 0)), 0,
+					     0};
 		break;
 	case 0x40000002:
 		*r = (struct pvk_cpuid_regs){ number(15), 0, 0, number(31) };
@@ -167,10 +168,11 @@ static void relax(void)
 static void answer(struct pvp_queue *queue)
 {
 	struct pvk_ring host_side = queue->cq;
-	union pvk_cqe_words e = { .cqe = { .id = (uint16_t)number((uint32_t)take(1) & 31),
-					   .op = (uint8_t)number((uint32_t)take(1) % 6),
-					   .flags = (uint8_t)take(1), .status = (int32_t)-(uint32_t)number(0),
-					   .value = take(1) & 1 ? take(2) : take(8) } };
+	union pvk_cqe_words e = {.cqe = {.id = (uint16_t)number((uint32_t)take(1) & 31),
+					 .op = (uint8_t)number((uint32_t)take(1) % 6),
+					 .flags = (uint8_t)take(1),
+					 .status = (int32_t) - (uint32_t)number(0),
+					 .value = take(1) & 1 ? take(2) : take(8)}};
 
 	if (queue->memory && queue->entries)
 		pvk_cq_put(&host_side, &e);
@@ -356,7 +358,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			clocks(&host);
 		honest = true;
 		pvp_close(&host);
-		/* A device whose opening failed half-way may keep its memory: its host did not let go. */
+		/*
+		 * A device whose opening failed half-way may keep its memory: its host did not let
+		 * go.
+		 */
 		if (!(what & 3))
 			MUST(fake_os_held() == 0);
 	}

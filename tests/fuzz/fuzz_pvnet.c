@@ -238,7 +238,8 @@ static void polite(struct input *in)
 					MUST(!words.cqe.value);
 				else
 					MUST(PVK_NET_RX_LENGTH(words.cqe.value) &&
-					     PVK_NET_RX_LENGTH(words.cqe.value) <= slot[i][id].len &&
+					     PVK_NET_RX_LENGTH(words.cqe.value) <=
+						     slot[i][id].len &&
 					     !(words.cqe.value & PVK_NET_RX_RESERVED));
 				slot[i][id].busy = false;
 				sending -= i & 1;
@@ -297,7 +298,8 @@ static void power_on(void)
 {
 	fake.config.pv_offer = PV_ALL;
 	fake.config.vcpus = 2;
-	MUST(fake_nic(0, 1, HS_NET_CSUM | HS_NET_TSO4 | HS_NET_TSO6 | HS_NET_USO, HS_MODELS_PVKIT) &&
+	MUST(fake_nic(0, 1, HS_NET_CSUM | HS_NET_TSO4 | HS_NET_TSO6 | HS_NET_USO,
+		      HS_MODELS_PVKIT) &&
 	     fake_nic(1, 2, 0, HS_MODELS_BOTH));
 	fuzz_power_on();
 	fake.vm.net = fake_nets;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The stub's messages are made and not shown. A file that includes this links with -Wl,--wrap=write. */
+/*
+ * The stub's messages are made and not shown. A file that includes this links with
+ * -Wl,--wrap=write.
+ */
 #ifndef TESTS_FUZZ_QUIET_H
 #define TESTS_FUZZ_QUIET_H
 

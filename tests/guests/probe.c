@@ -233,7 +233,8 @@ static void given(uint32_t way, uint64_t info)
 	} else if (way == WAY_PVH) {
 		say_value("magic", at32(info));
 		for (uint32_t i = 0; i < at32(info + 48); i++)
-			say_range(at64(at64(info + 40) + i * 24), at64(at64(info + 40) + 8 + i * 24),
+			say_range(at64(at64(info + 40) + i * 24),
+				  at64(at64(info + 40) + 8 + i * 24),
 				  at32(at64(info + 40) + 16 + i * 24));
 		for (uint32_t i = 0; i < at32(info + 12); i++) {
 			uint64_t m = at64(info + 16) + i * 32;
@@ -248,7 +249,8 @@ static void given(uint32_t way, uint64_t info)
 		for (uint32_t i = 0; i < at32(info + 20); i++) {
 			uint64_t m = at32(info + 24) + i * 16;
 
-			say_module(at32(m), at32(m + 4) - at32(m), (const char *)(uint64_t)at32(m + 8));
+			say_module(at32(m), at32(m + 4) - at32(m),
+				   (const char *)(uint64_t)at32(m + 8));
 		}
 	}
 }
@@ -520,7 +522,8 @@ static void join(void)
 	if (call(PVK_CALL_PLATFORM_NEGOTIATE, (uint64_t)&n, sizeof(n), 0))
 		return;
 	accepted = n.active;
-	if (accepted & PVK_FEAT_CONSOLE && !call(PVK_CALL_CONSOLE_SETUP, (uint64_t)&s, sizeof(s), 0)) {
+	if (accepted & PVK_FEAT_CONSOLE &&
+	    !call(PVK_CALL_CONSOLE_SETUP, (uint64_t)&s, sizeof(s), 0)) {
 		doorbell = s.doorbell;
 		has_ring = 1;
 	}

@@ -149,7 +149,8 @@ __attribute__((constructor)) static void begin(void)
 	if (!asked)
 		return;
 	words = strdup(asked);
-	for (char *w = words ? strtok_r(words, ",", &save) : NULL; w; w = strtok_r(NULL, ",", &save)) {
+	for (char *w = words ? strtok_r(words, ",", &save) : NULL; w;
+	     w = strtok_r(NULL, ",", &save)) {
 		if (!strncmp(w, "seed=", 5))
 			seed = number(w + 5);
 		else if (!strncmp(w, "rate=", 5))

@@ -72,7 +72,8 @@ static uint16_t other_id(struct hs_pv_queue *q, struct said *s, uint16_t id, uin
 		return (uint16_t)(q->entries + liar_next(dice) % (65536 - q->entries));
 	for (unsigned int i = 0; i < 64; i++) {
 		/* Never the next: a receive queue's guest takes that for its next buffer. */
-		uint16_t try = (uint16_t)((id + 2 + liar_next(dice) % (q->entries - 1)) % q->entries);
+		uint16_t try =
+			(uint16_t)((id + 2 + liar_next(dice) % (q->entries - 1)) % q->entries);
 
 		if (try != id && (!by_id(q) || (try < IDS && !s->taken[try])) &&
 		    try != (id + 1) % q->entries)

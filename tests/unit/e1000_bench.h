@@ -103,7 +103,8 @@ static inline uint32_t ip_frame(uint8_t *f, bool six, bool udp, uint32_t payload
 	else
 		t[12] = 0x50;
 	sum = (uint16_t)~hs_net_checksum(t, l4 + payload,
-		hs_net_checksum(ip + (six ? 8 : 12), six ? 32 : 8, 0) + (udp ? 17 : 6) + l4 + payload);
+					 hs_net_checksum(ip + (six ? 8 : 12), six ? 32 : 8, 0) +
+						 (udp ? 17 : 6) + l4 + payload);
 	put16(t + (udp ? 6 : 16), sum);
 	return length;
 }

@@ -22,7 +22,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#define SELF	(-4242)		/* as an argument: the process that the filters are for, this test */
+#define SELF (-4242) /* as an argument: the process that the filters are for, this test */
 #define OTHER	(-4243)		/* another process */
 
 /* Any error but ENOSYS is a return: what is asked is whether the kernel was reached. */

@@ -84,7 +84,8 @@ static inline void setup(uint32_t device, unsigned int pairs, uint32_t entries, 
 	assert_int_equal(pv_call(PVK_CALL_DEV_ACCEPT, device, features, 0), 0);
 	for (unsigned int k = 0; k < pairs; k++) {
 		assert_int_equal(pv_queue_setup(&pair[k].rx, device, 2 * k, entries, channel), 0);
-		assert_int_equal(pv_queue_setup(&pair[k].tx, device, 2 * k + 1, entries, channel), 0);
+		assert_int_equal(pv_queue_setup(&pair[k].tx, device, 2 * k + 1, entries, channel),
+				 0);
 	}
 }
 

@@ -311,7 +311,8 @@ static void exercise(struct hs_blk *blk, bool odd)
 			memset(in, 0, 400000);
 			assert_int_equal(perform(blk, HS_BLK_WRITE, offset, out + odd, n, pieces,
 						 l & 1 ? HS_BLK_FUA : 0), 0);
-			assert_int_equal(perform(blk, HS_BLK_READ, offset, in + odd, n, 17 - pieces, 0), 0);
+			assert_int_equal(
+				perform(blk, HS_BLK_READ, offset, in + odd, n, 17 - pieces, 0), 0);
 			assert_memory_equal(in + odd, out + odd, n);
 			assert_int_equal(in[odd + n], 0);
 		}

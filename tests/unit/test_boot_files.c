@@ -48,7 +48,8 @@ static int try_file(const void *bytes, size_t size, enum hs_boot_way way)
 		fd = memfd_create("image", MFD_CLOEXEC);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	assert_true(!ftruncate(fd, 0) && pwrite(fd, bytes, size, 0) == (ssize_t)size);
-	config = (struct hs_config){ .kernel = path, .cmdline = "", .memory = 64ull << 20, .boot = way };
+	config = (struct hs_config){
+		.kernel = path, .cmdline = "", .memory = 64ull << 20, .boot = way};
 	lines = 0;
 	*said = 0;
 	ret = hs_kernel_open(&kernel, &config);
@@ -84,21 +85,37 @@ struct file64 {
 static struct file64 sound(void)
 {
 	struct file64 f = {
-		.head = {
-			.e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
-			.e_type = ET_EXEC, .e_machine = EM_X86_64, .e_version = 1, .e_entry = BASE,
-			.e_phoff = offsetof(struct file64, load), .e_ehsize = sizeof(f.head),
-			.e_phentsize = sizeof(f.load), .e_phnum = 2,
-		},
-		.load = {
-			.p_type = PT_LOAD, .p_offset = offsetof(struct file64, code), .p_vaddr = BASE,
-			.p_paddr = BASE, .p_filesz = 64, .p_memsz = 64,
-		},
-		.note = {
-			.p_type = PT_NOTE, .p_offset = offsetof(struct file64, pvh),
-			.p_filesz = sizeof(f.pvh), .p_memsz = sizeof(f.pvh), .p_align = 4,
-		},
-		.pvh = { { 4, 8, 18 }, "Xen", BASE },
+		.head =
+			{
+				.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB,
+					    EV_CURRENT},
+				.e_type = ET_EXEC,
+				.e_machine = EM_X86_64,
+				.e_version = 1,
+				.e_entry = BASE,
+				.e_phoff = offsetof(struct file64, load),
+				.e_ehsize = sizeof(f.head),
+				.e_phentsize = sizeof(f.load),
+				.e_phnum = 2,
+			},
+		.load =
+			{
+				.p_type = PT_LOAD,
+				.p_offset = offsetof(struct file64, code),
+				.p_vaddr = BASE,
+				.p_paddr = BASE,
+				.p_filesz = 64,
+				.p_memsz = 64,
+			},
+		.note =
+			{
+				.p_type = PT_NOTE,
+				.p_offset = offsetof(struct file64, pvh),
+				.p_filesz = sizeof(f.pvh),
+				.p_memsz = sizeof(f.pvh),
+				.p_align = 4,
+			},
+		.pvh = {{4, 8, 18}, "Xen", BASE},
 	};
 
 	return f;
@@ -160,7 +177,7 @@ static void elf_segments(void **state)
 
 static void elf_entries(void **state)
 {
-	static const uint64_t outside[] = { 0, BASE - 1, BASE + 64, UINT64_MAX, BASE + (1ull << 32) };
+	static const uint64_t outside[] = {0, BASE - 1, BASE + 64, UINT64_MAX, BASE + (1ull << 32)};
 	struct file64 f = sound();
 
 	(void)state;
@@ -203,12 +220,12 @@ static void elf_notes(void **state)
 }
 
 /* A flat Multiboot file: the header, then code. */
-static void multiboot(uint32_t *h, uint32_t header_addr, uint32_t load, uint32_t load_end, uint32_t bss_end,
-		      uint32_t entry)
+static void multiboot(uint32_t *h, uint32_t header_addr, uint32_t load, uint32_t load_end,
+		      uint32_t bss_end, uint32_t entry)
 {
 	const uint32_t flags = 1u << 16;
-	const uint32_t head[8] = { MAGIC1, flags, -(MAGIC1 + flags), header_addr, load, load_end, bss_end,
-				   entry };
+	const uint32_t head[8] = {MAGIC1, flags,    -(MAGIC1 + flags), header_addr,
+				  load,	  load_end, bss_end,	       entry};
 
 	memcpy(h, head, sizeof(head));
 }
@@ -220,7 +237,8 @@ static void multiboot_addresses(void **state)
 	(void)state;
 	multiboot(h, BASE, BASE, 0, 0, BASE + 32);
 	assert_int_equal(try_file(h, sizeof(h), HS_BOOT_AUTO), 0);
-	/* Where the file ends within the header, what is missing is zero: nothing is at address 0. */
+	/* Where the file ends within the header, what is missing is zero: nothing is at address 0.
+	 */
 	for (size_t bytes = 12; bytes < 32; bytes += 4)
 		assert_int_equal(try_file(h, bytes, HS_BOOT_MULTIBOOT), HS_EXIT_KERNEL);
 	multiboot(h, BASE, BASE + 4, 0, 0, BASE + 32);		/* loads from before the file */
@@ -256,7 +274,8 @@ static void multiboot_places(void **state)
 
 		memset(file, 0, sizeof(file));
 		multiboot(file + at, BASE + (uint32_t)at * 4, BASE, 0, 0, BASE);
-		assert_int_equal(try_file(file, sizeof(file), HS_BOOT_MULTIBOOT), inside ? 0 : HS_EXIT_KERNEL);
+		assert_int_equal(try_file(file, sizeof(file), HS_BOOT_MULTIBOOT),
+				 inside ? 0 : HS_EXIT_KERNEL);
 		assert_int_equal(try_file(file, at * 4 + 11, HS_BOOT_MULTIBOOT), HS_EXIT_KERNEL);
 	}
 	memset(file, 0, sizeof(file));

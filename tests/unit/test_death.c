@@ -114,7 +114,10 @@ static void modes(void **state)
 	assert_non_null(strstr(line_of(&d), "real mode, no paging"));
 }
 
-/* Numbers of KVM are not trusted to be small: nothing is written past the end, all is shown that fits. */
+/*
+ * Numbers of KVM are not trusted to be small: nothing is written past the end, all is shown that
+ * fits.
+ */
 static void bounds(void **state)
 {
 	struct hs_death d = in_64();

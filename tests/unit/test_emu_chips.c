@@ -148,7 +148,7 @@ static void uart_transmitter_interrupt(void **state)
 	assert_int_equal(u_wire(), 1);
 	u_out(IER, 0);
 	assert_int_equal(u_wire(), 0);
-	u_out(IER, 0x02);			/* enabling it with an empty transmitter raises it */
+	u_out(IER, 0x02); /* enabling it with an empty transmitter raises it */
 	assert_int_equal(u_in(IIR), 0x02);
 }
 

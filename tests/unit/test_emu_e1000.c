@@ -170,7 +170,8 @@ static uint32_t mdic(uint32_t value)
 static void phy_has_negotiated(void **state)
 {
 	(void)state;
-	assert_int_equal(mdic(0x08000000 | 1 << 21 | 2 << 16), 0x18000000u | 1 << 21 | 2 << 16 | 0x0141);
+	assert_int_equal(mdic(0x08000000 | 1 << 21 | 2 << 16),
+			 0x18000000u | 1 << 21 | 2 << 16 | 0x0141);
 	assert_int_equal(mdic(0x08000000 | 1 << 21 | 3 << 16) & 0xfff0, 0x0c20);
 	assert_int_equal(mdic(0x08000000 | 1 << 21 | 1 << 16) & 0x24, 0x24);
 	assert_int_equal(mdic(0x08000000 | 1 << 21 | 17 << 16) & 0xec00, 0xac00);

@@ -127,8 +127,10 @@ static void large_packet(bool six, bool tag)
 		   TSE | 1 << 24 | (six ? 0 : 1 << 25) | payload, (uint8_t)hdr, 1448);
 	tx_put(&n, TX_BUFFER, hdr | DATA | TSE, 3 << 8);
 	for (uint32_t at = hdr; at < length; at += 4096)
-		tx_put(&n, TX_BUFFER + at, (length - at < 4096 ? (length - at) | LAST : 4096) | DATA |
-		       TSE | (tag ? VLE : 0), 3 << 8 | (tag ? 0x2064u << 16 : 0));
+		tx_put(&n, TX_BUFFER + at,
+		       (length - at < 4096 ? (length - at) | LAST : 4096) | DATA | TSE |
+			       (tag ? VLE : 0),
+		       3 << 8 | (tag ? 0x2064u << 16 : 0));
 	assert_true(tx_ring(n, 1));
 	assert_int_equal(f->length, length + shift);
 	assert_int_equal(f->meta.gso, six ? PVK_NET_GSO_TCP6 : PVK_NET_GSO_TCP4);
@@ -206,7 +208,8 @@ static void many_pieces_are_joined(void **state)
 	for (unsigned int i = 0; i < 50; i++)
 		memcpy(buffer + 64 * i, want + 26 * i, 26);
 	for (; n < 150; n++)
-		ring[n] = (struct txd){ TX_BUFFER + 64 * (n % 50), 26 | (n % 50 == 49 ? LAST : 0), 0 };
+		ring[n] =
+			(struct txd){TX_BUFFER + 64 * (n % 50), 26 | (n % 50 == 49 ? LAST : 0), 0};
 	atomic_store(&wire.hold, true);
 	nic_out(N_TDT, n);
 	assert_true(FAKE_UNTIL(atomic_load(&wire.sent) == 1));
@@ -460,7 +463,7 @@ static void forgotten_frames_hold_all_slots(void **state)
 	nic_out(N_TDT, n);
 	assert_true(FAKE_UNTIL(atomic_load(&wire.sent) == DESCS));
 	wire_settle();
-	assert_int_equal(atomic_load(&wire.sent), DESCS);	/* there are as many as descriptors */
+	assert_int_equal(atomic_load(&wire.sent), DESCS); /* there are as many as descriptors */
 	wire_release();
 	assert_true(FAKE_UNTIL(nic_in(N_TDH) == 2));
 	assert_int_equal(wire.frame[DESCS % WIRE_FRAMES].length, 81);

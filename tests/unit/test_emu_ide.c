@@ -202,8 +202,9 @@ static void dma_round_trips(void **state)
 		if (bytes <= 65536) {
 			ide_prd(0, 2 * BUFFER + bytes, bytes / 2, false);
 			ide_prd(1, 2 * BUFFER, bytes - bytes / 2, true);
-			assert_int_equal(dma(cases[i].ext, cases[i].read, lba, cases[i].count, true),
-					 ST_DRDY | 0x10);
+			assert_int_equal(
+				dma(cases[i].ext, cases[i].read, lba, cases[i].count, true),
+				ST_DRDY | 0x10);
 			assert_memory_equal(fake_ram(2 * BUFFER + bytes, bytes / 2),
 					    fake_ram(BUFFER, bytes / 2), bytes / 2);
 			assert_memory_equal(fake_ram(2 * BUFFER, bytes / 2),
@@ -211,9 +212,11 @@ static void dma_round_trips(void **state)
 		} else {
 			for (uint32_t k = 0; k < n; k++)
 				ide_prd(k, 2 * BUFFER + k * 65536, 65536, k + 1 == n);
-			assert_int_equal(dma(cases[i].ext, cases[i].read, lba, cases[i].count, true),
-					 ST_DRDY | 0x10);
-			assert_memory_equal(fake_ram(2 * BUFFER, bytes), fake_ram(BUFFER, bytes), bytes);
+			assert_int_equal(
+				dma(cases[i].ext, cases[i].read, lba, cases[i].count, true),
+				ST_DRDY | 0x10);
+			assert_memory_equal(fake_ram(2 * BUFFER, bytes), fake_ram(BUFFER, bytes),
+					    bytes);
 			assert_int_equal(*(uint8_t *)fake_ram(2 * BUFFER + bytes, 1), 0xcc);
 		}
 	}
@@ -454,7 +457,10 @@ static void good_prd_tables(void **state)
 	fill(data, 65536, 3);
 	ide_prd(0, BUFFER, 65536, true);	/* written as a length of 0 */
 	assert_int_equal(dma(false, 0xca, 100, 128, false), ST_DRDY | 0x10);
-	/* longer than the transfer: the rest is left alone; bit 0 of address and length is not there */
+	/*
+	 * longer than the transfer: the rest is left alone; bit 0 of address and length is not
+	 * there
+	 */
 	memset(data + 65536, 0x77, 65536);
 	ide_prd(0, BUFFER + 65536 + 1, 1025, false);
 	ide_prd(1, BUFFER + 65536 + 2048, 65536 - 2048, true);

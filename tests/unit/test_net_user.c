@@ -361,7 +361,8 @@ static void host_is_reached(void **state)
 	memcpy(at + 38, "\0\0\0\x09\0\0\0\0\x50\x02\x20\0\0\0\0\0", 16);
 	put16(at + 24, 0);
 	put16(at + 24, (uint16_t)~hs_net_checksum(at + 14, 20, 0));
-	put16(at + 50, (uint16_t)~hs_net_checksum(at + 34, 20, hs_net_checksum(at + 26, 8, 6 + 20)));
+	put16(at + 50,
+	      (uint16_t)~hs_net_checksum(at + 34, 20, hs_net_checksum(at + 26, 8, 6 + 20)));
 	send_frames(net, 1, 1);
 	WAIT_FOR(model.frames == 2);
 	assert_int_equal(model.last[23], 6);

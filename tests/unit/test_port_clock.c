@@ -412,7 +412,8 @@ static void hyperv_reference_time(void **state)
 	p->offset = 12345;
 	fake_os.tsc = 0x0123456789abcdefull;
 	assert_int_equal(pvp_clock_ns(&clk, &cpu),
-			 ((uint64_t)((unsigned __int128)fake_os.tsc * p->scale >> 64) + 12345) * 100);
+			 ((uint64_t)((unsigned __int128)fake_os.tsc * p->scale >> 64) + 12345) *
+				 100);
 	p->sequence = 0;
 	wrmsr(0x40000020, 42);
 	assert_int_equal(pvp_clock_ns(&clk, &cpu), 4200);

@@ -80,7 +80,8 @@ static void segments_are_put_together(void **state)
 
 			fill(PV_DATA, len + 256 * 3 + 1, len + i);
 			memset(fake_ram(to, len), 0, len);
-			assert_int_equal(submit(scattered(PVK_BLK_WRITE, counts[i], len, from, 3)), 0);
+			assert_int_equal(submit(scattered(PVK_BLK_WRITE, counts[i], len, from, 3)),
+					 0);
 			assert_int_equal(submit(one(PVK_BLK_READ, 0, to, len)), 0);
 			for (unsigned int k = 0; k < counts[i]; k++) {
 				uint32_t part = k + 1u == counts[i] ? len - each * k : each;
@@ -90,7 +91,8 @@ static void segments_are_put_together(void **state)
 			}
 			/* and taken apart, with what lies between left alone */
 			memset(fake_ram(from, len + 256 * 3), 0xee, len + 256 * 3);
-			assert_int_equal(submit(scattered(PVK_BLK_READ, counts[i], len, from, 3)), 0);
+			assert_int_equal(submit(scattered(PVK_BLK_READ, counts[i], len, from, 3)),
+					 0);
 			for (unsigned int k = 0; k < counts[i]; k++) {
 				uint32_t part = k + 1u == counts[i] ? len - each * k : each;
 				uint8_t *at = fake_ram(from + (each + 3ull) * k, part + 3);
@@ -366,9 +368,10 @@ static void shrunk_disk_ends_earlier(void **state)
 	/* not yet noticed: the image ends inside the disk */
 	assert_int_equal(submit(one(PVK_BLK_READ, DISK / 512 - 1, PV_DATA, 512)), -PVK_EIO);
 	hs_blk_check_size(fake.blk[0]);
-	assert_true(FAKE_UNTIL((pv_call(PVK_CALL_DEV_CONFIG, BOTH, PV_STRUCTS, sizeof(config)),
-				memcpy(&config, fake_ram(PV_STRUCTS, sizeof(config)), sizeof(config)),
-				config.sectors == DISK / 1024)));
+	assert_true(
+		FAKE_UNTIL((pv_call(PVK_CALL_DEV_CONFIG, BOTH, PV_STRUCTS, sizeof(config)),
+			    memcpy(&config, fake_ram(PV_STRUCTS, sizeof(config)), sizeof(config)),
+			    config.sectors == DISK / 1024)));
 	assert_int_equal(submit(one(PVK_BLK_READ, DISK / 1024, PV_DATA, 512)), -PVK_ERANGE);
 	assert_int_equal(submit(one(PVK_BLK_READ, DISK / 1024 - 1, PV_DATA, 512)), 0);
 }

@@ -144,8 +144,8 @@ static void frames_come_back_as_they_were(void **state)
 			struct pvk_cqe cqe;
 
 			make_frame(sent, want[i], seeds[i]);
-			e = scattered(sent, want[i], (uint16_t)(1 + (seeds[i] >> 4) % (want[i] < 32 ? 3 : 32)),
-				      i);
+			e = scattered(sent, want[i],
+				      (uint16_t)(1 + (seeds[i] >> 4) % (want[i] < 32 ? 3 : 32)), i);
 			e.id = (uint16_t)i;
 			pv_submit(&pair[0].tx, &e);
 			assert_true(pv_answer(&pair[0].tx, &cqe));

@@ -47,7 +47,8 @@ static void pairs_are_whole_and_begin_with_0(void **state)
 				if (cases[i].queues >> k & 1)
 					assert_int_equal(pv_queue_setup(&queue, device, k, 8,
 									PVK_CHANNEL_NONE), 0);
-			assert_int_equal(pv_call(PVK_CALL_DEV_START, device, 0, 0), cases[i].status);
+			assert_int_equal(pv_call(PVK_CALL_DEV_START, device, 0, 0),
+					 cases[i].status);
 			assert_int_equal(pv_state(device),
 					 cases[i].status ? PVK_DEV_SETUP : PVK_DEV_RUNNING);
 			assert_int_equal(pv_call(PVK_CALL_DEV_RESET, device, 0, 0), 0);
@@ -484,7 +485,8 @@ static void resets_under_load(void **state)
 			post(k, i, 2048);
 		}
 		if (round % 3)
-			fake_net_inject(device - COUNTERPART + NIC_COUNTERPART + 1, 0, NULL, sent, 100);
+			fake_net_inject(device - COUNTERPART + NIC_COUNTERPART + 1, 0, NULL, sent,
+					100);
 		assert_int_equal(pv_until_done(PVK_CALL_DEV_RESET, device), 0);
 		/* the guest may use the memory for something else now */
 		for (unsigned int k = 0; k < 1 + round % 4; k++) {
@@ -571,7 +573,8 @@ static void workers_do_not_meet(void **state)
 			}
 		}
 		if (!(turn++ % 64))
-			assert_int_equal(control(MULTI, PVK_NET_CTL_RX_MODE, &mode, sizeof(mode)), 0);
+			assert_int_equal(control(MULTI, PVK_NET_CTL_RX_MODE, &mode, sizeof(mode)),
+					 0);
 	}
 }
 

@@ -101,7 +101,8 @@ static void without_the_feature_all_passes(void **state)
 	start(COUNTERPART, 1, 8, 0);
 	for (unsigned int i = 0; i < 4; i++)
 		post(0, i, 64);
-	assert_true(passes(NIC_COUNTERPART, OTHER) && passes(NIC_COUNTERPART, GROUP) && passes(NIC_COUNTERPART, OWN));
+	assert_true(passes(NIC_COUNTERPART, OTHER) && passes(NIC_COUNTERPART, GROUP) &&
+		    passes(NIC_COUNTERPART, OWN));
 }
 
 /* ---- controls ---- */
@@ -116,7 +117,8 @@ static void controls_are_checked(void **state)
 	(void)state;
 	assert_int_equal(pv_negotiate(PV_ALL), 0);
 	/* in which states */
-	assert_int_equal(control(COUNTERPART, PVK_NET_CTL_RX_MODE, &mode, sizeof(mode)), -PVK_EPROTO);
+	assert_int_equal(control(COUNTERPART, PVK_NET_CTL_RX_MODE, &mode, sizeof(mode)),
+			 -PVK_EPROTO);
 	assert_int_equal(control(77, PVK_NET_CTL_RX_MODE, &mode, sizeof(mode)), -PVK_ENOENT);
 	for (unsigned int running = 0; running < 2; running++) {
 		setup(COUNTERPART, 2, 8, features, PVK_CHANNEL_NONE);
@@ -130,38 +132,49 @@ static void controls_are_checked(void **state)
 		assert_int_equal(control(COUNTERPART, ~0u, &mode, sizeof(mode)), -PVK_ENOSYS);
 
 		mode.flags = 4;
-		assert_int_equal(control(COUNTERPART, PVK_NET_CTL_RX_MODE, &mode, sizeof(mode)), -PVK_EINVAL);
+		assert_int_equal(control(COUNTERPART, PVK_NET_CTL_RX_MODE, &mode, sizeof(mode)),
+				 -PVK_EINVAL);
 		mode.flags = 0;
 		mode.mac[0] = 1;
-		assert_int_equal(control(COUNTERPART, PVK_NET_CTL_RX_MODE, &mode, sizeof(mode)), -PVK_EINVAL);
+		assert_int_equal(control(COUNTERPART, PVK_NET_CTL_RX_MODE, &mode, sizeof(mode)),
+				 -PVK_EINVAL);
 		mode.mac[0] = 0;
 		mode.addresses = 65;
-		assert_int_equal(control(COUNTERPART, PVK_NET_CTL_RX_MODE, &mode, sizeof(mode)), -PVK_EINVAL);
+		assert_int_equal(control(COUNTERPART, PVK_NET_CTL_RX_MODE, &mode, sizeof(mode)),
+				 -PVK_EINVAL);
 		mode.addresses = 0;
-		assert_int_equal(control(COUNTERPART, PVK_NET_CTL_RX_MODE, &mode, 392), -PVK_EINVAL);
+		assert_int_equal(control(COUNTERPART, PVK_NET_CTL_RX_MODE, &mode, 392),
+				 -PVK_EINVAL);
 
 		o.reserved = 1;
-		assert_int_equal(control(COUNTERPART, PVK_NET_CTL_OFFLOADS, &o, sizeof(o)), -PVK_EINVAL);
+		assert_int_equal(control(COUNTERPART, PVK_NET_CTL_OFFLOADS, &o, sizeof(o)),
+				 -PVK_EINVAL);
 		o.reserved = 0;
 		o.features = PVK_NET_F_CSUM;
-		assert_int_equal(control(COUNTERPART, PVK_NET_CTL_OFFLOADS, &o, sizeof(o)), -PVK_EINVAL);
+		assert_int_equal(control(COUNTERPART, PVK_NET_CTL_OFFLOADS, &o, sizeof(o)),
+				 -PVK_EINVAL);
 		o.features = PVK_NET_F_RX_TSO4;
-		assert_int_equal(control(COUNTERPART, PVK_NET_CTL_OFFLOADS, &o, sizeof(o)), -PVK_ENOTSUP);
+		assert_int_equal(control(COUNTERPART, PVK_NET_CTL_OFFLOADS, &o, sizeof(o)),
+				 -PVK_ENOTSUP);
 		o.features = 0;
 
 		rss.types = 0x40;
-		assert_int_equal(control(COUNTERPART, PVK_NET_CTL_RSS, &rss, sizeof(rss)), -PVK_EINVAL);
+		assert_int_equal(control(COUNTERPART, PVK_NET_CTL_RSS, &rss, sizeof(rss)),
+				 -PVK_EINVAL);
 		rss.types = 0x3f;
 		rss.table[127] = 2;	/* not set up */
-		assert_int_equal(control(COUNTERPART, PVK_NET_CTL_RSS, &rss, sizeof(rss)), -PVK_EINVAL);
+		assert_int_equal(control(COUNTERPART, PVK_NET_CTL_RSS, &rss, sizeof(rss)),
+				 -PVK_EINVAL);
 		rss.table[127] = 65535;
-		assert_int_equal(control(COUNTERPART, PVK_NET_CTL_RSS, &rss, sizeof(rss)), -PVK_EINVAL);
+		assert_int_equal(control(COUNTERPART, PVK_NET_CTL_RSS, &rss, sizeof(rss)),
+				 -PVK_EINVAL);
 		rss.table[127] = 1;
 		assert_int_equal(control(COUNTERPART, PVK_NET_CTL_RSS, &rss, sizeof(rss)), 0);
 		assert_int_equal(pv_call(PVK_CALL_DEV_RESET, COUNTERPART, 0, 0), 0);
 	}
 	setup(COUNTERPART, 1, 8, 0, PVK_CHANNEL_NONE);
-	assert_int_equal(control(COUNTERPART, PVK_NET_CTL_RX_MODE, &mode, sizeof(mode)), -PVK_ENOTSUP);
+	assert_int_equal(control(COUNTERPART, PVK_NET_CTL_RX_MODE, &mode, sizeof(mode)),
+			 -PVK_ENOTSUP);
 	assert_int_equal(control(COUNTERPART, PVK_NET_CTL_RSS, &rss, sizeof(rss)), -PVK_ENOTSUP);
 	assert_int_equal(control(COUNTERPART, PVK_NET_CTL_OFFLOADS, &o, sizeof(o)), 0);
 }
@@ -291,7 +304,8 @@ static void hashes_are_the_published_ones(void **state)
 				uint8_t *exact = malloc(len ? len : 1);	/* ASan sees its end */
 
 				memcpy(exact, f, len);
-				assert_int_equal(hs_pv_net_rss_hash(&rss, exact, len, &hash), len >= l4);
+				assert_int_equal(hs_pv_net_rss_hash(&rss, exact, len, &hash),
+						 len >= l4);
 				free(exact);
 			}
 		}
@@ -351,8 +365,10 @@ static void frames_spread_by_themselves(void **state)
 	for (unsigned int k = 0; k < 4; k++) {
 		if (k == 1)
 			continue;
-		assert_int_equal(pv_queue_setup(&pair[k].rx, PLAIN, 2 * k, 256, PVK_CHANNEL_NONE), 0);
-		assert_int_equal(pv_queue_setup(&pair[k].tx, PLAIN, 2 * k + 1, 8, PVK_CHANNEL_NONE), 0);
+		assert_int_equal(pv_queue_setup(&pair[k].rx, PLAIN, 2 * k, 256, PVK_CHANNEL_NONE),
+				 0);
+		assert_int_equal(pv_queue_setup(&pair[k].tx, PLAIN, 2 * k + 1, 8, PVK_CHANNEL_NONE),
+				 0);
 	}
 	assert_int_equal(pv_call(PVK_CALL_DEV_START, PLAIN, 0, 0), 0);
 	for (unsigned int k = 0; k < 4; k++)

@@ -185,7 +185,8 @@ static void hostile_wake_words_and_doorbells(void **state)
 		pvk_store(&pair[0].rx.ctl->cq_wake, i * 0x9e3779b9u);
 		pvk_store(&pair[0].rx.ctl->sq_wake, ~i);
 		for (unsigned int k = 0; k < i % 5; k++)
-			assert_true(fake_ring(pair[0].rx.doorbell) && fake_ring(pair[0].tx.doorbell));
+			assert_true(fake_ring(pair[0].rx.doorbell) &&
+				    fake_ring(pair[0].tx.doorbell));
 		fake_net_inject(NIC_PLAIN, 0, NULL, sent, 60);
 		post(0, i % 8, 64);
 		/* the host may have been put to sleep by the lie; ring as the guest must */

@@ -42,7 +42,7 @@ static int power_off(void **state)
 
 static int64_t platform(uint64_t accept)
 {
-	struct pvk_negotiate n = { .size = sizeof(n), .version = PVK_ABI_VERSION, .accept = accept };
+	struct pvk_negotiate n = {.size = sizeof(n), .version = PVK_ABI_VERSION, .accept = accept};
 
 	return pv_struct(PVK_CALL_PLATFORM_NEGOTIATE, &n, sizeof(n));
 }
@@ -302,9 +302,16 @@ static void shutdown_is_asked_of_those_who_listen(void **state)
 static struct pvk_cpu_start start_of(uint32_t cpu)
 {
 	return (struct pvk_cpu_start){
-		.size = sizeof(struct pvk_cpu_start), .apic_id = cpu, .cs = 0x10, .ds = 0x18,
-		.rip = 0xffffffff81000000ull, .rsp = 0xffffc90000004000ull, .arg = 0x1234,
-		.cr3 = 0x200000, .gs_base = 0xffff888000000000ull, .gdt_base = 0xfffffe0000001000ull,
+		.size = sizeof(struct pvk_cpu_start),
+		.apic_id = cpu,
+		.cs = 0x10,
+		.ds = 0x18,
+		.rip = 0xffffffff81000000ull,
+		.rsp = 0xffffc90000004000ull,
+		.arg = 0x1234,
+		.cr3 = 0x200000,
+		.gs_base = 0xffff888000000000ull,
+		.gdt_base = 0xfffffe0000001000ull,
 		.gdt_limit = 0x7f,
 	};
 }
@@ -512,7 +519,7 @@ static void flush_takes_all_and_tells_the_sleeper(void **state)
 	assert_int_equal(pv_call(PVK_CALL_CONSOLE_FLUSH, 0, 0, 0), -PVK_EAGAIN);
 	assert_int_equal(c->out_head - c->out_tail, 6);
 	assert_int_equal(pv_call(PVK_CALL_PLATFORM_LEAVE, 0, 0, 0), -PVK_EAGAIN);
-	assert_int_equal(pv_call(PVK_CALL_CONSOLE_FLUSH, 0, 0, 0), -PVK_EPROTO);	/* leaving */
+	assert_int_equal(pv_call(PVK_CALL_CONSOLE_FLUSH, 0, 0, 0), -PVK_EPROTO); /* leaving */
 	fake_con.room = 100;
 	assert_int_equal(pv_call(PVK_CALL_PLATFORM_LEAVE, 0, 0, 0), 0);
 	seen("last words0123456789");

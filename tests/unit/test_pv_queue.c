@@ -159,7 +159,8 @@ static void two_queues_keep_their_data(void **state)
 				uint64_t gpa = PV_DATA + s * 4096ull;
 
 				assert_true(s < SLOTS && slot[s].busy);
-				assert_int_equal(words.cqe.op, slot[s].write ? PVK_BLK_WRITE : PVK_BLK_READ);
+				assert_int_equal(words.cqe.op,
+						 slot[s].write ? PVK_BLK_WRITE : PVK_BLK_READ);
 				assert_int_equal(words.cqe.status, 0);
 				if (!slot[s].write) {
 					if (model[s])
@@ -167,7 +168,8 @@ static void two_queues_keep_their_data(void **state)
 					else
 						memset(fake_ram(PV_DATA + 0x800000, 4096), 0, 4096);
 					assert_memory_equal(fake_ram(gpa, 4096),
-							    fake_ram(PV_DATA + 0x800000, 4096), 4096);
+							    fake_ram(PV_DATA + 0x800000, 4096),
+							    4096);
 				}
 				slot[s].busy = false;
 				flying[i]--;

@@ -33,8 +33,9 @@
 #define NEEDS	(HS_NEEDS_CAP | HS_NEEDS_TAP | HS_NEEDS_PC | HS_NEEDS_STATS | HS_NEEDS_TTY)
 
 /* glibc's flags of a thread */
-#define THREAD	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_SIGHAND | CLONE_THREAD | \
-		 CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID)
+#define THREAD                                                                              \
+	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_SIGHAND | CLONE_THREAD | \
+	 CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID)
 
 static const char * const kind_name[HS_THREADS] = {
 	"main", "vCPU", "disk", "NIC", "console", "clock", "writer",
@@ -49,7 +50,8 @@ static const struct sock_fprog *programs(unsigned int needs)
 		for (unsigned int i = 0; i < HS_THREADS; i++)
 			assert_int_equal(hs_rules_build(1u << i, needs, getpid(), &built[needs][i]),
 					 0);
-		assert_int_equal(hs_rules_build(ALL, needs, getpid(), &built[needs][HS_THREADS]), 0);
+		assert_int_equal(hs_rules_build(ALL, needs, getpid(), &built[needs][HS_THREADS]),
+				 0);
 	}
 	return built[needs];
 }

@@ -72,7 +72,8 @@ static void gzip(void **state)
 		       .avail_out = sizeof(packed) };
 
 	(void)state;
-	assert_int_equal(deflateInit2(&s, 6, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY), Z_OK);
+	assert_int_equal(deflateInit2(&s, 6, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY),
+			 Z_OK);
 	assert_int_equal(deflate(&s, Z_FINISH), Z_STREAM_END);
 	deflateEnd(&s);
 	comes_out("gzip", s.total_out, true);
@@ -83,8 +84,9 @@ static void bzip2(void **state)
 	unsigned int bytes = sizeof(packed);
 
 	(void)state;
-	assert_int_equal(BZ2_bzBuffToBuffCompress((char *)packed, &bytes, (char *)plain, PLAIN, 1, 0, 0),
-			 BZ_OK);
+	assert_int_equal(
+		BZ2_bzBuffToBuffCompress((char *)packed, &bytes, (char *)plain, PLAIN, 1, 0, 0),
+		BZ_OK);
 	comes_out("bzip2", bytes, false);
 }
 
@@ -104,7 +106,7 @@ static void lz4(void **state)
 /* A length that points past the data */
 static void lz4_length(void **state)
 {
-	static const uint8_t lies[] = { 0x02, 0x21, 0x4c, 0x18, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4 };
+	static const uint8_t lies[] = {0x02, 0x21, 0x4c, 0x18, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4};
 
 	(void)state;
 	memcpy(packed, lies, sizeof(lies));
@@ -191,7 +193,7 @@ static void xz_dictionary(void **state)
 	static const struct {
 		uint8_t code;
 		bool fits;
-	} sizes[] = { { 30, true } /* 128 MiB */, { 34, false } /* 512 MiB */, { 40, false } /* 4 GiB */ };
+	} sizes[] = {{30, true} /* 128 MiB */, {34, false} /* 512 MiB */, {40, false} /* 4 GiB */};
 	size_t bytes = pack_lzma(true);
 	uint8_t *block = packed + 12;
 	size_t header = (block[0] + 1u) * 4;

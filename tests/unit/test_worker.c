@@ -424,17 +424,24 @@ static int answer_to(uint8_t opcode, uint8_t flags)
 	return a.answer;
 }
 
-/* What names a file, an address or a descriptor for another is not there, in either kind of ring. */
+/* What names a file, an address or a descriptor for another is not there, in either kind of ring.
+ */
 static void ring_opens_nothing(void **state)
 {
 	static const uint8_t absent[] = {
-		IORING_OP_OPENAT, IORING_OP_OPENAT2, IORING_OP_CLOSE, IORING_OP_STATX,
-		IORING_OP_UNLINKAT, IORING_OP_RENAMEAT, IORING_OP_LINKAT, IORING_OP_MKDIRAT,
-		IORING_OP_SENDMSG, IORING_OP_SEND, IORING_OP_SEND_ZC, IORING_OP_RECVMSG,
-		IORING_OP_RECV, IORING_OP_CONNECT, IORING_OP_SOCKET, IORING_OP_SPLICE, IORING_OP_TEE,
-		IORING_OP_URING_CMD, IORING_OP_MSG_RING, IORING_OP_EPOLL_CTL,
-		IORING_OP_FILES_UPDATE, IORING_OP_PROVIDE_BUFFERS, IORING_OP_MADVISE,
-		IORING_OP_SETXATTR, IORING_OP_GETXATTR,
+		IORING_OP_OPENAT,	IORING_OP_OPENAT2,
+		IORING_OP_CLOSE,	IORING_OP_STATX,
+		IORING_OP_UNLINKAT,	IORING_OP_RENAMEAT,
+		IORING_OP_LINKAT,	IORING_OP_MKDIRAT,
+		IORING_OP_SENDMSG,	IORING_OP_SEND,
+		IORING_OP_SEND_ZC,	IORING_OP_RECVMSG,
+		IORING_OP_RECV,		IORING_OP_CONNECT,
+		IORING_OP_SOCKET,	IORING_OP_SPLICE,
+		IORING_OP_TEE,		IORING_OP_URING_CMD,
+		IORING_OP_MSG_RING,	IORING_OP_EPOLL_CTL,
+		IORING_OP_FILES_UPDATE, IORING_OP_PROVIDE_BUFFERS,
+		IORING_OP_MADVISE,	IORING_OP_SETXATTR,
+		IORING_OP_GETXATTR,
 	};
 	struct hs_worker *nic = worker;
 
@@ -452,7 +459,8 @@ static void ring_opens_nothing(void **state)
 	hs_worker_destroy(worker);
 	worker = nic;
 	assert_int_equal(answer_to(IORING_OP_READ, IOSQE_FIXED_FILE), -EACCES);
-	assert_int_equal(answer_to(IORING_OP_READ, 0), -EBADF);	/* allowed: it gets as far as the file */
+	assert_int_equal(answer_to(IORING_OP_READ, 0),
+			 -EBADF); /* allowed: it gets as far as the file */
 }
 
 #define CASE(f)	cmocka_unit_test_setup_teardown(f, begin, end)

@@ -7,11 +7,11 @@
  *   xen_cpuid[LEAF]=..., pvm_cpuid[LEAF]=...	ours: behind a prefix
  *   fact NAME=TEXT				ours: pvk_fact_name[]
  *      0xLEAF 0xSUB: eax=0x.. ebx=0x.. ecx=0x.. edx=0x..	cpuid -r
- *   CPUID LEAF: EAX-EBX-ECX-EDX [SL SUB]	as dumps for Windows have it, their headers "------[ ... ]------"
- *   # a comment
- * Other lines of libcpuid (word=..., word[N]=...) and headers are skipped, as is what
- * belongs to any processor but the first, and any sub-leaf but 0. A line of dashes ends the dump: behind it
- * libcpuid's test files have the answers. A byte order mark in front is skipped.
+ *   CPUID LEAF: EAX-EBX-ECX-EDX [SL SUB]	as dumps for Windows have it, their headers "------[
+ * ... ]------" # a comment Other lines of libcpuid (word=..., word[N]=...) and headers are skipped,
+ * as is what belongs to any processor but the first, and any sub-leaf but 0. A line of dashes ends
+ * the dump: behind it libcpuid's test files have the answers. A byte order mark in front is
+ * skipped.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -136,7 +136,10 @@ static int processor_of(const char *text)
 	return -1;
 }
 
-/* CPUID LEAF: EAX-EBX-ECX-EDX, then what somebody read in it, and the sub-leaf: 1 if it is such a line */
+/*
+ * CPUID LEAF: EAX-EBX-ECX-EDX, then what somebody read in it, and the sub-leaf: 1 if it is such a
+ * line
+ */
 static int parse_dashes(const char *text, uint32_t *leaf, uint32_t *sub, struct pvk_cpuid_regs *r)
 {
 	const char *mark = strstr(text, "[SL ");

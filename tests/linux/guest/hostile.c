@@ -123,8 +123,9 @@ static uint64_t some_size(void)
 static bool known(int64_t status)
 {
 	static const int errors[] = {
-		PVK_EPERM, PVK_ENOENT, PVK_EIO, PVK_EAGAIN, PVK_EFAULT, PVK_EBUSY, PVK_EINVAL,
-		PVK_ENOSPC, PVK_EROFS, PVK_ERANGE, PVK_ENOSYS, PVK_EPROTO, PVK_ENOTSUP, PVK_EVERSION,
+		PVK_EPERM,  PVK_ENOENT, PVK_EIO,     PVK_EAGAIN,   PVK_EFAULT,
+		PVK_EBUSY,  PVK_EINVAL, PVK_ENOSPC,  PVK_EROFS,	   PVK_ERANGE,
+		PVK_ENOSYS, PVK_EPROTO, PVK_ENOTSUP, PVK_EVERSION,
 	};
 	size_t i;
 
@@ -138,7 +139,7 @@ static bool known(int64_t status)
 
 static int64_t negotiate(uint64_t accept)
 {
-	struct pvk_negotiate n = { .size = sizeof(n), .version = PVK_ABI_VERSION, .accept = accept };
+	struct pvk_negotiate n = {.size = sizeof(n), .version = PVK_ABI_VERSION, .accept = accept};
 	int64_t status;
 	int i;
 
@@ -241,8 +242,13 @@ static int64_t reset(void)
 static int64_t start(uint32_t *bell)
 {
 	struct pvk_queue_setup q = {
-		.size = sizeof(q), .device = device, .entries = 16, .sq_gpa = gpa[1], .cq_gpa = gpa[2],
-		.ctl_gpa = gpa[3], .channel = PVK_CHANNEL_NONE,
+		.size = sizeof(q),
+		.device = device,
+		.entries = 16,
+		.sq_gpa = gpa[1],
+		.cq_gpa = gpa[2],
+		.ctl_gpa = gpa[3],
+		.channel = PVK_CHANNEL_NONE,
 	};
 	int64_t status = call(PVK_CALL_DEV_ACCEPT, device, 0, 0, 0);
 

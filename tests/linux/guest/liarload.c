@@ -90,7 +90,8 @@ static size_t choose(uint8_t *area, struct iovec *iov, unsigned int *n, size_t b
 
 static int disk_job(const char *path, uint64_t seed, time_t end)
 {
-	uint8_t *area = mmap(NULL, AREA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *area =
+		mmap(NULL, AREA, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int fd = open(path, O_RDWR | O_DIRECT);
 	unsigned long done = 0, failed = 0;
 

@@ -150,8 +150,8 @@ static void serve_datagrams(int fd)
 		if (n < (ssize_t)sizeof(h))
 			continue;
 		memcpy(&h, data, sizeof(h));
-		if (h.magic != MAGIC || h.length != (size_t)n - sizeof(h) || h.reply > DATAGRAM_MOST ||
-		    !same(data + sizeof(h), h.length, h.seed))
+		if (h.magic != MAGIC || h.length != (size_t)n - sizeof(h) ||
+		    h.reply > DATAGRAM_MOST || !same(data + sizeof(h), h.length, h.seed))
 			die("server: a wrong datagram");
 		h.length = h.reply;
 		h.seed = ~h.seed;
@@ -309,7 +309,8 @@ static int talk(const char *address, int port, int seconds, uint64_t seed)
 	time_t end = now() + seconds;
 	int status, bad = 0;
 
-	totals = mmap(NULL, sizeof(*totals), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	totals = mmap(NULL, sizeof(*totals), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		      0);
 	if (totals == MAP_FAILED)
 		die(strerror(errno));
 	signal(SIGTERM, enough);	/* calls go on after it */

@@ -44,16 +44,21 @@ static int load(const char *action, int ifindex)
 		INSN(BPF_JMP | BPF_JNE | BPF_K, 5, 0, 0, EXPERIMENT),
 	};
 	const struct bpf_insn swap[] = {
-		LOAD(BPF_W, 5, 2, 0), LOAD(BPF_H, 6, 2, 4), LOAD(BPF_W, 7, 2, 6), LOAD(BPF_H, 8, 2, 10),
-		STORE(BPF_W, 2, 6, 5), STORE(BPF_H, 2, 10, 6), STORE(BPF_W, 2, 0, 7), STORE(BPF_H, 2, 4, 8),
+		LOAD(BPF_W, 5, 2, 0),  LOAD(BPF_H, 6, 2, 4),  LOAD(BPF_W, 7, 2, 6),
+		LOAD(BPF_H, 8, 2, 10), STORE(BPF_W, 2, 6, 5), STORE(BPF_H, 2, 10, 6),
+		STORE(BPF_W, 2, 0, 7), STORE(BPF_H, 2, 4, 8),
 	};
 	const struct bpf_insn redirect[] = {
-		MOV(1, ifindex), MOV(2, 0), INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_redirect), EXIT,
+		MOV(1, ifindex),
+		MOV(2, 0),
+		INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_redirect),
+		EXIT,
 	};
 	const struct bpf_insn drop[] = { MOV(0, XDP_DROP), EXIT }, tx[] = { MOV(0, XDP_TX), EXIT };
 	const struct bpf_insn pass[] = { MOV(0, XDP_PASS), EXIT };
 	struct bpf_insn program[64];
-	union bpf_attr attr = { .prog_type = BPF_PROG_TYPE_XDP, .log_level = 1, .log_size = sizeof(log) };
+	union bpf_attr attr = {
+		.prog_type = BPF_PROG_TYPE_XDP, .log_level = 1, .log_size = sizeof(log)};
 	unsigned int n = 0;
 	int fd;
 
