@@ -230,7 +230,8 @@ static void rights_are_not_had_again(void **state)
 		{ "netlink", SYS_socket, { AF_NETLINK, SOCK_DGRAM }, KILLED },
 		{ "packets", SYS_socket, { AF_PACKET, SOCK_DGRAM }, KILLED },
 		{ "vsock", SYS_socket, { AF_VSOCK, SOCK_STREAM }, KILLED },
-		{ "a raw socket", SYS_socket, { AF_INET, SOCK_RAW, 1 }, KILLED },
+		{ "a raw socket", SYS_socket, { AF_INET, SOCK_RAW, 1 }, NO_SYSCALL },
+		{ "a raw IPv6 socket", SYS_socket, { AF_INET6, SOCK_RAW, 58 }, NO_SYSCALL },
 		{ "F_GETFL", SYS_fcntl, { -1, F_GETFL }, RETURNED },
 		{ "F_SETFL", SYS_fcntl, { -1, F_SETFL, O_RDWR | O_NONBLOCK }, RETURNED },
 		{ "O_ASYNC", SYS_fcntl, { -1, F_SETFL, O_RDWR | O_ASYNC }, KILLED },
@@ -370,6 +371,54 @@ static void host_is_reached(void **state)
 	close(listener);
 }
 
+/* An echo request of so many bytes, to an address of the guest's choice. */
+static void ping(unsigned int i, const char *to, uint32_t payload, uint8_t protocol)
+{
+	uint8_t *at;
+
+	tx_make(i, i, 42 + payload);
+	at = sends[i].memory;
+	memset(at, 0, 42 + payload);
+	wrap_udp(at, payload, 0x0800, 0);	/* type 8, code 0 where a port would be */
+	memset(at, 0xff, 6);
+	at[23] = protocol;
+	memcpy(at + 26, "\x0a\0\x02\x0f", 4);
+	assert_int_equal(inet_pton(AF_INET, to, at + 30), 1);
+	put16(at + 24, 0);
+	put16(at + 24, (uint16_t)~hs_net_checksum(at + 14, 20, 0));
+	put16(at + 36, 0);
+	put16(at + 38, 7);
+	put16(at + 40, 1);
+	put16(at + 36, (uint16_t)~hs_net_checksum(at + 34, 8 + payload, 0));
+	send_frames(net, i, 1);
+}
+
+/* Echo requests and other protocols, to every sort of address: answered or not, it lives on. */
+static void every_ping_is_survived(void **state)
+{
+	static const char * const to[] = { "10.0.2.2", "10.0.2.3", "10.0.2.15", "10.0.2.99",
+		"10.0.2.255", "10.0.2.0", "255.255.255.255", "0.0.0.0", "127.0.0.1", "224.0.0.1",
+		"240.0.0.1", "192.0.2.1" };
+	static const uint8_t protocols[] = { 1, 2, 17, 6, 50, 0, 255 };
+	unsigned int before, slot = 0;
+
+	(void)state;
+	hs_net_attach(net, &face.face);
+	for (unsigned int p = 0; p < sizeof(protocols); p++) {
+		for (unsigned int i = 0; i < sizeof(to) / sizeof(to[0]); i++) {
+			ping(slot++, to[i], i & 1 ? 1400 : 56, protocols[p]);
+			pause_a_bit();
+			before = face.frames;
+			say_hello(slot++);
+			for (unsigned int n = 0; face.frames == before && n < 2000 &&
+			     hs_net_link(net); n++)
+				pause_a_bit();
+			if (!hs_net_link(net))
+				fail_msg("protocol %u to %s ended it", protocols[p], to[i]);
+		}
+	}
+}
+
 /* Whom it asks is resolv.conf's to say, and not ours to know: it lives on. */
 static void name_query_is_survived(void **state)
 {
@@ -462,6 +511,7 @@ int main(void)
 		cmocka_unit_test(rights_are_not_had_again),
 		cmocka_unit_test(memory_is_its_own),
 		cmocka_unit_test_setup_teardown(host_is_reached, begin, end),
+		cmocka_unit_test_setup_teardown(every_ping_is_survived, begin, end),
 		cmocka_unit_test_setup_teardown(name_query_is_survived, begin, end),
 		cmocka_unit_test(port_that_is_taken),
 		cmocka_unit_test(forward_that_is_none),
