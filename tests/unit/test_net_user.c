@@ -403,14 +403,14 @@ static void every_ping_is_survived(void **state)
 	unsigned int before, slot = 0;
 
 	(void)state;
-	hs_net_attach(net, &face.face);
+	hs_net_attach(net, &model.model);
 	for (unsigned int p = 0; p < sizeof(protocols); p++) {
 		for (unsigned int i = 0; i < sizeof(to) / sizeof(to[0]); i++) {
 			ping(slot++, to[i], i & 1 ? 1400 : 56, protocols[p]);
 			pause_a_bit();
-			before = face.frames;
+			before = model.frames;
 			say_hello(slot++);
-			for (unsigned int n = 0; face.frames == before && n < 2000 &&
+			for (unsigned int n = 0; model.frames == before && n < 2000 &&
 			     hs_net_link(net); n++)
 				pause_a_bit();
 			if (!hs_net_link(net))
