@@ -21,7 +21,8 @@ PARTS = ("quiet", "loud")
 # The same for every guest, but the console. noxsave: docs/rig.md, known fault 1 of the
 # box. pci=noearly: docs/measure.md, "What is equal".
 CMDLINE = "noxsave pci=noearly panic=-1"
-# key, kernel, machine, form, label, in --quick. The machine's form is in QEMU_FORMS, or minimal, pc.
+# key, kernel, machine, form, label, in --quick. The form of the machine is in QEMU_FORMS, or is
+# minimal or pc.
 ROWS = (
     ("patched", "patched", "pvkit", "minimal", "patched, pvkit-vm minimal", True),
     ("plain", "plain", "pvkit", "pc", "plain, pvkit-vm pc", True),

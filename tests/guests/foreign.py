@@ -128,7 +128,8 @@ def files(t):
     t.check("a physical entry of a segment with a virtual address", QEMU or r.ended(), r.text())
     r = Run(images.multiboot(flags=7))
     t.check("a wish for a graphics mode is a wish", r.ended() and not int(r.value("flags"), 16) & 0x1800, r.text())
-    many = [(0x300000 + i * 4096, 0x300000 + i * 4096, struct.pack("<I", 0x1000 + i)) for i in range(100)]
+    many = [(0x300000 + i * 4096, 0x300000 + i * 4096, struct.pack("<I", 0x1000 + i))
+            for i in range(100)]
     r = Run(images.multiboot(many), append="at=363000")
     t.check("a hundred segments", r.ended() and r.value("there") == "1063", r.text())
     if QEMU:
@@ -147,7 +148,8 @@ def files(t):
                 f"0x{where:x}" in r.stderr and len(r.said()) == 1, r.text())
     r = Run(images.multiboot([(0x300000 + i * 16, 0x300000 + i * 16, b"x") for i in range(200)]))
     t.check("two hundred are refused", r.status == BAD_KERNEL and "segments" in r.stderr, r.text())
-    r = Run(images.elf([(images.BASE, images.BASE, images.program())], images.BASE, head=images.header2()))
+    r = Run(images.elf([(images.BASE, images.BASE, images.program())], images.BASE,
+                       head=images.header2()))
     t.check("Multiboot 2 alone is named", r.status == BAD_KERNEL and "Multiboot 2" in r.stderr, r.text())
     both = images.header1() + images.header2()
     r = Run(images.elf([(images.BASE, images.BASE, images.program())], images.BASE, head=both))

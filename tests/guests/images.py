@@ -30,8 +30,8 @@ def header2():
 
 
 def elf(segments, entry, wide=False, notes=b"", head=b""):
-    """An ELF file: segments of (virtual, physical, bytes[, bytes in memory]); head lies before them,
-    behind the program headers."""
+    """An ELF file: segments of (virtual, physical, bytes[, bytes in memory]); head lies between the
+    program headers and them."""
     count = len(segments) + bool(notes)
     eh, ph = (64, 56) if wide else (52, 32)
     at = eh + ph * count
@@ -48,11 +48,13 @@ def elf(segments, entry, wide=False, notes=b"", head=b""):
         table += entry_of(4, 0, 0, at + len(body), len(notes), len(notes))
         body += notes + b"\0" * (-len(notes) % 16)
     for vaddr, paddr, data, *more in segments:
-        table += entry_of(1, vaddr, paddr, at + len(body), len(data), more[0] if more else len(data))
+        table += entry_of(1, vaddr, paddr, at + len(body), len(data),
+                          more[0] if more else len(data))
         body += data + b"\0" * (-len(data) % 16)
     ident = b"\x7fELF" + bytes([2 if wide else 1, 1, 1]) + b"\0" * 9
     form = "<HHIQQQIHHHHHH" if wide else "<HHIIIIIHHHHHH"
-    head = ident + struct.pack(form, 2, 62 if wide else 3, 1, entry, eh, 0, 0, eh, ph, count, 0, 0, 0)
+    head = ident + struct.pack(form, 2, 62 if wide else 3, 1, entry, eh, 0, 0, eh, ph, count,
+                               0, 0, 0)
     return (head + table).ljust(at, b"\0") + body
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Becoming another user: who that is, and a place that the user can reach.
 
-A checkout may lie in a home that nobody else may enter (root's is 0700 on Debian): what another user
-shall run or read is copied to a place first.
+A checkout may lie in a home that nobody else may enter (root's is 0700 on Debian). So what another
+user runs or reads is first copied to a place of its own.
 """
 
 import contextlib

@@ -28,7 +28,8 @@ def state(tree):
     for top, _, files in os.walk(tree):
         for name in files:
             with open(os.path.join(top, name), "rb") as f:
-                out[os.path.relpath(os.path.join(top, name), tree)] = hashlib.sha256(f.read()).digest()
+                where = os.path.relpath(os.path.join(top, name), tree)
+                out[where] = hashlib.sha256(f.read()).digest()
     return out
 
 

@@ -70,8 +70,8 @@ def receive(sock, seconds):
 
 
 def ask(sock, path, frame, wanted, again, seconds=20):
-    """The frame sent every `again` seconds until an answer comes that is wanted; late ones to earlier
-    questions are not."""
+    """The frame sent every `again` seconds until an answer comes that is wanted. Late answers to
+    earlier questions are not."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:

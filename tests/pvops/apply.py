@@ -99,7 +99,8 @@ try:
     changed = [n for n in files if n in pristine]
     t.check("the series touches files of the tree", len(changed) > 3, files)
     wrong = [n for n in files if n not in pristine and
-             sum(n == s or s.endswith("/") and n.startswith(s) for step in steps() for s in step) != 1]
+             sum(n == s or s.endswith("/") and n.startswith(s)
+                 for step in steps() for s in step) != 1]
     t.check("each added file is in one step for a mailing list", not wrong, wrong)
 
     done = apply(tree)

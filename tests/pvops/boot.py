@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """boot.py KERNEL MACHINE CPUS [OPTION...] - does a small kernel boot, and find what it should?
 
-KERNEL: patched, plain or patched-6.12; MACHINE: pc or minimal; OPTION: of pvkit-vm, such as --offer none.
+KERNEL: patched, plain or patched-6.12; MACHINE: pc or minimal; OPTION: of pvkit-vm, such as
+--offer none.
 """
 
 import os

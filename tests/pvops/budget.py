@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""budget.py [KERNEL] - does a patched boot on the minimal machine keep to its budget of exits (docs/pvops.md)?
+"""budget.py [KERNEL] - does a patched boot on the minimal machine keep to its budget of exits?
 
 Counted from power-on to /init, one CPU, 256 MiB, quiet; exits that the host causes apart.
 """

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""elsewhere.py tcg|kvm [KERNEL [PLAIN]] - does a patched kernel boot under QEMU as a plain one does?
+"""elsewhere.py tcg|kvm [KERNEL [PLAIN]] - does a patched kernel boot under QEMU like a plain one?
 
 KERNEL is patched, or another of build/pvops. With PLAIN, the messages of both boots are
 compared, without times and addresses: what a patched kernel says where there is no pvkit

@@ -18,8 +18,8 @@ sys.dont_write_bytecode = True
 TOP = os.path.realpath(os.path.join(os.path.dirname(os.path.realpath(__file__)), "../.."))
 sys.path.insert(0, os.path.join(TOP, "host-stub"))
 
-from measure import (MeasureError, ablate, ablate_table, boots, boots_table, cases, cli,  # noqa: E402
-                     parts, trace)
+from measure import (  # noqa: E402
+    MeasureError, ablate, ablate_table, boots, boots_table, cases, cli, parts, trace)
 
 TOOL = os.path.join(TOP, "host-stub/pvkit")
 count = failed = 0

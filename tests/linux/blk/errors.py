@@ -25,7 +25,8 @@ loop = None
 
 
 def run(*argv, **more):
-    return subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=True, **more).stdout.strip()
+    done = subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=True, **more)
+    return done.stdout.strip()
 
 
 run("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", small)

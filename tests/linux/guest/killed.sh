@@ -14,7 +14,8 @@ files)
 	while :; do
 		n=$((n + 1))
 		dd if=/dev/urandom of="/mnt/file$n" bs=4k count=4 conv=fsync 2>/dev/null || exit 1
-		echo "line $n" | dd of=/mnt/lines bs=64 seek=$n conv=notrunc,fsync,sync 2>/dev/null || exit 1
+		echo "line $n" |
+			dd of=/mnt/lines bs=64 seek=$n conv=notrunc,fsync,sync 2>/dev/null || exit 1
 		echo "ACK $n"
 	done
 	;;

@@ -11,7 +11,9 @@ rounds=$3
 
 # Kernel messages about faults, as they come, and what follows each. An interrupt that
 # nobody cared for is none: a host may raise what it likes, and is then not listened to.
-awk '/KASAN|BUG|WARNING|Oops|UBSAN|ODEBUG|general protection|blocked for more|soft lockup|rcu.*stall|possible (recursive|circular|irq)|suspicious RCU|INFO: |cannot create duplicate|corruption|Poison/ { n = 40 }
+awk '/KASAN|BUG|WARNING|Oops|UBSAN|ODEBUG|general protection/ { n = 40 }
+	/blocked for more|soft lockup|rcu.*stall|possible (recursive|circular|irq)/ { n = 40 }
+	/suspicious RCU|INFO: |cannot create duplicate|corruption|Poison/ { n = 40 }
 	n > 0 { n--; print "KMSG " $0; fflush() }' </dev/kmsg >/dev/console 2>&1 &
 
 # step SECONDS NAME COMMAND...: a step may fail, and takes no longer than that; what still

@@ -35,7 +35,8 @@ traffic talk "$host" 5001 "$seconds" 23 >/tmp/long 2>&1 &
 load=$!
 rounds=0
 bad=
-while kill -0 $load 2>/dev/null && [ -z "$bad" ] && [ $(($(date +%s) - begin)) -lt $((seconds + 30)) ]; do
+while kill -0 $load 2>/dev/null && [ -z "$bad" ] &&
+		[ $(($(date +%s) - begin)) -lt $((seconds + 30)) ]; do
 	rounds=$((rounds + 1))
 	modprobe pvk_net unplug=always || bad="load"
 	i=$(card pvk_net 30) || bad="no card on the pvkit model"

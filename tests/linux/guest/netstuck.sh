@@ -48,7 +48,7 @@ events)
 	;;
 reset)
 	check "the driver sees frames that are not answered" logged "not answered in time: resetting" 15
-	# To the kernel a queue is stuck 10 s after its last frame; it looks once in 10 s at the latest.
+	# To the kernel a queue is stuck 10 s after its last frame. It looks at least every 10 s.
 	sleep 18
 	check "the reset is under way, under a carrier" [ "$(cat "/sys/class/net/$i/carrier")" = 1 ]
 	refuse "nobody says how it ended" sh -c 'dmesg | grep -E "does not reset the device|works again"'

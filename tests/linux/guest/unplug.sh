@@ -34,7 +34,8 @@ silent()
 {
 	sleep 9
 	dmesg | sed -n "/$1/,\$p" >/tmp/log
-	! grep -E 'ata[0-9.]+: .*(timeout|failed|exception|reset)|I/O error|blocked for more' /tmp/log
+	! grep -E -e 'ata[0-9.]+: .*(timeout|failed|exception|reset)' \
+		-e 'I/O error|blocked for more' /tmp/log
 }
 
 write_here()

@@ -24,7 +24,8 @@ TRAFFIC = os.path.join(PREPARED, "traffic")
 
 
 def run(*argv):
-    done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          check=False)
     if done.returncode:
         sys.exit(f"{' '.join(argv)}: {done.stdout.strip()}")
     return done.stdout

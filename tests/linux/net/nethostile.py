@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""nethostile [ROUNDS SEED] - do cards, stub and wire live on, whatever a guest does to two of its cards?
+"""nethostile [ROUNDS SEED] - a guest misuses two of its cards: do cards, stub and wire live on?
 
 One card works under its driver on a TAP while two others, one of each model, are
 misused from the guest's user space: bad addresses and lengths, rings outside

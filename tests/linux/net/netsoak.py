@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""netsoak [SECONDS] - is every byte right, and nothing lost on either side, over many changes of a card?
+"""netsoak [SECONDS] - a card changes many times: is every byte right, and nothing lost?
 
 Traffic of mixed sizes while the card changes its model, its rings, its channels,
 its MTU and its offloads, over and over. Then the guest's kernel memory and the

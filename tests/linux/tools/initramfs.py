@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""initramfs DIR [kvm|qemu] - does Debian's own initramfs, with the hook, find its root paravirtually?
+"""initramfs DIR [kvm|qemu] - does Debian's initramfs, with the hook, find its root by PV drivers?
 
 DIR comes from tests/linux/lib/debian-pvkit: the initramfs has no drivers of emulated disks. Under
 pvkit-vm the root must come up on a pvkit disk, under QEMU on a virtio one; each time
@@ -40,8 +40,9 @@ def main():
         modules, root, absent, says, argv = CASES[name]
         line = "root=LABEL=pvkit-root ro console=ttyS0 quiet panic=-1 init=/pvkit-test"
         try:
-            done = subprocess.run(argv(source, line), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                  stderr=subprocess.STDOUT, timeout=220, check=False)
+            done = subprocess.run(argv(source, line), stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=220,
+                                  check=False)
             text, status = done.stdout.decode("utf-8", "replace"), done.returncode
         except subprocess.TimeoutExpired as e:
             text, status = (e.stdout or b"").decode("utf-8", "replace"), "none in time"

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""status kvm|qemu [NAME...] - does pvkit status say the true reason in guests that are broken on purpose?
+"""status kvm|qemu [NAME...] - does pvkit status give the true reason in guests broken on purpose?
 
 kvm: guests of pvkit-vm; qemu: guests of QEMU on KVM. Each guest is broken in several
 ways at once: by the host (features masked, the signature hidden, slow devices), by its
