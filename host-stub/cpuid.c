@@ -120,23 +120,23 @@ static const struct {
 	uint32_t bits;
 } xsave_dependent[] = {
 	/* FMA, XSAVE, OSXSAVE, AVX, F16C */
-	{0x1, 0, ECX, BIT(12) | BIT(26) | BIT(27) | BIT(28) | BIT(29)},
+	{ 0x1, 0, ECX, BIT(12) | BIT(26) | BIT(27) | BIT(28) | BIT(29) },
 	/* AVX2; MPX; AVX512 F, DQ, IFMA, PF, ER, CD, BW, VL */
-	{0x7, 0, EBX,
+	{ 0x7, 0, EBX,
 	 BIT(5) | BIT(14) | BIT(16) | BIT(17) | BIT(21) | BIT(26) | BIT(27) | BIT(28) | BIT(30) |
 		 BIT(31)},
 	/* AVX512 VBMI, PKU, OSPKE, VBMI2, CET_SS, VAES, VPCLMULQDQ, VNNI, BITALG, VPOPCNTDQ */
-	{0x7, 0, ECX,
+	{ 0x7, 0, ECX,
 	 BIT(1) | BIT(3) | BIT(4) | BIT(6) | BIT(7) | BIT(9) | BIT(10) | BIT(11) | BIT(12) |
 		 BIT(14)},
 	/* AVX512 4VNNIW, 4FMAPS, VP2INTERSECT, CET_IBT, AMX BF16, FP16, AMX TILE, INT8 */
-	{0x7, 0, EDX, BIT(2) | BIT(3) | BIT(8) | BIT(20) | BIT(22) | BIT(23) | BIT(24) | BIT(25)},
+	{ 0x7, 0, EDX, BIT(2) | BIT(3) | BIT(8) | BIT(20) | BIT(22) | BIT(23) | BIT(24) | BIT(25) },
 	/* SHA512, SM3, SM4, AVX-VNNI, AVX512 BF16, AMX FP16, AVX-IFMA */
-	{0x7, 1, EAX, BIT(0) | BIT(1) | BIT(2) | BIT(4) | BIT(5) | BIT(21) | BIT(23)},
+	{ 0x7, 1, EAX, BIT(0) | BIT(1) | BIT(2) | BIT(4) | BIT(5) | BIT(21) | BIT(23) },
 	/* AVX-VNNI-INT8, AVX-NE-CONVERT, AMX-COMPLEX, AVX-VNNI-INT16, AVX10 */
-	{0x7, 1, EDX, BIT(4) | BIT(5) | BIT(8) | BIT(10) | BIT(19)},
+	{ 0x7, 1, EDX, BIT(4) | BIT(5) | BIT(8) | BIT(10) | BIT(19) },
 	/* XOP, LWP, FMA4 */
-	{0x80000001, 0, ECX, BIT(11) | BIT(15) | BIT(16)},
+	{ 0x80000001, 0, ECX, BIT(11) | BIT(15) | BIT(16) },
 };
 
 static void mask_xsave(struct kvm_cpuid2 *cpuid)

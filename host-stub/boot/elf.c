@@ -72,11 +72,11 @@ static const char *read_headers(struct hs_kernel *k, struct segment *segment, un
 		if (!read_at(k, table + i * size, *wide ? (void *)&p64 : (void *)&p32, size))
 			return "truncated";
 		if (*wide)
-			segment[i] = (struct segment){p64.p_type,  p64.p_offset, p64.p_vaddr,
+			segment[i] = (struct segment){ p64.p_type,  p64.p_offset, p64.p_vaddr,
 						      p64.p_paddr, p64.p_filesz, p64.p_memsz,
 						      p64.p_align};
 		else
-			segment[i] = (struct segment){p32.p_type,  p32.p_offset, p32.p_vaddr,
+			segment[i] = (struct segment){ p32.p_type,  p32.p_offset, p32.p_vaddr,
 						      p32.p_paddr, p32.p_filesz, p32.p_memsz,
 						      p32.p_align};
 	}

@@ -88,7 +88,7 @@ static const char *unpack(struct hs_kernel *k, const struct hs_packing *packing,
 	uint64_t room = size ? size : MOST_UNPACKED, made;
 	uint8_t *in = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int fd = memfd_create("kernel", MFD_CLOEXEC);
-	struct hs_unpack_job job = {.in = in,
+	struct hs_unpack_job job = { .in = in,
 				    .in_bytes = bytes,
 				    .out = MAP_FAILED,
 				    .out_bytes = room,

@@ -105,7 +105,7 @@ static inline uint32_t call_fill(struct input *in, union call_struct *s, uint32_
 		return PVK_CALL_POWER;
 	case 6:
 		*size = sizeof(s->cpu);
-		s->cpu = (struct pvk_cpu_start){.size = *size,
+		s->cpu = (struct pvk_cpu_start){ .size = *size,
 						.apic_id = how & 3,
 						.cs = 8,
 						.ds = 16,

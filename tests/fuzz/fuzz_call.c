@@ -39,7 +39,7 @@ static void outside(struct input *in, unsigned int what)
 	case 1:
 		/* counters of the console's rings, which the guest writes */
 		memcpy(fake_ram(CALL_CONSOLE + take(in, 1) % 64 * 4, 4),
-		       &(uint32_t){(uint32_t)take(in, 2)}, 4);
+		       &(uint32_t){ (uint32_t)take(in, 2) }, 4);
 		break;
 	case 2:
 	case 3:

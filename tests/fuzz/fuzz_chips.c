@@ -84,9 +84,9 @@ static const struct hs_reg bar_regs[] = { { 0, 8, HS_REG_RW, "LOW" }, { 12, 4, H
 static struct hs_region bar[2];
 static struct hs_pci_function function = {
 	.devfn = 4 << 3,
-	.config = {0x34, 0x12, 0x78, 0x56, 0x01, [0x20] = 1, 0xc0, 0, 0, 1, 0xd0},
-	.writable = {[4] = 0x07, [0x40] = 0xff, [0xff] = 0xff},
-	.bar = {[4] = &bar[0], [5] = &bar[1]},
+	.config = { 0x34, 0x12, 0x78, 0x56, 0x01, [0x20] = 1, 0xc0, 0, 0, 1, 0xd0 },
+	.writable = { [4] = 0x07, [0x40] = 0xff, [0xff] = 0xff },
+	.bar = { [4] = &bar[0], [5] = &bar[1] },
 };
 
 static void power_on(void)

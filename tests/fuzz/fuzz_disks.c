@@ -211,7 +211,7 @@ static void submit(struct input *in, unsigned int d)
 
 static void ide_command(struct input *in)
 {
-	static const uint8_t opcodes[] = {0x20, 0x24, 0x29, 0x30, 0x34, 0x39, 0xc4, 0xc5,
+	static const uint8_t opcodes[] = { 0x20, 0x24, 0x29, 0x30, 0x34, 0x39, 0xc4, 0xc5,
 					  0x25, 0x35, 0x3d, 0xc8, 0xca, 0xea, 0x40, 0xe7};
 	uint8_t kind = (uint8_t)take(in, 1), opcode = opcodes[take(in, 1) % sizeof(opcodes)];
 	uint32_t lba = (uint32_t)take(in, 1), count = (uint32_t)take(in, 1);

@@ -55,7 +55,7 @@ static void cpuid(uint32_t leaf, struct pvk_cpuid_regs *r)
 					      PVK_SIGNATURE_EDX };
 		break;
 	case 0x40000001:
-		*r = (struct pvk_cpuid_regs){number(PVK_ABI_VERSION), number(PVK_VERSION(1, 0)), 0,
+		*r = (struct pvk_cpuid_regs){ number(PVK_ABI_VERSION), number(PVK_VERSION(1, 0)), 0,
 					     0};
 		break;
 	case 0x40000002:
@@ -168,7 +168,7 @@ static void relax(void)
 static void answer(struct pvp_queue *queue)
 {
 	struct pvk_ring host_side = queue->cq;
-	union pvk_cqe_words e = {.cqe = {.id = (uint16_t)number((uint32_t)take(1) & 31),
+	union pvk_cqe_words e = { .cqe = { .id = (uint16_t)number((uint32_t)take(1) & 31),
 					 .op = (uint8_t)number((uint32_t)take(1) % 6),
 					 .flags = (uint8_t)take(1),
 					 .status = (int32_t) - (uint32_t)number(0),

@@ -87,7 +87,7 @@ static struct file64 sound(void)
 	struct file64 f = {
 		.head =
 			{
-				.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB,
+				.e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB,
 					    EV_CURRENT},
 				.e_type = ET_EXEC,
 				.e_machine = EM_X86_64,
@@ -115,7 +115,7 @@ static struct file64 sound(void)
 				.p_memsz = sizeof(f.pvh),
 				.p_align = 4,
 			},
-		.pvh = {{4, 8, 18}, "Xen", BASE},
+		.pvh = { { 4, 8, 18 }, "Xen", BASE },
 	};
 
 	return f;
@@ -177,7 +177,7 @@ static void elf_segments(void **state)
 
 static void elf_entries(void **state)
 {
-	static const uint64_t outside[] = {0, BASE - 1, BASE + 64, UINT64_MAX, BASE + (1ull << 32)};
+	static const uint64_t outside[] = { 0, BASE - 1, BASE + 64, UINT64_MAX, BASE + (1ull << 32) };
 	struct file64 f = sound();
 
 	(void)state;
@@ -224,7 +224,7 @@ static void multiboot(uint32_t *h, uint32_t header_addr, uint32_t load, uint32_t
 		      uint32_t bss_end, uint32_t entry)
 {
 	const uint32_t flags = 1u << 16;
-	const uint32_t head[8] = {MAGIC1, flags,    -(MAGIC1 + flags), header_addr,
+	const uint32_t head[8] = { MAGIC1, flags,    -(MAGIC1 + flags), header_addr,
 				  load,	  load_end, bss_end,	       entry};
 
 	memcpy(h, head, sizeof(head));
