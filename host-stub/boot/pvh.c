@@ -52,6 +52,7 @@ int hs_pvh_info(struct hs_vm *vm, const struct hs_kernel *k)
 		page.module.bytes = k->module[0].bytes;
 	}
 	for (unsigned int i = 0; i < page.info.memory_entries; i++)
-		page.memory[i] = (struct memory){ range[i].start, range[i].bytes, range[i].type, 0 };
+		page.memory[i] =
+			(struct memory){ range[i].start, range[i].bytes, range[i].type, 0 };
 	return hs_mem_write(vm->mem, HS_BOOT_ZERO_PAGE, &page, sizeof(page));
 }

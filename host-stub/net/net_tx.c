@@ -197,7 +197,8 @@ static unsigned int stream_units(const struct hs_net_txq *t)
 static void write_stream(struct hs_net_queue *q)
 {
 	struct hs_net_txq *t = &q->tx;
-	struct iovec rest = { .iov_base = t->rest + t->rest_at, .iov_len = t->rest_end - t->rest_at };
+	struct iovec rest = { .iov_base = t->rest + t->rest_at,
+			      .iov_len = t->rest_end - t->rest_at };
 
 	if (rest.iov_len)
 		t->stream_res = write_now(q->fd, &rest, 1);

@@ -88,9 +88,9 @@ static int fake_kvm(unsigned long request, void *arg)
 
 static void make_kvm(struct input *in)
 {
-	static const uint32_t often[] = { 0,	     1,		 7,	     0xb,	 0xd,
-					 0x1f,	     0x40000000, 0x40000001, 0x80000000, 0x80000001,
-					 0x80000008, 0x8000000a, 0x8000001e};
+	static const uint32_t often[] = { 0, 1, 7, 0xb, 0xd, 0x1f, 0x40000000, 0x40000001,
+					  0x80000000, 0x80000001, 0x80000008, 0x8000000a,
+					  0x8000001e };
 
 	kvm.refuses = (uint8_t)take(in, 1);
 	if (kvm.refuses & 0x80)		/* for the most part a KVM that does its work */

@@ -49,7 +49,9 @@ static inline int64_t pv_struct(uint32_t number, void *s, uint32_t size)
 
 static inline int64_t pv_negotiate(uint64_t accept)
 {
-	struct pvk_negotiate n = { .size = sizeof(n), .version = PVK_ABI_VERSION, .accept = accept };
+	struct pvk_negotiate n = { .size = sizeof(n),
+				   .version = PVK_ABI_VERSION,
+				   .accept = accept };
 
 	return pv_struct(PVK_CALL_NEGOTIATE, &n, sizeof(n));
 }

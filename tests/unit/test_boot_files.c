@@ -177,7 +177,8 @@ static void elf_segments(void **state)
 
 static void elf_entries(void **state)
 {
-	static const uint64_t outside[] = { 0, BASE - 1, BASE + 64, UINT64_MAX, BASE + (1ull << 32) };
+	static const uint64_t outside[] = { 0, BASE - 1, BASE + 64, UINT64_MAX,
+					    BASE + (1ull << 32) };
 	struct file64 f = sound();
 
 	(void)state;

@@ -208,8 +208,8 @@ static void many_pieces_are_joined(void **state)
 	for (unsigned int i = 0; i < 50; i++)
 		memcpy(buffer + 64 * i, want + 26 * i, 26);
 	for (; n < 150; n++)
-		ring[n] =
-			(struct txd){ TX_BUFFER + 64 * (n % 50), 26 | (n % 50 == 49 ? LAST : 0), 0 };
+		ring[n] = (struct txd){ TX_BUFFER + 64 * (n % 50), 26 | (n % 50 == 49 ? LAST : 0),
+					0 };
 	atomic_store(&wire.hold, true);
 	nic_out(N_TDT, n);
 	assert_true(FAKE_UNTIL(atomic_load(&wire.sent) == 1));

@@ -103,7 +103,9 @@ static void other_major_versions_are_refused(void **state)
 
 	(void)state;
 	for (unsigned int i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-		struct pvk_negotiate n = { .size = sizeof(n), .version = wrong[i], .active = ~0ull };
+		struct pvk_negotiate n = { .size = sizeof(n),
+					   .version = wrong[i],
+					   .active = ~0ull };
 
 		assert_int_equal(pv_struct(PVK_CALL_NEGOTIATE, &n, sizeof(n)), -PVK_EVERSION);
 		assert_int_equal(n.version, PVK_ABI_VERSION);
@@ -296,7 +298,9 @@ static void batch_serves_in_order(void **state)
 	/* each depends on the one before; one that fails stops nothing */
 	e[0] = (struct pvk_batch_entry){ .call = PVK_CALL_UNPLUG, .arg = { BOTH }, .status = 9 };
 	e[1] = (struct pvk_batch_entry){ .call = PVK_CALL_DEV_START, .arg = { BOTH }, .status = 9 };
-	e[2] = (struct pvk_batch_entry){ .call = PVK_CALL_DEV_ACCEPT, .arg = { BOTH }, .status = 9 };
+	e[2] = (struct pvk_batch_entry){ .call = PVK_CALL_DEV_ACCEPT,
+					 .arg = { BOTH },
+					 .status = 9 };
 	e[3] = (struct pvk_batch_entry){ .call = PVK_CALL_DEV_START, .arg = { BOTH }, .status = 9 };
 	e[4] = (struct pvk_batch_entry){ .call = 0x1234, .status = 9 };
 	for (int64_t at = 0; at < 5;) {

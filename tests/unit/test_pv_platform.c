@@ -42,7 +42,9 @@ static int power_off(void **state)
 
 static int64_t platform(uint64_t accept)
 {
-	struct pvk_negotiate n = { .size = sizeof(n), .version = PVK_ABI_VERSION, .accept = accept };
+	struct pvk_negotiate n = { .size = sizeof(n),
+				   .version = PVK_ABI_VERSION,
+				   .accept = accept };
 
 	return pv_struct(PVK_CALL_PLATFORM_NEGOTIATE, &n, sizeof(n));
 }

@@ -149,7 +149,9 @@ static void completion_ring_uses_two_words(void **state)
 	pvk_ring_init(&put, f.cq, &f.ctl.cq_wake, ENTRIES);
 	pvk_ring_init(&get, f.cq, &f.ctl.cq_wake, ENTRIES);
 	for (__u16 n = 0; n < 3 * ENTRIES; n++) {
-		e = (union pvk_cqe_words){ .cqe = { .id = n, .op = 1, .status = -5, .value = ~0ull } };
+		e = (union pvk_cqe_words){
+			.cqe = { .id = n, .op = 1, .status = -5, .value = ~0ull }
+		};
 		pvk_cq_put(&put, &e);
 		assert_int_equal(pvk_cq_get(&get, &got), 1);
 		assert_int_equal(got.cqe.id, n);

@@ -106,7 +106,9 @@ static void lz4(void **state)
 /* A length that points past the data */
 static void lz4_length(void **state)
 {
-	static const uint8_t lies[] = { 0x02, 0x21, 0x4c, 0x18, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4 };
+	static const uint8_t lies[] = {
+		0x02, 0x21, 0x4c, 0x18, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4
+	};
 
 	(void)state;
 	memcpy(packed, lies, sizeof(lies));
@@ -193,7 +195,9 @@ static void xz_dictionary(void **state)
 	static const struct {
 		uint8_t code;
 		bool fits;
-	} sizes[] = { { 30, true } /* 128 MiB */, { 34, false } /* 512 MiB */, { 40, false } /* 4 GiB */ };
+	} sizes[] = { { 30, true } /* 128 MiB */,
+		      { 34, false } /* 512 MiB */,
+		      { 40, false } /* 4 GiB */ };
 	size_t bytes = pack_lzma(true);
 	uint8_t *block = packed + 12;
 	size_t header = (block[0] + 1u) * 4;

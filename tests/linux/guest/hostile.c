@@ -139,7 +139,9 @@ static bool known(int64_t status)
 
 static int64_t negotiate(uint64_t accept)
 {
-	struct pvk_negotiate n = { .size = sizeof(n), .version = PVK_ABI_VERSION, .accept = accept };
+	struct pvk_negotiate n = { .size = sizeof(n),
+				   .version = PVK_ABI_VERSION,
+				   .accept = accept };
 	int64_t status;
 	int i;
 
