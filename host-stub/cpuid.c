@@ -14,6 +14,7 @@
 #include "../hypercall/detect/dump/dump.h"
 #include "pv/pv.h"
 #include "vm.h"
+#include "util.h"
 
 #define MAX_ENTRIES	256u
 
@@ -141,7 +142,7 @@ static const struct {
 
 static void mask_xsave(struct kvm_cpuid2 *cpuid)
 {
-	for (unsigned int i = 0; i < sizeof(xsave_dependent) / sizeof(xsave_dependent[0]); i++) {
+	for (unsigned int i = 0; i < HS_COUNT(xsave_dependent); i++) {
 		struct kvm_cpuid_entry2 *e = hs_cpuid_find(cpuid, xsave_dependent[i].function,
 						  xsave_dependent[i].index);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "death.h"
+#include "util.h"
 
 /*
  * Intel SDM vol. 3, 10.1.4 (a CPU after reset or INIT, which keeps CD and NW), 2.5 (CR0), 2.2.1
@@ -46,7 +47,7 @@ static const char *vector_name(uint8_t vector)
 		"#NP", "#SS", "#GP", "#PF", NULL, "#MF", "#AC", "#MC", "#XM", "#VE", "#CP",
 	};
 
-	return vector < sizeof(name) / sizeof(name[0]) ? name[vector] : NULL;
+	return vector < HS_COUNT(name) ? name[vector] : NULL;
 }
 
 /* Appends; what does not fit is left out. */
@@ -119,7 +120,7 @@ static void json_registers(const struct hs_death *d, FILE *out)
 	};
 
 	fprintf(out, "{\"mode\": \"%s\"", mode_name(d));
-	for (size_t i = 0; i < sizeof(value) / sizeof(value[0]); i++)
+	for (size_t i = 0; i < HS_COUNT(value); i++)
 		fprintf(out, ", \"%s\": %" PRIu64, value[i].name, value[i].value);
 	fputc('}', out);
 }

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "rules.h"
+#include "util.h"
 
 /*
  * A user of its own for each VM that root starts and names none for: of the range that nobody
@@ -70,7 +71,7 @@ static int unshare_each(int flags, struct lack *lack)
 {
 	int own = 0;
 
-	for (unsigned int i = 0; i < sizeof(namespaces) / sizeof(namespaces[0]); i++) {
+	for (unsigned int i = 0; i < HS_COUNT(namespaces); i++) {
 		if (!(flags & namespaces[i].flag))
 			continue;
 		if (unshare(namespaces[i].flag) < 0)
@@ -161,7 +162,7 @@ static int empty_root(bool resolv_conf)
 	/* What is mounted here is not to be seen elsewhere. */
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return -errno;
-	for (i = 0, ret = -ENOENT; i < sizeof(places) / sizeof(places[0]) && ret; i++)
+	for (i = 0, ret = -ENOENT; i < HS_COUNT(places) && ret; i++)
 		ret = mount("none", places[i], "tmpfs", flags,
 			    "size=16k,nr_inodes=8,mode=0755") < 0 || chdir(places[i]) < 0 ? -errno : 0;
 	if (ret)

@@ -6,14 +6,13 @@
 #ifndef HS_MEM_H
 #define HS_MEM_H
 
+#include "layout.h"
 #include <stddef.h>
 #include <stdint.h>
 
 /* A guest-physical address: no pointer, and not to be made one by hand. */
 typedef uint64_t hs_gpa;
 
-#define HS_MEM_HOLE_START	0xc0000000ull	/* PCI MMIO, IOAPIC, LAPIC */
-#define HS_MEM_HOLE_END		0x100000000ull
 #define HS_MEM_MIN		(64ull << 20)
 
 struct hs_mem;

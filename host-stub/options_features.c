@@ -10,6 +10,7 @@
 
 #include "pv/info.h"
 #include "options.h"
+#include "util.h"
 
 struct name {
 	const char *name;
@@ -124,7 +125,7 @@ int hs_options_info(struct hs_config *config, const char *text)
 int hs_options_kvm_mask(struct hs_config *config, const char *text)
 {
 	if (!strcmp(text, "help")) {
-		for (size_t i = 0; i < sizeof(kvm_features) / sizeof(kvm_features[0]); i++)
+		for (size_t i = 0; i < HS_COUNT(kvm_features); i++)
 			puts(kvm_features[i].name);
 		return 1;
 	}

@@ -8,6 +8,7 @@
 
 #include "hs.h"
 #include "options.h"
+#include "util.h"
 
 #define NAME_MOST	24	/* no option is longer */
 
@@ -72,7 +73,7 @@ static const char *nearest(const char *name, const struct option *options)
 
 static const char *of_others(const char *name)
 {
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+	for (size_t i = 0; i < HS_COUNT(others); i++)
 		if (!strcmp(others[i].theirs, name))
 			return others[i].ours;
 	return NULL;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "options.h"
+#include "util.h"
 
 int hs_options_jail(struct hs_config *config, const char *text)
 {
@@ -15,7 +16,7 @@ int hs_options_jail(struct hs_config *config, const char *text)
 		[HS_JAIL_AUTO] = "auto", [HS_JAIL_STRICT] = "strict", [HS_JAIL_OFF] = "off",
 	};
 
-	for (unsigned int i = 0; i < sizeof(mode) / sizeof(mode[0]); i++) {
+	for (unsigned int i = 0; i < HS_COUNT(mode); i++) {
 		if (strcmp(mode[i], text))
 			continue;
 		config->jail = (enum hs_jail_mode)i;

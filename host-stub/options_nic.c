@@ -16,6 +16,7 @@
 #include <sys/un.h>
 
 #include "options.h"
+#include "util.h"
 
 static const struct {
 	const char *name;
@@ -241,7 +242,7 @@ int hs_options_nic(struct hs_config *config, char *text)
 		*name++ = 0;
 	c->name = name;
 	for (unsigned int i = 0;; i++) {
-		if (i == sizeof(kinds) / sizeof(kinds[0]))
+		if (i == HS_COUNT(kinds))
 			return refuse(&nic, "tap[=NAME], user, stream[=PATH] or dgram[=PATH] comes first");
 		if (strcmp(text, kinds[i].name))
 			continue;

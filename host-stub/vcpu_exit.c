@@ -14,6 +14,7 @@
 #include "emu/emu.h"
 #include "io.h"
 #include "vm.h"
+#include "util.h"
 
 struct exit {
 	const char *name;			/* in the statistics */
@@ -147,7 +148,7 @@ static void exit_internal(struct hs_vcpu *vcpu)
 	uint32_t sub = vcpu->run->internal.suberror;
 
 	hs_vcpu_die(vcpu, HS_STOP_ERROR, "KVM internal error %u (%s)", sub,
-		    sub < sizeof(reason) / sizeof(reason[0]) && reason[sub] ? reason[sub] : "unknown");
+		    sub < HS_COUNT(reason) && reason[sub] ? reason[sub] : "unknown");
 }
 
 static void exit_fail_entry(struct hs_vcpu *vcpu)

@@ -31,6 +31,7 @@
 #include "hs.h"
 #include "leak.h"
 #include "worker_io.h"
+#include "util.h"
 
 #define SQ_ENTRIES	256u
 #define CQ_ENTRIES	1024u
@@ -430,7 +431,7 @@ static const struct operation {
 #undef NIC
 };
 
-#define OPERATIONS	(sizeof(operations) / sizeof(operations[0]))
+#define OPERATIONS	(HS_COUNT(operations))
 
 /* A ring that can do no more than that, and can never be widened. 0 or -errno. */
 static int open_ring(struct hs_worker *w)

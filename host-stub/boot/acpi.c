@@ -133,8 +133,6 @@ _Static_assert(sizeof(struct facs) == 64, "FACS");
 #define MPS_EDGE_HIGH		0x05u
 #define MPS_LEVEL_HIGH		0x0du
 
-#define LAPIC_BASE		0xfee00000u
-#define IOAPIC_BASE		0xfec00000u
 
 static uint8_t sum(const void *data, size_t bytes)
 {
@@ -219,9 +217,9 @@ static size_t make_madt(struct madt *madt, unsigned int vcpus)
 
 	memset(madt, 0, sizeof(*madt));
 	head(&madt->sdt, "APIC", 5, length);
-	madt->lapic = LAPIC_BASE;
+	madt->lapic = HS_MMIO_LAPIC;
 	madt->flags = MADT_PCAT;
-	madt->ioapic = (struct madt_ioapic){ .type = 1, .length = 12, .address = IOAPIC_BASE };
+	madt->ioapic = (struct madt_ioapic){ .type = 1, .length = 12, .address = HS_MMIO_IOAPIC };
 	/* irq.c lines the timer to pin 2. */
 	madt->timer = (struct madt_override){ 2, 10, 0, 0, 2, MPS_EDGE_HIGH };
 	madt->sci = (struct madt_override){ 2, 10, 0, HS_IRQ_SCI, HS_IRQ_SCI, MPS_LEVEL_HIGH };

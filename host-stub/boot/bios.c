@@ -7,6 +7,7 @@
  */
 #include "../vm.h"
 #include "boot.h"
+#include "../util.h"
 
 #define EQUIPMENT_FPU		(1u << 1)
 #define EQUIPMENT_SERIAL(n)	((n) << 9)
@@ -25,7 +26,7 @@ int hs_bios_data(struct hs_mem *mem)
 	uint8_t kib = HS_BOOT_EBDA_KIB;
 	int ret = hs_mem_write(mem, HS_BOOT_EBDA, &kib, sizeof(kib));
 
-	for (unsigned int i = 0; i < sizeof(words) / sizeof(words[0]) && !ret; i++)
+	for (unsigned int i = 0; i < HS_COUNT(words) && !ret; i++)
 		ret = hs_mem_write(mem, words[i].at, &words[i].value, sizeof(words[i].value));
 	return ret;
 }

@@ -25,28 +25,8 @@
 #include <stdint.h>
 
 #include "../hs.h"
+#include "../layout.h"
 #include "../mem.h"
-
-/*
- * Guest-physical places below 1 MiB. The guest may reuse all but the ACPI
- * tables, which e820 says are reserved.
- */
-#define HS_BOOT_GDT		0x6000u
-#define HS_BOOT_ZERO_PAGE	0x7000u		/* or hvm_start_info, or Multiboot's */
-#define HS_BOOT_STACK		0x9000u		/* top; one page below it */
-#define HS_BOOT_PML4		0x9000u
-#define HS_BOOT_PDPT		0xa000u
-#define HS_BOOT_PD		0xb000u		/* 4 pages: 4 GiB in pages of 2 MiB */
-#define HS_BOOT_CMDLINE		0x20000u
-#define HS_BOOT_CMDLINE_MAX	0x10000u
-#define HS_BOOT_EBDA		0x9fc00u	/* RAM ends here for the guest, by tradition */
-#define HS_BOOT_EBDA_KIB	1u
-#define HS_BOOT_MP		(HS_BOOT_EBDA + 16)	/* behind the byte that tells its size */
-#define HS_BOOT_RSDP		0xe0000u	/* ACPI: 0xe0000 .. 0xfffff */
-#define HS_BOOT_ACPI		0xe0040u
-#define HS_BOOT_INFO		0xec000u	/* information page, abi/info.h; ACPI ends here */
-#define HS_BOOT_INFO_BYTES	0x4000u
-#define HS_BOOT_LOW_END		0x100000u
 
 #define HS_BOOT_PIECES		128u
 #define HS_BOOT_MODULES		8u

@@ -10,6 +10,7 @@
 
 #include "../vm.h"
 #include "boot.h"
+#include "../util.h"
 
 /* of the image and of the zero page alike */
 #define OFF_SETUP_SECTS		0x1f1
@@ -52,22 +53,6 @@ struct e820 {
 	uint32_t type;
 } __attribute__((packed));
 
-static uint16_t bzimage_get16(const uint8_t *at)
-{
-	uint16_t v;
-
-	memcpy(&v, at, sizeof(v));
-	return v;
-}
-
-static uint32_t bzimage_get32(const uint8_t *at)
-{
-	uint32_t v;
-
-	memcpy(&v, at, sizeof(v));
-	return v;
-}
-
 static uint64_t get64(const uint8_t *at)
 {
 	uint64_t v;
@@ -82,25 +67,25 @@ int hs_bzimage_check(struct hs_kernel *k, const char *path)
 	uint64_t setup_bytes, payload_bytes, init_size;
 	unsigned int version;
 
-	if (k->bytes < OFF_INIT_SIZE + 4 || bzimage_get16(s + OFF_BOOT_FLAG) != 0xaa55 ||
+	if (k->bytes < OFF_INIT_SIZE + 4 || hs_get_le16(s + OFF_BOOT_FLAG) != 0xaa55 ||
 	    memcmp(s + OFF_MAGIC, "HdrS", 4)) {
 		hs_error("kernel '%s': not a Linux bzImage, nor an ELF or Multiboot kernel: give the file that a package installs as /boot/vmlinuz-*",
 			 path);
 		return HS_EXIT_KERNEL;
 	}
-	version = bzimage_get16(s + OFF_VERSION);
+	version = hs_get_le16(s + OFF_VERSION);
 	if (version < PROTOCOL_64BIT) {
 		hs_error("kernel '%s': boot protocol %u.%02u is too old, 2.12 is needed: use Linux 3.8 or later",
 			 path, version >> 8, version & 0xff);
 		return HS_EXIT_KERNEL;
 	}
-	if (!(bzimage_get16(s + OFF_XLOADFLAGS) & XLF_KERNEL_64)) {
+	if (!(hs_get_le16(s + OFF_XLOADFLAGS) & XLF_KERNEL_64)) {
 		hs_error("kernel '%s': has no 64-bit entry: use an x86-64 kernel", path);
 		return HS_EXIT_KERNEL;
 	}
 	setup_bytes = ((s[OFF_SETUP_SECTS] ? s[OFF_SETUP_SECTS] : 4u) + 1u) * 512u;
-	payload_bytes = (uint64_t)bzimage_get32(s + OFF_SYSSIZE) * 16;
-	init_size = bzimage_get32(s + OFF_INIT_SIZE);
+	payload_bytes = (uint64_t)hs_get_le32(s + OFF_SYSSIZE) * 16;
+	init_size = hs_get_le32(s + OFF_INIT_SIZE);
 	k->start = get64(s + OFF_PREFERRED);
 	k->end = k->start + init_size;
 	/* Units of 16 bytes, rounded up: a file may end within the last one. RAM is zero there. */
@@ -120,8 +105,8 @@ int hs_bzimage_check(struct hs_kernel *k, const char *path)
 	k->piece[0] = (struct hs_piece){ k->start, setup_bytes, payload_bytes };
 	k->pieces = 1;
 	k->entry = k->start + ENTRY_64;
-	k->cmdline_most = bzimage_get32(s + OFF_CMDLINE_SIZE);
-	k->initrd_top = (uint64_t)bzimage_get32(s + OFF_INITRD_MAX) + 1;
+	k->cmdline_most = hs_get_le32(s + OFF_CMDLINE_SIZE);
+	k->initrd_top = (uint64_t)hs_get_le32(s + OFF_INITRD_MAX) + 1;
 	return 0;
 }
 

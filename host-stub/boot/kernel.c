@@ -16,6 +16,7 @@
 #include "../file.h"
 #include "../vm.h"
 #include "boot.h"
+#include "../util.h"
 
 #define PAGE		4096ull
 #define MIB(bytes)	(((bytes) + (1 << 20) - 1) >> 20)
@@ -181,7 +182,7 @@ const char *hs_boot_place(hs_gpa gpa, uint64_t bytes)
 			 gpa, HS_MEM_HOLE_START >> 20);
 		return problem;
 	}
-	for (unsigned int i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
+	for (unsigned int i = 0; i < HS_COUNT(taken); i++) {
 		if (gpa >= taken[i].end || gpa + bytes <= taken[i].start)
 			continue;
 		snprintf(problem, sizeof(problem), "what it loads to 0x%" PRIx64
@@ -295,7 +296,7 @@ unsigned int hs_boot_ranges(const struct hs_vm *vm, struct hs_range *range)
 	unsigned int n = 0;
 
 	add_range(range, &n, 0, HS_BOOT_EBDA, HS_E820_RAM);
-	add_range(range, &n, HS_BOOT_EBDA, 0xa0000, HS_E820_RESERVED);
+	add_range(range, &n, HS_BOOT_EBDA, HS_BOOT_VGA, HS_E820_RESERVED);
 	add_range(range, &n, pc ? HS_BOOT_RSDP : HS_BOOT_INFO, HS_BOOT_LOW_END, HS_E820_RESERVED);
 	add_range(range, &n, HS_BOOT_LOW_END, hs_mem_low(vm->mem), HS_E820_RAM);
 	add_range(range, &n, HS_MEM_HOLE_END, HS_MEM_HOLE_END + hs_mem_high(vm->mem), HS_E820_RAM);

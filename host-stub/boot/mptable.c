@@ -12,8 +12,6 @@
 
 #define TABLE_MOST	992u		/* up to the end of the EBDA */
 #define IOAPIC_ID	0u		/* that of KVM's chip, and the MADT's */
-#define IOAPIC_ADDRESS	0xfec00000u
-#define LAPIC_ADDRESS	0xfee00000u
 #define APIC_VERSION	0x14
 
 #define BUS_PCI		0
@@ -123,14 +121,14 @@ static void add_lines(struct table *t)
 int hs_mp_table(struct hs_vm *vm)
 {
 	static const struct bus buses[] = { { BUS, BUS_PCI, "PCI   " }, { BUS, BUS_ISA, "ISA   " } };
-	struct ioapic ioapic = { IOAPIC, IOAPIC_ID, 0x11, ENABLED, IOAPIC_ADDRESS };
+	struct ioapic ioapic = { IOAPIC, IOAPIC_ID, 0x11, ENABLED, HS_MMIO_IOAPIC };
 	struct pointer pointer = {
 		.signature = "_MP_", .table = HS_BOOT_MP + sizeof(pointer), .paragraphs = 1,
 		.revision = 4,
 	};
 	struct head head = {
 		.signature = "PCMP", .revision = 4, .oem = "PVKIT   ", .product = "PVKIT-VM    ",
-		.lapic = LAPIC_ADDRESS,
+		.lapic = HS_MMIO_LAPIC,
 	};
 	struct table t = { .length = sizeof(head) };
 	int ret;

@@ -20,6 +20,7 @@
 #include "../vm.h"
 #include "boot.h"
 #include "unpack.h"
+#include "../util.h"
 
 #define OFF_PAYLOAD		0x248	/* of the setup header, protocol 2.08 */
 #define OFF_PAYLOAD_LENGTH	0x24c
@@ -36,7 +37,7 @@ static bool enter_sandbox(void)
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
 	bool ok = filter && !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 
-	for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]) && ok; i++)
+	for (size_t i = 0; i < HS_COUNT(allowed) && ok; i++)
 		ok = !seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, allowed[i], 0, NULL);
 	ok = ok && !seccomp_load(filter);
 	seccomp_release(filter);

@@ -12,6 +12,7 @@
 #include <zstd.h>
 
 #include "unpack.h"
+#include "../util.h"
 
 /* What an unpacker may take: several times what Linux's own makes need, or can unpack. */
 #define MOST_MEMORY	(256ull << 20)
@@ -121,7 +122,7 @@ static const struct hs_packing packings[] = {
 
 const struct hs_packing *hs_packing_of(const uint8_t *data, size_t bytes)
 {
-	for (size_t i = 0; i < sizeof(packings) / sizeof(packings[0]); i++)
+	for (size_t i = 0; i < HS_COUNT(packings); i++)
 		if (bytes > packings[i].magic_bytes + 4 &&
 		    !memcmp(data, packings[i].magic, packings[i].magic_bytes))
 			return &packings[i];

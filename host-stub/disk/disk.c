@@ -22,6 +22,7 @@
 #include "../leak.h"
 #include "disk_priv.h"
 #include "../inflight.h"
+#include "../util.h"
 
 #define WAIT_BATCH	HS_BLK_OPS	/* requests begun per round */
 
@@ -376,7 +377,7 @@ static void begin(struct hs_blk *blk, struct hs_blk_req *req)
 
 static void take_in(struct hs_work *work)
 {
-	struct hs_blk *blk = (struct hs_blk *)((char *)work - offsetof(struct hs_blk, in_work));
+	struct hs_blk *blk = hs_container_of(work, struct hs_blk, in_work);
 
 	pthread_mutex_lock(&blk->lock);
 	if (blk->in_first) {
@@ -410,7 +411,7 @@ static void give_back(struct hs_blk *blk, struct hs_blk_req *req)
 
 static bool disk_hook_round(struct hs_hook *hook)
 {
-	struct hs_blk *blk = (struct hs_blk *)((char *)hook - offsetof(struct hs_blk, hook));
+	struct hs_blk *blk = hs_container_of(hook, struct hs_blk, hook);
 	struct hs_blk_io *stalled = blk->stalled;
 	struct hs_blk_req *req, *next;
 	bool work = false;
@@ -466,7 +467,7 @@ void hs_blk_submit(struct hs_blk *blk, struct hs_blk_req *req)
 
 static void look_at_size(struct hs_work *work)
 {
-	struct hs_blk *blk = (struct hs_blk *)((char *)work - offsetof(struct hs_blk, size_work));
+	struct hs_blk *blk = hs_container_of(work, struct hs_blk, size_work);
 	uint64_t bytes;
 	int ret = hs_blk_image_size(blk, &bytes);
 

@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "emu.h"
+#include "../util.h"
 
 #define MMIO_LEN	0x20000u
 #define IO_LEN		0x40u
@@ -72,7 +73,7 @@
 static const struct hs_reg regs[] = { REGISTERS(AS_REG) };
 static const uint32_t masks[] = { REGISTERS(AS_MASK) };
 
-#define REGS	(sizeof(regs) / sizeof(regs[0]))
+#define REGS	(HS_COUNT(regs))
 
 _Static_assert(REGS <= HS_IO_MAX_REGS, "the statistics have a place for each register");
 
@@ -390,7 +391,7 @@ static void pci_power_on(struct hs_e1000 *nic)
 /* vm->lock held: the guest wrote to configuration space. */
 static void pci_written(struct hs_pci_function *f, uint8_t offset, unsigned int size)
 {
-	struct hs_e1000 *nic = (struct hs_e1000 *)((char *)f - offsetof(struct hs_e1000, pci));
+	struct hs_e1000 *nic = hs_container_of(f, struct hs_e1000, pci);
 
 	(void)size;
 	if (offset > PCI_COMMAND + 1)
@@ -407,8 +408,7 @@ static void pci_written(struct hs_pci_function *f, uint8_t offset, unsigned int 
 
 static void model_link(struct hs_net_model *model, bool up)
 {
-	struct hs_e1000 *nic =
-		(struct hs_e1000 *)((char *)model - offsetof(struct hs_e1000, model));
+	struct hs_e1000 *nic = hs_container_of(model, struct hs_e1000, model);
 	bool was;
 
 	pthread_mutex_lock(&nic->lock);
@@ -536,7 +536,7 @@ static int e1000_create(struct hs_vm *vm, unsigned int n)
 	};
 	nic->io = (struct hs_region){
 		.device = name[n], .space = HS_PIO, .len = IO_LEN, .regs = io_regs,
-		.nregs = sizeof(io_regs) / sizeof(io_regs[0]), .unlocked = true,
+		.nregs = HS_COUNT(io_regs), .unlocked = true,
 		.read = io_read, .write = io_write, .opaque = nic,
 	};
 	nic->model = (struct hs_net_model){ .link = model_link, .queues = 1, .rx_offloads = 0 };

@@ -4,6 +4,7 @@
  * state is the chip's, under its lock; only the timer runs on its worker.
  */
 #include "e1000.h"
+#include "../util.h"
 
 #define ITR_UNIT_NS	256u	/* SDM 13.4.18 */
 #define ITR_INTERVAL	0xffffu
@@ -45,7 +46,7 @@ static void timer_end(struct hs_e1000 *nic)
 
 static void e1000_irq_timer_done(struct hs_worker_io *io, int res)
 {
-	struct hs_e1000 *nic = (struct hs_e1000 *)((char *)io - offsetof(struct hs_e1000, timer));
+	struct hs_e1000 *nic = hs_container_of(io, struct hs_e1000, timer);
 
 	(void)res;
 	pthread_mutex_lock(&nic->lock);
@@ -56,8 +57,7 @@ static void e1000_irq_timer_done(struct hs_worker_io *io, int res)
 /* On the worker: waits, by its io_uring, until silent_until. */
 static void timer_start(struct hs_work *work)
 {
-	struct hs_e1000 *nic = (struct hs_e1000 *)((char *)work -
-						   offsetof(struct hs_e1000, timer_work));
+	struct hs_e1000 *nic = hs_container_of(work, struct hs_e1000, timer_work);
 	struct io_uring_sqe *sqe;
 	uint64_t now = hs_now();
 

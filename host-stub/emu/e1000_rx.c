@@ -16,6 +16,7 @@
 #include "e1000.h"
 
 #include "../leak.h"
+#include "../util.h"
 
 #include <string.h>
 
@@ -348,8 +349,7 @@ static bool receive_locked(struct hs_e1000 *nic, const struct hs_net_meta *meta,
 static bool e1000_rx_receive(struct hs_net_model *model, unsigned int queue,
 		    const struct hs_net_meta *meta, const uint8_t *frame, uint32_t length)
 {
-	struct hs_e1000 *nic =
-		(struct hs_e1000 *)((char *)model - offsetof(struct hs_e1000, model));
+	struct hs_e1000 *nic = hs_container_of(model, struct hs_e1000, model);
 	bool taken;
 
 	(void)queue;
@@ -373,8 +373,7 @@ static bool below_threshold(struct hs_e1000 *nic)
 
 static void received(struct hs_net_model *model, unsigned int queue)
 {
-	struct hs_e1000 *nic =
-		(struct hs_e1000 *)((char *)model - offsetof(struct hs_e1000, model));
+	struct hs_e1000 *nic = hs_container_of(model, struct hs_e1000, model);
 
 	(void)queue;
 	pthread_mutex_lock(&nic->lock);
@@ -388,8 +387,7 @@ static void received(struct hs_net_model *model, unsigned int queue)
 /* On the worker. */
 static void e1000_rx_ready(struct hs_work *work)
 {
-	struct hs_e1000 *nic = (struct hs_e1000 *)((char *)work -
-						   offsetof(struct hs_e1000, rx_work));
+	struct hs_e1000 *nic = hs_container_of(work, struct hs_e1000, rx_work);
 	bool was;
 
 	pthread_mutex_lock(&nic->lock);

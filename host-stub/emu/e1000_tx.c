@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "../leak.h"
+#include "../util.h"
 
 #define ROUND		128u	/* descriptors */
 #define BATCH		16u	/* descriptors read at once */
@@ -125,8 +126,7 @@ static void e1000_tx_sent(struct hs_net_tx *net, int status)
 /* Forgotten frames were the last in flight: what they had is free. */
 static void e1000_tx_drained(struct hs_inflight *f)
 {
-	struct hs_e1000 *nic =
-		(struct hs_e1000 *)((char *)f - offsetof(struct hs_e1000, tx_flight));
+	struct hs_e1000 *nic = hs_container_of(f, struct hs_e1000, tx_flight);
 
 	nic->bounce_user = NULL;
 	e1000_tx_kick(nic);
@@ -149,8 +149,7 @@ void e1000_tx_forget(struct hs_e1000 *nic)
 static struct e1000_tx *tx_get(struct hs_e1000 *nic, struct e1000_done *of)
 {
 	struct hs_request *request = hs_inflight_get(&nic->tx_flight);
-	struct e1000_tx *tx = (struct e1000_tx *)((char *)request -
-						  offsetof(struct e1000_tx, request));
+	struct e1000_tx *tx = hs_container_of(request, struct e1000_tx, request);
 
 	tx->of = of;
 	tx->net.done = e1000_tx_sent;
@@ -285,8 +284,7 @@ static bool may_fetch(struct hs_e1000 *nic)
 
 static void round_of(struct hs_work *work)
 {
-	struct hs_e1000 *nic = (struct hs_e1000 *)((char *)work -
-						   offsetof(struct hs_e1000, tx_work));
+	struct hs_e1000 *nic = hs_container_of(work, struct hs_e1000, tx_work);
 	struct ready ready = { .n = 0 };
 	uint32_t taken = 0;
 

@@ -8,43 +8,7 @@
 #define HS_EMU_H
 
 #include "../hs.h"
-
-/* Where things are; ACPI's ASL and the chips share these numbers. */
-#define HS_PORT_UART		0x3f8
-#define HS_IRQ_UART		4
-#define HS_PORT_RTC		0x70
-#define HS_IRQ_RTC		8
-#define HS_CMOS_CENTURY		0x32	/* the FADT names it */
-#define HS_PORT_I8042		0x60
-#define HS_PORT_PCI_CONFIG	0xcf8
-#define HS_PORT_IDE0		0x1f0
-#define HS_PORT_IDE0_CTL	0x3f6
-#define HS_PORT_IDE1		0x170
-#define HS_PORT_IDE1_CTL	0x376
-#define HS_IRQ_IDE0		14
-#define HS_IRQ_IDE1		15
-#define HS_PORT_BMDMA		0xc000	/* BAR4 at power-on; the guest may move it */
-#define HS_PORT_PM1_EVT		0x600	/* ACPI PM1a event block, 4 bytes */
-#define HS_PORT_PM1_CNT		0x604	/* ACPI PM1a control block, 2 bytes */
-#define HS_PORT_GPE0		0x60c	/* ACPI GPE0 block, 4 bytes: no event is wired to it */
-#define HS_PORT_RESET		0xcf9	/* FADT reset register; value HS_RESET_VALUE */
-#define HS_RESET_VALUE		0x06
-#define HS_IRQ_SCI		9
-#define HS_PORT_PVK_CALL	0x700	/* 4 bytes; PVK_CPUID_TRANSFER tells the guest */
-#define HS_PORT_PVK_DOORBELL	0x704	/* 4 bytes, ioeventfds by value */
-#define HS_PORT_MARK		0x708	/* 1 byte, write: a mark in the statistics (stats.h) */
-
-/* PCI device/function numbers on bus 0 */
-#define HS_PCI_HOST_BRIDGE	(0x00 << 3 | 0)
-#define HS_PCI_ISA_BRIDGE	(0x01 << 3 | 0)
-#define HS_PCI_IDE		(0x01 << 3 | 1)
-#define HS_PCI_NIC(n)		((0x02 + (n)) << 3 | 0)
-
-/* INTA of HS_PCI_NIC(n), by boot/dsdt.asl's _PRT: level-triggered, a wire for each */
-#define HS_IRQ_NIC(n)		(20 + (n))
-#define HS_IRQ_NIC_PIC		11	/* shared by all where the guest uses the 8259s */
-#define HS_MMIO_NIC(n)		(0xfea00000u + (n) * 0x20000u)	/* BAR0 at power-on, 128 KiB */
-#define HS_PORT_NIC(n)		(0xc040u + (n) * 0x40u)		/* BAR2 at power-on, 64 bytes */
+#include "../layout.h"
 
 int hs_uart_create(struct hs_vm *vm);		/* console as config->console says */
 int hs_rtc_create(struct hs_vm *vm);

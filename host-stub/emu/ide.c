@@ -22,6 +22,7 @@
 #include "../leak.h"
 #include "emu.h"
 #include "pci.h"
+#include "../util.h"
 
 #define BM_CMD_START	0x01u
 #define BM_CMD_READ	0x08u
@@ -158,7 +159,7 @@ static void reset_end(struct ide_channel *c)
 
 static void ide_drained(struct hs_inflight *f)
 {
-	reset_end((struct ide_channel *)((char *)f - offsetof(struct ide_channel, inflight)));
+	reset_end(hs_container_of(f, struct ide_channel, inflight));
 }
 
 static bool empty(const struct ide_channel *c)
@@ -460,7 +461,7 @@ static int add_channel(struct hs_ide *ide, unsigned int n)
 	c->command_region = (struct hs_region){
 		.device = n ? "ide1" : "ide0", .space = HS_PIO,
 		.base = n ? HS_PORT_IDE1 : HS_PORT_IDE0, .len = 8,
-		.regs = command_regs, .nregs = sizeof(command_regs) / sizeof(command_regs[0]),
+		.regs = command_regs, .nregs = HS_COUNT(command_regs),
 		.read = ide_command_read, .write = ide_command_write, .opaque = c,
 	};
 	c->control_region = (struct hs_region){
@@ -537,7 +538,7 @@ int hs_ide_create(struct hs_vm *vm)
 	}
 	ide->bm_region = (struct hs_region){
 		.device = "bmdma", .space = HS_PIO, .len = 16,
-		.regs = bm_regs, .nregs = sizeof(bm_regs) / sizeof(bm_regs[0]),
+		.regs = bm_regs, .nregs = HS_COUNT(bm_regs),
 		.read = bm_read, .write = bm_write, .opaque = ide,
 	};
 	init_pci(ide);

@@ -13,6 +13,7 @@
 #include "../leak.h"
 #include "../mem.h"
 #include "ide.h"
+#include "../util.h"
 
 #define PRD_END		0x80000000u
 #define PRD_MAX		8192u	/* entries looked at: a table is at most 64 KiB */
@@ -472,7 +473,7 @@ static const struct {
 void ide_command(struct ide_channel *c, uint8_t command)
 {
 	c->error = 0;
-	for (unsigned int i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+	for (unsigned int i = 0; i < HS_COUNT(commands); i++) {
 		if (commands[i].opcode == command) {
 			commands[i].run(c, commands[i].flags);
 			return;

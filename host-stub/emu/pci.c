@@ -22,6 +22,7 @@
 
 #include "../irq.h"
 #include "emu.h"
+#include "../util.h"
 
 #define ADDRESS_ENABLE	0x80000000u
 #define BAR_IO		0x01u
@@ -114,7 +115,7 @@ void hs_pci_intx(struct hs_vm *vm, struct hs_pci_function *f, bool asked, bool o
 /* ISA bridge: the guest changed a route. */
 static void isa_written(struct hs_pci_function *f, uint8_t offset, unsigned int size)
 {
-	struct hs_pci *pci = (struct hs_pci *)((char *)f - offsetof(struct hs_pci, isa));
+	struct hs_pci *pci = hs_container_of(f, struct hs_pci, isa);
 
 	(void)offset;
 	(void)size;
@@ -337,7 +338,7 @@ int hs_pci_create(struct hs_vm *vm)
 	pci->chip = (struct hs_chip){ .name = "pci", .reset = pci_reset, .destroy = pci_destroy };
 	pci->region = (struct hs_region){
 		.device = "pci", .space = HS_PIO, .base = HS_PORT_PCI_CONFIG, .len = 8,
-		.regs = pci_regs, .nregs = sizeof(pci_regs) / sizeof(pci_regs[0]),
+		.regs = pci_regs, .nregs = HS_COUNT(pci_regs),
 		.read = pci_read, .write = pci_write, .opaque = pci,
 	};
 	ret = hs_io_add(vm->io, &pci->region);

@@ -17,6 +17,7 @@
 #include "../irq.h"
 #include "../thread.h"
 #include "emu.h"
+#include "../util.h"
 
 enum { SEC, SEC_ALARM, MIN, MIN_ALARM, HOUR, HOUR_ALARM, WDAY, MDAY, MONTH, YEAR,
        REG_A, REG_B, REG_C, REG_D, CENTURY = HS_CMOS_CENTURY, CMOS_SIZE = 128 };
@@ -347,7 +348,7 @@ int hs_rtc_create(struct hs_vm *vm)
 	r->chip = (struct hs_chip){ .name = "rtc", .reset = rtc_reset, .destroy = rtc_destroy };
 	r->region = (struct hs_region){
 		.device = "rtc", .space = HS_PIO, .base = HS_PORT_RTC, .len = 2,
-		.regs = rtc_regs, .nregs = sizeof(rtc_regs) / sizeof(rtc_regs[0]),
+		.regs = rtc_regs, .nregs = HS_COUNT(rtc_regs),
 		.read = rtc_read, .write = rtc_write, .opaque = r,
 	};
 	ret = hs_io_add(vm->io, &r->region);

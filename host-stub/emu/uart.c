@@ -16,6 +16,7 @@
 #include "../irq.h"
 #include "../console.h"
 #include "emu.h"
+#include "../util.h"
 
 enum { THR_RBR, IER, IIR_FCR, LCR, MCR, LSR, MSR, SCR };
 
@@ -315,7 +316,7 @@ int hs_uart_create(struct hs_vm *vm)
 	u->chip = (struct hs_chip){ .name = "uart", .reset = uart_reset, .destroy = uart_destroy };
 	u->region = (struct hs_region){
 		.device = "uart", .space = HS_PIO, .base = HS_PORT_UART, .len = 8,
-		.regs = uart_regs, .nregs = sizeof(uart_regs) / sizeof(uart_regs[0]),
+		.regs = uart_regs, .nregs = HS_COUNT(uart_regs),
 		.read = uart_read, .write = uart_write, .opaque = u,
 	};
 	ret = hs_io_add(vm->io, &u->region);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "net_priv.h"
+#include "../util.h"
 
 #define CLOSE_STEP_NS	1000000
 #define CLOSE_STEPS	1000u		/* HS_NET_STUCK_NS is 200 of them */
@@ -43,7 +44,7 @@ static void notify_link(struct hs_net *net)
 
 static void link_work(struct hs_work *work)
 {
-	notify_link((struct hs_net *)((char *)work - offsetof(struct hs_net, link_work)));
+	notify_link(hs_container_of(work, struct hs_net, link_work));
 }
 
 void hs_net_peer(struct hs_net *net, bool up)
@@ -205,8 +206,7 @@ void hs_net_json(struct hs_net *net, FILE *out)
 
 static bool net_hook_round(struct hs_hook *hook)
 {
-	struct hs_net_queue *q =
-		(struct hs_net_queue *)((char *)hook - offsetof(struct hs_net_queue, hook));
+	struct hs_net_queue *q = hs_container_of(hook, struct hs_net_queue, hook);
 	bool work;
 
 	work = hs_net_rx_round(q);

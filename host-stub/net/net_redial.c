@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "net_priv.h"
+#include "../util.h"
 
 /* Descriptors of the process; closed in this order at its end */
 enum { REQUESTS, SOCKET, ALIVE, FIRST_FREE };
@@ -48,7 +49,7 @@ static struct sock_filter program[] = {
 static void __attribute__((noreturn)) child(int requests, int socket, int alive,
 					    const struct sockaddr_un *to, pid_t parent)
 {
-	struct sock_fprog filter = { sizeof(program) / sizeof(program[0]), program };
+	struct sock_fprog filter = { HS_COUNT(program), program };
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct none[2] = { { 0 } };
 	char request;

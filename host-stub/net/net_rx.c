@@ -15,13 +15,13 @@
 
 #include "../leak.h"
 #include "net_priv.h"
+#include "../util.h"
 
 #define STREAM_FRAMES	HS_NET_READS	/* most frames of a stream per round */
 
 static void net_rx_ready(struct hs_work *work)
 {
-	struct hs_net_rx *rx =
-		(struct hs_net_rx *)((char *)work - offsetof(struct hs_net_rx, ready));
+	struct hs_net_rx *rx = hs_container_of(work, struct hs_net_rx, ready);
 
 	/* That it ran makes the round one with work: the hook offers the frames. */
 	atomic_store(&rx->stalled, false);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "net_priv.h"
+#include "../util.h"
 
 #define ETH_LEN		14u
 #define TAG_LEN		4u
@@ -32,28 +33,6 @@
 #define TCP_CWR		0x80u
 #define UDP_SUM		6u		/* RFC 768 */
 #define UDP_LEN		8u
-
-static uint16_t net_soft_get16(const uint8_t *at)
-{
-	return (uint16_t)(at[0] << 8 | at[1]);
-}
-
-static uint32_t net_soft_get32(const uint8_t *at)
-{
-	return (uint32_t)net_soft_get16(at) << 16 | net_soft_get16(at + 2);
-}
-
-static void net_soft_put16(uint8_t *at, uint32_t value)
-{
-	at[0] = (uint8_t)(value >> 8);
-	at[1] = (uint8_t)value;
-}
-
-static void put32(uint8_t *at, uint32_t value)
-{
-	net_soft_put16(at, value >> 16);
-	net_soft_put16(at + 2, value & 0xffffu);
-}
 
 static uint16_t fold(uint64_t sum)
 {
@@ -86,7 +65,7 @@ uint16_t hs_net_checksum(const uint8_t *data, uint32_t len, uint32_t sum)
 	}
 	half = fold(acc);
 	memcpy(last, &half, 2);
-	return fold((uint64_t)net_soft_get16(last) + sum);
+	return fold((uint64_t)hs_get_be16(last) + sum);
 }
 
 /* 0 or -EINVAL; hdr_len only when it is known. */
@@ -124,7 +103,7 @@ int hs_net_fill_csum(const struct hs_net_meta *meta, uint8_t *frame, uint32_t le
 		return -EINVAL;
 	/* The field holds the pseudo header's sum; 0 on the wire would mean "none" in UDP. */
 	sum = (uint16_t)~hs_net_checksum(frame + meta->csum_start, length - meta->csum_start, 0);
-	net_soft_put16(frame + meta->csum_start + meta->csum_offset, sum ? sum : 0xffffu);
+	hs_put_be16(frame + meta->csum_start + meta->csum_offset, sum ? sum : 0xffffu);
 	return 0;
 }
 
@@ -137,9 +116,9 @@ static int find_transport(struct hs_net_segmenter *c, const uint8_t *frame, uint
 
 	if (length < ETH_LEN + TAG_LEN)
 		return -EINVAL;
-	type = net_soft_get16(frame + 12);
+	type = hs_get_be16(frame + 12);
 	if (type == TYPE_TAG || type == TYPE_STAG) {
-		type = net_soft_get16(frame + 16);
+		type = hs_get_be16(frame + 16);
 		at += TAG_LEN;
 	}
 	c->ip = at;
@@ -148,7 +127,7 @@ static int find_transport(struct hs_net_segmenter *c, const uint8_t *frame, uint
 			return -EINVAL;
 		header = (frame[at] & 15u) * 4;
 		/* More-fragments flag or an offset: not a whole packet (RFC 791, 3.1) */
-		if (header < 20 || length < at + header || net_soft_get16(frame + at + 6) & 0x3fffu)
+		if (header < 20 || length < at + header || hs_get_be16(frame + at + 6) & 0x3fffu)
 			return -EINVAL;
 		*proto = frame[at + 9];
 		c->transport = at + header;
@@ -228,15 +207,15 @@ uint32_t hs_net_segment_next(const struct hs_net_segmenter *c, unsigned int n, u
 	memcpy(piece + c->header, c->frame + c->header + from, bytes);
 	segment = c->header - c->transport + bytes;
 	if (c->ip6) {
-		net_soft_put16(ip + 4, c->header - c->ip - 40 + bytes);
+		hs_put_be16(ip + 4, c->header - c->ip - 40 + bytes);
 	} else {
-		net_soft_put16(ip + 2, c->header - c->ip + bytes);
-		net_soft_put16(ip + 4, net_soft_get16(ip + 4) + n);
-		net_soft_put16(ip + 10, 0);
-		net_soft_put16(ip + 10, (uint16_t)~hs_net_checksum(ip, c->transport - c->ip, 0));
+		hs_put_be16(ip + 2, c->header - c->ip + bytes);
+		hs_put_be16(ip + 4, hs_get_be16(ip + 4) + n);
+		hs_put_be16(ip + 10, 0);
+		hs_put_be16(ip + 10, (uint16_t)~hs_net_checksum(ip, c->transport - c->ip, 0));
 	}
 	if (c->tcp) {
-		put32(transport + 4, net_soft_get32(transport + 4) + from);
+		hs_put_be32(transport + 4, hs_get_be32(transport + 4) + from);
 		if (n + 1 < c->pieces)
 			transport[TCP_FLAGS] &= (uint8_t)~(TCP_FIN | TCP_PSH);
 		/* Once per window reduction (RFC 3168, 6.1.2): the first segment tells. */
@@ -244,12 +223,12 @@ uint32_t hs_net_segment_next(const struct hs_net_segmenter *c, unsigned int n, u
 			transport[TCP_FLAGS] &= (uint8_t)~TCP_CWR;
 		field = transport + TCP_SUM;
 	} else {
-		net_soft_put16(transport + 4, segment);
+		hs_put_be16(transport + 4, segment);
 		field = transport + UDP_SUM;
 	}
-	net_soft_put16(field, 0);
+	hs_put_be16(field, 0);
 	sum = (uint16_t)~hs_net_checksum(transport, segment, pseudo(c, piece, segment));
-	net_soft_put16(field, sum || c->tcp ? sum : 0xffffu);
+	hs_put_be16(field, sum || c->tcp ? sum : 0xffffu);
 	return c->header + bytes;
 }
 

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "net_priv.h"
+#include "../util.h"
 
 /* UDP segmentation: Linux 6.2 */
 #ifndef TUN_F_USO4
@@ -38,17 +39,6 @@
 /* Offsets in the header */
 enum { AT_FLAGS = 0, AT_GSO = 1, AT_HDR_LEN = 2, AT_GSO_SIZE = 4, AT_START = 6, AT_OFFSET = 8 };
 
-static void net_tap_put16(uint8_t *at, uint16_t value)
-{
-	at[0] = (uint8_t)value;
-	at[1] = (uint8_t)(value >> 8);
-}
-
-static uint16_t net_tap_get16(const uint8_t *at)
-{
-	return (uint16_t)(at[0] | at[1] << 8);
-}
-
 void hs_net_vnet_put(uint8_t *at, const struct hs_net_meta *meta)
 {
 	static const uint8_t type[] = {
@@ -60,13 +50,13 @@ void hs_net_vnet_put(uint8_t *at, const struct hs_net_meta *meta)
 	if (!meta->csum)
 		return;
 	at[AT_FLAGS] = VNET_NEEDS_CSUM;
-	net_tap_put16(at + AT_START, meta->csum_start);
-	net_tap_put16(at + AT_OFFSET, meta->csum_offset);
+	hs_put_le16(at + AT_START, meta->csum_start);
+	hs_put_le16(at + AT_OFFSET, meta->csum_offset);
 	if (meta->gso == PVK_NET_GSO_NONE || meta->gso > PVK_NET_GSO_UDP)
 		return;
 	at[AT_GSO] = (uint8_t)(type[meta->gso] | (meta->ecn ? VNET_ECN : 0));
-	net_tap_put16(at + AT_HDR_LEN, meta->hdr_len);
-	net_tap_put16(at + AT_GSO_SIZE, meta->gso_size);
+	hs_put_le16(at + AT_HDR_LEN, meta->hdr_len);
+	hs_put_le16(at + AT_GSO_SIZE, meta->gso_size);
 }
 
 int hs_net_vnet_get(struct hs_net_meta *meta, const uint8_t *at, uint32_t length)
@@ -75,8 +65,8 @@ int hs_net_vnet_get(struct hs_net_meta *meta, const uint8_t *at, uint32_t length
 	meta->valid = at[AT_FLAGS] & VNET_DATA_VALID;
 	if (at[AT_FLAGS] & VNET_NEEDS_CSUM) {
 		meta->csum = true;
-		meta->csum_start = net_tap_get16(at + AT_START);
-		meta->csum_offset = net_tap_get16(at + AT_OFFSET);
+		meta->csum_start = hs_get_le16(at + AT_START);
+		meta->csum_offset = hs_get_le16(at + AT_OFFSET);
 	}
 	switch (at[AT_GSO] & ~VNET_ECN) {
 	case 0:
@@ -95,7 +85,7 @@ int hs_net_vnet_get(struct hs_net_meta *meta, const uint8_t *at, uint32_t length
 	}
 	/* ECN is TCP's: with UDP the bit says nothing, whoever set it. */
 	meta->ecn = at[AT_GSO] & VNET_ECN && meta->gso != PVK_NET_GSO_UDP;
-	meta->gso_size = net_tap_get16(at + AT_GSO_SIZE);
+	meta->gso_size = hs_get_le16(at + AT_GSO_SIZE);
 	/* Its hdr_len is a hint that may be anything: what needs it looks itself. */
 	return hs_net_check_frame(meta, length);
 }

@@ -13,6 +13,7 @@
 
 #include "../rules.h"
 #include "net_user.h"
+#include "../util.h"
 
 #define TYPE		(~(uint64_t)(SOCK_CLOEXEC | SOCK_NONBLOCK))
 #define ANONYMOUS	(MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK)
@@ -83,6 +84,6 @@ static const struct hs_rule rules[] = {
 
 int hs_net_user_filter(struct sock_fprog *program, bool sanitized)
 {
-	return hs_rules_program(rules, sizeof(rules) / sizeof(rules[0]), 1, sanitized, getpid(),
+	return hs_rules_program(rules, HS_COUNT(rules), 1, sanitized, getpid(),
 				program);
 }

@@ -12,6 +12,7 @@
 #include "../emu/emu.h"
 #include "../liar.h"
 #include "pv_priv.h"
+#include "../util.h"
 
 /* ---- structures ---- */
 
@@ -200,7 +201,7 @@ static int64_t call_serve(struct hs_pv *pv, uint64_t number, const uint64_t arg[
 	const struct call *call = NULL;
 	uint64_t have;
 
-	for (unsigned int i = 0; i < sizeof(table) / sizeof(table[0]) && !call; i++)
+	for (unsigned int i = 0; i < HS_COUNT(table) && !call; i++)
 		if (table[i].number == number)
 			call = &table[i];
 	if (!pv->session && !pv->platform && !(call && call->flags & ALWAYS))

@@ -16,6 +16,7 @@
 #include "../vm.h"
 #include "info.h"
 #include "pv_priv.h"
+#include "../util.h"
 
 #define MSR_TSC		0x10u
 #define MSR_PERFCTR0	0xc0010004u
@@ -240,7 +241,7 @@ static const struct {
 	{ 0x8000000a, 0, 0 },
 };
 
-#define MISSING	(sizeof(missing) / sizeof(missing[0]))
+#define MISSING	(HS_COUNT(missing))
 
 static void add_missing(struct kvm_cpuid2 *table, struct pvk_info_cpuid *cpuid)
 {
@@ -294,7 +295,7 @@ static bool add_msrs(struct hs_vm *vm, struct page *page)
 
 	if (!list)
 		return false;
-	for (size_t r = 0; r < sizeof(msrs) / sizeof(msrs[0]); r++) {
+	for (size_t r = 0; r < HS_COUNT(msrs); r++) {
 		if (msrs[r].leaf7_edx && !(leaf7 && leaf7->edx & msrs[r].leaf7_edx))
 			continue;
 		if (msrs[r].when == WITHOUT_PMU && pmu)
@@ -352,7 +353,7 @@ int hs_info_create(struct hs_vm *vm)
 	if (!page)
 		return -ENOMEM;
 	page->bytes = sizeof(head);
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && !ret; i++)
+	for (size_t i = 0; i < HS_COUNT(parts) && !ret; i++)
 		if (vm->config->info & HS_INFO_BIT(parts[i].tag) && !parts[i].add(vm, page))
 			ret = -ENOSPC;
 	head.bytes = page->bytes;

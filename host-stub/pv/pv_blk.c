@@ -12,6 +12,7 @@
 #include "../disk/disk.h"
 #include "../emu/emu.h"
 #include "pv_priv.h"
+#include "../util.h"
 
 #define ENTRIES		256u	/* of a ring */
 #define MAX_BYTES	(1u << 20)	/* of a READ or WRITE */
@@ -107,7 +108,7 @@ static int abi_status(int status)
 
 static void served(struct hs_blk_req *blk, int status)
 {
-	struct blk_req *req = (struct blk_req *)((char *)blk - offsetof(struct blk_req, blk));
+	struct blk_req *req = hs_container_of(blk, struct blk_req, blk);
 
 	hs_pv_req_answer(&req->req, abi_status(status));
 }
@@ -141,7 +142,7 @@ static int check_op(const struct blk_dev *blk, const struct pvk_blk_sqe *e)
 	};
 	uint8_t flags = e->flags & (uint8_t)~PVK_ENTRY_PHASE;
 
-	if (!e->op || e->op >= sizeof(ops) / sizeof(ops[0]))
+	if (!e->op || e->op >= HS_COUNT(ops))
 		return -PVK_ENOSYS;
 	if (flags & ~ops[e->op].flags || e->reserved)
 		return -PVK_EINVAL;

@@ -14,6 +14,7 @@
 
 #include "../emu/emu.h"
 #include "pv_net.h"
+#include "../util.h"
 
 #define RSS_TYPES	(PVK_NET_RSS_IP4 | PVK_NET_RSS_TCP4 | PVK_NET_RSS_UDP4 | \
 			 PVK_NET_RSS_IP6 | PVK_NET_RSS_TCP6 | PVK_NET_RSS_UDP6)
@@ -84,8 +85,7 @@ static void net_config(struct hs_pv_dev *dev, void *to)
 /* Queue 0's worker. */
 static void link_changed(struct hs_net_model *model, bool up)
 {
-	struct hs_pv_net *net =
-		(struct hs_pv_net *)((char *)model - offsetof(struct hs_pv_net, model));
+	struct hs_pv_net *net = hs_container_of(model, struct hs_pv_net, model);
 
 	atomic_store(&net->link, up);
 	hs_pv_dev_changed(&net->dev);
@@ -209,7 +209,7 @@ static int64_t net_control(struct hs_pv_dev *dev, const uint64_t arg[4])
 	} u;
 	int ret;
 
-	if (arg[1] >= sizeof(ops) / sizeof(ops[0]) || !ops[arg[1]].size)
+	if (arg[1] >= HS_COUNT(ops) || !ops[arg[1]].size)
 		return -PVK_ENOSYS;
 	if (ops[arg[1]].feature & ~dev->accepted)
 		return -PVK_ENOTSUP;

@@ -19,6 +19,7 @@
 
 #include "../leak.h"
 #include "pv_net.h"
+#include "../util.h"
 
 /* ---- buffers ---- */
 
@@ -39,7 +40,7 @@ static int pv_net_rx_check(const struct hs_mem *mem, const struct pvk_net_rx_sqe
 		return -PVK_ENOSYS;
 	if (e->flags & ~PVK_ENTRY_PHASE || e->reserved || e->seg.reserved)
 		return -PVK_EINVAL;
-	for (unsigned int i = 0; i < sizeof(e->reserved2) / sizeof(e->reserved2[0]); i++)
+	for (unsigned int i = 0; i < HS_COUNT(e->reserved2); i++)
 		if (e->reserved2[i])
 			return -PVK_EINVAL;
 	if (e->seg.len < PVK_NET_MIN_BUFFER || e->seg.len > PVK_NET_MAX_BUFFER)
@@ -203,8 +204,7 @@ static int describe(struct hs_pv_net_rx *rx, const struct hs_pv_net_steer *steer
 bool hs_pv_net_receive(struct hs_net_model *model, unsigned int queue,
 		       const struct hs_net_meta *meta, const uint8_t *frame, uint32_t length)
 {
-	struct hs_pv_net *net =
-		(struct hs_pv_net *)((char *)model - offsetof(struct hs_pv_net, model));
+	struct hs_pv_net *net = hs_container_of(model, struct hs_pv_net, model);
 	const struct hs_pv_net_steer *steer = atomic_load(&net->steer);
 	struct hs_pv_net_rx *rx = net->rx[queue];
 	uint64_t value;
@@ -240,8 +240,7 @@ bool hs_pv_net_receive(struct hs_net_model *model, unsigned int queue,
 
 void hs_pv_net_received(struct hs_net_model *model, unsigned int queue)
 {
-	struct hs_pv_net *net =
-		(struct hs_pv_net *)((char *)model - offsetof(struct hs_pv_net, model));
+	struct hs_pv_net *net = hs_container_of(model, struct hs_pv_net, model);
 
 	for (unsigned int i = queue; i < net->pairs; i += net->serving)
 		if (net->rx[i]->q.live)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "pv_net.h"
+#include "../util.h"
 
 /* The entry as the network device sees it; the same bytes, no cast of pointers. */
 static struct pvk_net_tx_sqe pv_net_tx_decode(const union pvk_sqe_words *words)
@@ -27,7 +28,7 @@ struct tx_req {
 
 static void pv_net_tx_sent(struct hs_net_tx *tx, int status)
 {
-	struct tx_req *req = (struct tx_req *)((char *)tx - offsetof(struct tx_req, tx));
+	struct tx_req *req = hs_container_of(tx, struct tx_req, tx);
 
 	hs_pv_req_answer(&req->req, status ? -PVK_EIO : PVK_OK);
 }
