@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Disk back end: see blk.h. Requests become one or more io_uring operations,
+ * Disk back end: see disk.h. Requests become one or more io_uring operations,
  * one at a time each; the worker's thread does everything but the handing over.
  *
  * done() is never called from inside hs_blk_submit(), not even on a bad
@@ -452,6 +452,11 @@ void hs_blk_submit(struct hs_blk *blk, struct hs_blk_req *req)
 	req->blk = blk;
 	atomic_fetch_add(&blk->requests, 1);
 	if (hs_worker_is_self(blk->worker)) {
+		/* At once, unless others wait or all operations are under way. */
+		if (!blk->wait_first && blk->free) {
+			begin(blk, req);
+			return;
+		}
 		*blk->wait_last = req;
 		blk->wait_last = &req->next;
 		return;

@@ -22,16 +22,17 @@
 struct hs_request;
 struct hs_worker;
 
+/* Operations and flags are the contract's: a guest's request is passed on as it is. */
 enum hs_blk_op {
-	HS_BLK_READ,
-	HS_BLK_WRITE,
-	HS_BLK_FLUSH,
-	HS_BLK_DISCARD,
-	HS_BLK_ZEROES,
+	HS_BLK_READ = PVK_BLK_READ,
+	HS_BLK_WRITE = PVK_BLK_WRITE,
+	HS_BLK_FLUSH = PVK_BLK_FLUSH,
+	HS_BLK_DISCARD = PVK_BLK_DISCARD,
+	HS_BLK_ZEROES = PVK_BLK_WRITE_ZEROES,
 };
 
-#define HS_BLK_FUA	1u	/* stable when it completes */
-#define HS_BLK_NOUNMAP	2u
+#define HS_BLK_FUA	PVK_BLK_FUA	/* stable when it completes */
+#define HS_BLK_NOUNMAP	PVK_BLK_NOUNMAP
 
 /* What a guest may know of a disk. */
 struct hs_blk_info {

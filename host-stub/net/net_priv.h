@@ -198,6 +198,8 @@ void hs_net_tx_build(struct hs_net_queue *q);
 int hs_net_tap_open(struct hs_net *net, const struct hs_nic_config *config);
 void hs_net_tap_offloads(struct hs_net *net, uint32_t offloads);
 void hs_net_tap_queues(struct hs_net *net, unsigned int queues);	/* in use */
+
+/* net_vnet.c */
 void hs_net_vnet_put(uint8_t *at, const struct hs_net_meta *meta);
 /* 0 or -EINVAL: not a header that a frame of this length can have */
 int hs_net_vnet_get(struct hs_net_meta *meta, const uint8_t *at, uint32_t length);

@@ -131,14 +131,14 @@ static int check_op(const struct blk_dev *blk, const struct pvk_blk_sqe *e)
 	static const struct {
 		uint64_t feature;
 		uint8_t flags;
-		bool data, writes;
+		bool data;
 	} ops[] = {
-		[PVK_BLK_READ] = { 0, 0, true, false },
-		[PVK_BLK_WRITE] = { 0, PVK_BLK_FUA, true, true },
-		[PVK_BLK_FLUSH] = { PVK_BLK_F_FLUSH, 0, false, false },
-		[PVK_BLK_DISCARD] = { PVK_BLK_F_DISCARD, 0, false, true },
+		[PVK_BLK_READ] = { 0, 0, true },
+		[PVK_BLK_WRITE] = { 0, PVK_BLK_FUA, true },
+		[PVK_BLK_FLUSH] = { PVK_BLK_F_FLUSH, 0, false },
+		[PVK_BLK_DISCARD] = { PVK_BLK_F_DISCARD, 0, false },
 		[PVK_BLK_WRITE_ZEROES] = { PVK_BLK_F_WRITE_ZEROES, PVK_BLK_FUA | PVK_BLK_NOUNMAP,
-					   false, true },
+					   false },
 	};
 	uint8_t flags = e->flags & (uint8_t)~PVK_ENTRY_PHASE;
 
@@ -146,8 +146,6 @@ static int check_op(const struct blk_dev *blk, const struct pvk_blk_sqe *e)
 		return -PVK_ENOSYS;
 	if (flags & ~ops[e->op].flags || e->reserved)
 		return -PVK_EINVAL;
-	if (ops[e->op].writes && blk->info.read_only)
-		return -PVK_EROFS;
 	if (ops[e->op].feature & ~blk->dev.accepted ||
 	    (flags & PVK_BLK_FUA && !(blk->dev.accepted & PVK_BLK_F_FLUSH)))
 		return -PVK_ENOTSUP;
@@ -156,10 +154,10 @@ static int check_op(const struct blk_dev *blk, const struct pvk_blk_sqe *e)
 	return 0;
 }
 
-/* Sector and length: 0 or the status. The end of the disk is the back end's to know. */
-static int check_range(const struct blk_dev *blk, const struct pvk_blk_sqe *e)
+/* Sector and length: 0 or the status. Blocks, end and writability are the back end's to know. */
+static int check_range(const struct pvk_blk_sqe *e)
 {
-	uint64_t mask = blk->info.logical_block - 1, most = MAX_BYTES;
+	uint64_t most = MAX_BYTES;
 
 	if (e->op == PVK_BLK_FLUSH)
 		return e->sector || e->length ? -PVK_EINVAL : 0;
@@ -169,9 +167,7 @@ static int check_range(const struct blk_dev *blk, const struct pvk_blk_sqe *e)
 		most = (uint64_t)MAX_ZEROES * SECTOR;
 	if (!e->length || e->length > most)
 		return -PVK_EINVAL;
-	if (e->sector > (UINT64_MAX - e->length) / SECTOR)
-		return -PVK_ERANGE;
-	return (e->sector * SECTOR | e->length) & mask ? -PVK_EINVAL : 0;
+	return e->sector > (UINT64_MAX - e->length) / SECTOR ? -PVK_ERANGE : 0;
 }
 
 static void count_request(struct blk_counters *c, const struct pvk_blk_sqe *e)
@@ -187,18 +183,13 @@ static void count_request(struct blk_counters *c, const struct pvk_blk_sqe *e)
 static int pv_blk_submit(struct hs_pv_queue *q, const union pvk_sqe_words *words,
 			 struct hs_pv_req *to)
 {
-	static const enum hs_blk_op op[] = {
-		[PVK_BLK_READ] = HS_BLK_READ, [PVK_BLK_WRITE] = HS_BLK_WRITE,
-		[PVK_BLK_FLUSH] = HS_BLK_FLUSH, [PVK_BLK_DISCARD] = HS_BLK_DISCARD,
-		[PVK_BLK_WRITE_ZEROES] = HS_BLK_ZEROES,
-	};
 	struct blk_queue *bq = (struct blk_queue *)q;
 	struct blk_req *req = (struct blk_req *)to;
 	const struct pvk_blk_sqe e = pv_blk_decode(words);
 	int status = check_op(bq->blk, &e);
 
 	if (status == 0)
-		status = check_range(bq->blk, &e);
+		status = check_range(&e);
 	if (status == 0 && (e.op == PVK_BLK_READ || e.op == PVK_BLK_WRITE))
 		status = hs_pv_segments(q->dev->pv->vm->mem, e.seg, e.nsegs, PVK_BLK_MAX_SEGS,
 					e.list_gpa, e.length, req->iov);
@@ -207,9 +198,8 @@ static int pv_blk_submit(struct hs_pv_queue *q, const union pvk_sqe_words *words
 			hs_pv_add(&bq->counters->requests[0], 1);
 		return status;
 	}
-	req->blk.op = op[e.op];
-	req->blk.flags = (e.flags & PVK_BLK_FUA ? HS_BLK_FUA : 0) |
-			 (e.flags & PVK_BLK_NOUNMAP ? HS_BLK_NOUNMAP : 0);
+	req->blk.op = (enum hs_blk_op)e.op;
+	req->blk.flags = e.flags & (HS_BLK_FUA | HS_BLK_NOUNMAP);
 	req->blk.offset = e.sector * SECTOR;
 	req->blk.length = e.length;
 	req->blk.iov = req->iov;
