@@ -14,7 +14,7 @@ NEWEST	:= $(shell ls -1 /usr/src 2>/dev/null | sed -n 's/^linux-headers-\(.*-amd
 TEST_KDIR := /usr/src/linux-headers-$(NEWEST)
 KDIR	?= $(if $(KVER),/usr/src/linux-headers-$(KVER),$(or $(wildcard $(LIBMODULES)/$(RUNNING)/build),$(TEST_KDIR)))
 include common.mk
-CFLAGS	:= -std=gnu11 -O2 -g $(WARN) -D_GNU_SOURCE
+CFLAGS	:= -std=gnu11 -O2 -g $(WARN) -D_GNU_SOURCE $(RELEASE)
 PREFIX	?= /usr/local
 # As many jobs as CPUs, unless the caller said how many.
 JOBS	= $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
@@ -49,7 +49,7 @@ setup:	## Install the missing Debian packages (host-stub/rig/packages.list)
 
 # What a product needs is looked for, not installed: only the tests' targets do that.
 needs-%:
-	@host-stub/rig/setup --product $*
+	@CC='$(CC)' host-stub/rig/setup --product $*
 
 stub: needs-stub	## Build the host stub (build/pvkit-vm)
 	@$(MAKE) --no-print-directory -C host-stub
@@ -67,8 +67,11 @@ $(BUILD)/tools/%.o: %.c $(call flags,$(BUILD)/tools/flags,$(CC) $(CFLAGS))
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 
+# A function, as a % that stood in the rule itself would be the rule's stem.
+tool_objects = $(patsubst %.c,$(BUILD)/tools/%.o,$($(1)))
+
 .SECONDEXPANSION:
-$(TOOLS): $(BUILD)/%: $$(patsubst %.c,$(BUILD)/tools/%.o,$$($$*))
+$(TOOLS): $(BUILD)/%: $$(call tool_objects,$$*)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) -o $@ $^ -lcpuid $(if $(filter %-detect,$@),,-lz)
 
@@ -79,8 +82,8 @@ modules: needs-modules	## Build the Linux modules for the running kernel, or KDI
 	@test "$(KDIR)" = "$(LIBMODULES)/$(RUNNING)/build" || echo "make: modules for $(KDIR)"
 	@test -d "$(KDIR)" || { echo "make: no kernel headers at '$(KDIR)': install linux-headers-$(RUNNING), or set KDIR=" >&2; exit 1; }
 	@mkdir -p $(BUILD)/kmod $(BUILD)/modules
-	@rsync -a --delete --include='*/' --include='*.[ch]' --include=Kbuild --exclude='*' \
-		Kbuild hypercall drivers $(BUILD)/kmod/
+	@rsync -a --delete --include='*/' --include='*.[ch]' --include=Kbuild --include=VERSION --exclude='*' \
+		Kbuild VERSION hypercall drivers $(BUILD)/kmod/
 	@$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR)/$(BUILD)/kmod W=1 modules
 	@find $(BUILD)/kmod -name '*.ko' -exec cp -u {} $(BUILD)/modules/ \;
 

@@ -8,6 +8,10 @@ CLANG	:= clang
 WARN	:= -Wall -Wextra -Wshadow -Wsign-compare -Wcast-qual -Wstrict-prototypes \
 	   -Wmissing-prototypes -Werror
 
+# The release that all products of this tree belong to: one number, in the file VERSION.
+VERSION	:= $(shell cat $(dir $(lastword $(MAKEFILE_LIST)))VERSION)
+RELEASE	:= -DPVK_RELEASE='"$(VERSION)"'
+
 V	?= 0
 Q	:= $(if $(filter 1,$(V)),,@)
 # $(call say,WHAT,FILE): the line before a quiet command

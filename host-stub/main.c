@@ -483,7 +483,7 @@ static void print_stats(struct host *host, FILE *f)
 	bool first = true;
 
 	hs_stats_cpu(&user, &system);
-	fprintf(f, "{\n\t\"format\": 1,\n\t\"program\": \"pvkit-vm %s\",\n", HS_VERSION);
+	fprintf(f, "{\n\t\"format\": 1,\n\t\"program\": \"pvkit-vm %s\",\n", PVK_RELEASE);
 	fprintf(f, "\t\"config\": {\"memory\": %llu, \"vcpus\": %u, \"disks\": %u, \"nics\": %u, \"offer\": %llu, "
 		"\"kvm_mask\": %llu, \"poll_ns\": %llu, \"coalesce_ns\": %llu, \"exit_ns\": %llu},\n", (unsigned long long)config->memory,
 		config->vcpus, config->disks, config->nics, (unsigned long long)config->pv_offer,

@@ -579,7 +579,7 @@ int hs_options(struct hs_config *config, int argc, char **argv)
 			help();
 			return HS_EXIT_OK;
 		case OPT_VERSION:
-			printf("pvkit-vm %s, ABI %u.%u\n", HS_VERSION,
+			printf("pvkit-vm %s, ABI %u.%u\n", PVK_RELEASE,
 			       PVK_VERSION_MAJOR(PVK_ABI_VERSION),
 			       PVK_VERSION_MINOR(PVK_ABI_VERSION));
 			return HS_EXIT_OK;

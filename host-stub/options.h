@@ -9,8 +9,6 @@
 
 #include "hs.h"
 
-#define HS_VERSION	"0.1"
-
 #define HS_MEM_DEFAULT	(256ull << 20)
 #define HS_MEM_MAX	(256ull << 30)
 #define HS_REBOOTS	10u	/* within 10 s: a boot loop */

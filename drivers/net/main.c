@@ -596,4 +596,4 @@ MODULE_SOFTDEP("pre: pvk_core");
 MODULE_DESCRIPTION("pvkit network driver");
 MODULE_AUTHOR("The pvkit authors");
 MODULE_LICENSE("GPL");
-MODULE_VERSION("1.0");
+MODULE_VERSION(PVK_RELEASE);

@@ -26,8 +26,6 @@
 #include "../detect/stack.h"
 #include "core.h"
 
-#define PVK_MODULE_VERSION	"1.0"
-
 struct pvk_host pvk_host;
 
 static unsigned long long features = ~0ull;
@@ -315,4 +313,4 @@ module_exit(pvk_core_exit);
 MODULE_DESCRIPTION("pvkit guest core: detection, negotiation, calls, events, device bus");
 MODULE_AUTHOR("The pvkit authors");
 MODULE_LICENSE("GPL");
-MODULE_VERSION(PVK_MODULE_VERSION);
+MODULE_VERSION(PVK_RELEASE);

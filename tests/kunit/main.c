@@ -9,4 +9,4 @@ kunit_test_suites(&pvk_detect_suite, &pvk_check_suite, &pvk_device_suite, &pvk_r
 
 MODULE_DESCRIPTION("KUnit suites of pvkit's guest core");
 MODULE_LICENSE("GPL");
-MODULE_VERSION("1.0");
+MODULE_VERSION(PVK_RELEASE);
