@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * pvkit status on recorded and constructed systems: each file of tests/status states
+ * pvkit status on recorded and constructed systems: each file of tests/data/status states
  * in its lines "#= ..." what must be said of it:
  *   #= status N		the exit status; "strict N": with --strict
  *   #= STATE NAME [WORDS]	a verdict, and words of its reason

@@ -29,7 +29,7 @@ PLACES = {"/.log": "/var/log/dmesg", "/.config": "/proc/config.gz", "/.symbols":
 
 
 def snap(name):
-    return os.path.join(ROOT, "tests/status", name + ".snap")
+    return os.path.join(ROOT, "tests/data/status", name + ".snap")
 
 
 def run(*argv, **more):
