@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The ring of abi/ring.h: one implementation for the Linux modules, the
- * porting library, the host stub and the tests. Freestanding, no allocation.
+ * The ring of abi/ring.h: one implementation for the Linux modules, the porting library, the host
+ * stub and the tests. It is freestanding and allocates nothing.
  *
- * A struct pvk_ring is the private cursor of one side of one ring; the shared
- * memory holds nothing but entries and wake words, so a peer can spoil
- * contents but never a cursor. A ring is used by one thread at a time on each
- * side; the caller locks. Counting the requests in flight is the caller's
- * (see abi/ring.h for why that is all the flow control there is).
+ * A struct pvk_ring is the private cursor of one side of one ring. The shared memory holds only
+ * entries and wake words, so a peer can spoil contents but never a cursor. The memory belongs to
+ * the caller and must outlive the cursor.
+ *
+ * The caller locks: on each side one thread at a time uses a ring. The caller also counts the
+ * requests in flight; abi/ring.h shows why no other flow control is needed. No function here
+ * fails, blocks or checks its arguments.
  */
 #ifndef PVK_RING_H
 #define PVK_RING_H
@@ -18,15 +20,15 @@
 #include <linux/compiler.h>
 #include <asm/barrier.h>
 /*
- * virt_: the peer is another CPU, which a kernel without SMP does not have.
- * load_acquire pairs with the peer's release, which it does with whatever its CPU has
+ * virt_ and not smp_: the peer is another CPU even if this kernel was built without SMP.
+ * load_acquire pairs with the peer's store_release, by whatever means the peer's code has.
  */
 #define pvk_load_acquire(p)	virt_load_acquire(p)
-/* pairs with the peer's acquire */
+/* pairs with the peer's load_acquire */
 #define pvk_store_release(p, v)	virt_store_release(p, v)
 #define pvk_load(p)		READ_ONCE(*(p))
 #define pvk_store(p, v)		WRITE_ONCE(*(p), v)
-/* pairs with the peer's between its own store and load (doorbell, suppression) */
+/* pairs with the peer's full barrier between its store and its load of the wake word */
 #define pvk_full_barrier()	virt_mb()
 #else
 #define pvk_load_acquire(p)	__atomic_load_n(p, __ATOMIC_ACQUIRE)
@@ -37,9 +39,9 @@
 #endif
 
 /*
- * Words of entries, 64 bits. A 32-bit guest moves halves: the phase bit is in
- * the lower one, which it therefore writes last and reads first; what the peer
- * does with the whole word is in step with that.
+ * Access to a 64-bit word of an entry. A 32-bit guest moves two halves. The phase bit is in the
+ * lower half, so the guest writes that half last and reads it first. This works together with a
+ * peer that moves whole words.
  */
 #if __SIZEOF_POINTER__ == 4
 typedef __u32 pvk_half __attribute__((may_alias));
@@ -79,7 +81,10 @@ struct pvk_ring {
 #define PVK_SQE_WORDS	(sizeof(struct pvk_sqe) / 8)
 #define PVK_CQE_WORDS	(sizeof(struct pvk_cqe) / 8)
 
-/* entries: a power of two, checked by the caller. */
+/*
+ * Sets a cursor to entry 0. slots: `entries` entries of shared, zeroed memory; wake: the consumer's
+ * wake word; entries: a power of two (the caller checks). Neither memory is written.
+ */
 static inline void pvk_ring_init(struct pvk_ring *r, void *slots, __u32 *wake,
 				 __u32 entries)
 {
@@ -89,17 +94,19 @@ static inline void pvk_ring_init(struct pvk_ring *r, void *slots, __u32 *wake,
 	r->next = 0;
 }
 
-/* The phase bit, in its place in word 0, of entry number n. */
+/* The phase bit of entry number n, at its place in word 0. */
 static inline __u64 pvk_ring_phase(const struct pvk_ring *r, __u32 n)
 {
 	return (__u64)!(n & (r->mask + 1)) << PVK_PHASE_SHIFT;
 }
 
+/* The slot of the next entry; words: 64-bit words of an entry. */
 static inline __u64 *pvk_ring_slot(const struct pvk_ring *r, __u32 words)
 {
 	return r->slots + (__u64)(r->next & r->mask) * words;
 }
 
+/* Use pvk_sq_put(), pvk_cq_put(). Word 0 has the phase bit and is written last. */
 static inline void pvk_ring_put(struct pvk_ring *r, const __u64 *entry, __u32 words)
 {
 	__u64 *slot = pvk_ring_slot(r, words);
@@ -112,6 +119,7 @@ static inline void pvk_ring_put(struct pvk_ring *r, const __u64 *entry, __u32 wo
 	r->next++;
 }
 
+/* Use pvk_sq_pending(), pvk_cq_pending(). */
 static inline int pvk_ring_pending(const struct pvk_ring *r, __u32 words)
 {
 	__u64 *slot = pvk_ring_slot(r, words);
@@ -120,6 +128,7 @@ static inline int pvk_ring_pending(const struct pvk_ring *r, __u32 words)
 	return (pvk_word_load(&slot[0]) & phase_bit) == pvk_ring_phase(r, r->next);
 }
 
+/* Use pvk_sq_get(), pvk_cq_get(). Word 0 is read first, and each word once. */
 static inline int pvk_ring_get(struct pvk_ring *r, __u64 *copy, __u32 words)
 {
 	__u64 *slot = pvk_ring_slot(r, words);
@@ -137,8 +146,8 @@ static inline int pvk_ring_get(struct pvk_ring *r, __u64 *copy, __u32 words)
 }
 
 /*
- * Word view of an entry; a union instead of a pointer cast, so that no
- * environment needs -fno-strict-aliasing.
+ * An entry as words. A union and not a pointer cast, so that no environment needs
+ * -fno-strict-aliasing.
  */
 union pvk_sqe_words {
 	struct pvk_sqe sqe;
@@ -150,7 +159,10 @@ union pvk_cqe_words {
 	__u64 word[PVK_CQE_WORDS];
 };
 
-/* Producer: publishes one entry; its phase bit is set here. */
+/*
+ * Producer: publishes one entry, copied from *e, and sets its phase bit. There must be room, that
+ * is fewer than `entries` unanswered requests. Does not notify: see pvk_ring_must_wake().
+ */
 static inline void pvk_sq_put(struct pvk_ring *r, const union pvk_sqe_words *e)
 {
 	pvk_ring_put(r, e->word, PVK_SQE_WORDS);
@@ -161,7 +173,7 @@ static inline void pvk_cq_put(struct pvk_ring *r, const union pvk_cqe_words *e)
 	pvk_ring_put(r, e->word, PVK_CQE_WORDS);
 }
 
-/* Consumer: copies the next entry out; 1 when there was one, else 0. */
+/* Consumer: copies the next entry to *copy. Returns 1, or 0 if there is none. */
 static inline int pvk_sq_get(struct pvk_ring *r, union pvk_sqe_words *copy)
 {
 	return pvk_ring_get(r, copy->word, PVK_SQE_WORDS);
@@ -172,7 +184,7 @@ static inline int pvk_cq_get(struct pvk_ring *r, union pvk_cqe_words *copy)
 	return pvk_ring_get(r, copy->word, PVK_CQE_WORDS);
 }
 
-/* Consumer: is there an entry? (a hint: nothing is ordered by it) */
+/* Consumer: returns 1 if there is an entry, else 0. A hint: it orders no other access. */
 static inline int pvk_sq_pending(const struct pvk_ring *r)
 {
 	return pvk_ring_pending(r, PVK_SQE_WORDS);
@@ -184,8 +196,8 @@ static inline int pvk_cq_pending(const struct pvk_ring *r)
 }
 
 /*
- * Producer, after it published entries from number `old` on: 1 when the
- * consumer asked to be told of one of them.
+ * Producer, after it published entries from number `old` on: returns 1 if the consumer asked to be
+ * notified of one of them, else 0.
  */
 static inline int pvk_ring_must_wake(const struct pvk_ring *r, __u32 old)
 {
@@ -194,8 +206,8 @@ static inline int pvk_ring_must_wake(const struct pvk_ring *r, __u32 old)
 }
 
 /*
- * Producer: 1 when the consumer asked to be told of an entry that is still to
- * come, 0 when it polls or was told.
+ * Producer: returns 1 if the consumer waits for an entry that is still to come, 0 if it polls or
+ * was notified.
  */
 static inline int pvk_ring_wakes_later(const struct pvk_ring *r)
 {
@@ -203,9 +215,9 @@ static inline int pvk_ring_wakes_later(const struct pvk_ring *r)
 }
 
 /*
- * Consumer, before it sleeps: asks to be told of the entry after `more`
- * further ones (0: the next). The caller then looks with pvk_*_pending() once
- * more, and sleeps only when nothing is there.
+ * Consumer, before it sleeps: asks to be notified after `more` further entries (0: of the next
+ * one). The caller then calls pvk_sq_pending() or pvk_cq_pending() once more, and sleeps only if
+ * there is no entry.
  */
 static inline void pvk_ring_arm(struct pvk_ring *r, __u32 more)
 {
@@ -213,7 +225,7 @@ static inline void pvk_ring_arm(struct pvk_ring *r, __u32 more)
 	pvk_full_barrier();	/* pairs with the one in pvk_ring_must_wake() */
 }
 
-/* Consumer, from now on polling: leaves the wake word behind. */
+/* Consumer that polls from now on: leaves the wake word behind, so nobody notifies it. */
 static inline void pvk_ring_disarm(struct pvk_ring *r)
 {
 	pvk_store(r->wake, r->next - 1);

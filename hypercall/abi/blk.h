@@ -2,16 +2,22 @@
 /*
  * pvkit ABI: block device (PVK_DEV_BLK).
  *
- * Each operation is one submission entry and gets one completion. Sectors are
- * 512 bytes whatever the block sizes; sector and length must be multiples of
- * the logical block size. A write is on stable storage when a later
- * PVK_BLK_FLUSH completed, or when it completed itself with PVK_BLK_FUA.
+ * One submission entry is one operation and gets one completion. Sectors have 512 bytes,
+ * whatever the block sizes are. Sector and length must be multiples of the logical block size.
+ * A write is on stable storage after a later PVK_BLK_FLUSH completed, or after the write itself
+ * completed if it had PVK_BLK_FUA.
  *
- * Completion status: PVK_OK, or -PVK_EIO, -PVK_ENOSPC (back end),
- * -PVK_EINVAL (reserved field set, flag or op parameter wrong, length no
- * multiple), -PVK_EFAULT (segment outside RAM), -PVK_ERANGE (beyond the end),
- * -PVK_EROFS, -PVK_ENOSYS (unknown op), -PVK_ENOTSUP (feature not accepted, or
- * the back end cannot). value is 0.
+ * Completion status (value is always 0):
+ *   PVK_OK
+ *   -PVK_EIO      the back end failed
+ *   -PVK_ENOSPC   the back end has no room
+ *   -PVK_EINVAL   a reserved field is set, a flag is wrong for the operation, or a length is no
+ *                 multiple of the block size
+ *   -PVK_EFAULT   a segment is outside RAM
+ *   -PVK_ERANGE   beyond the end of the device
+ *   -PVK_EROFS    write to a read-only device
+ *   -PVK_ENOSYS   unknown operation
+ *   -PVK_ENOTSUP  the feature was not accepted, or the back end cannot do it
  */
 #ifndef PVK_ABI_BLK_H
 #define PVK_ABI_BLK_H

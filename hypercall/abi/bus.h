@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * pvkit ABI: the bus, device states, and the unplug between models.
+ * pvkit ABI: the bus, device states, and unplug between models.
  *
- * Devices are enumerated by index 0 .. devices-1; a device keeps its id for
- * the life of the VM. State of a device (the guest moves it by calls, the
- * host only where marked):
+ * The guest enumerates devices by index 0 .. devices-1. A device keeps its id for the life of
+ * the VM. The guest changes a device's state by calls; the host only where the figure says so:
  *
  *              DEV_ACCEPT          DEV_START
  *     RESET ---------------> SETUP ----------> RUNNING
@@ -13,14 +12,13 @@
  *       +---- RESETTING <---- DEV_RESET ---- NEEDS_RESET
  *                       (DEV_RESET is allowed in every state)
  *
- * RESETTING lasts while requests in flight drain; DEV_RESET returns
- * -PVK_EAGAIN meanwhile. Once DEV_RESET returned 0 the host touches none of
- * the device's memory, raises none of its events, and has forgotten its
- * queues. In NEEDS_RESET the host takes no further request; those in flight
- * may or may not be answered.
+ * A device is in RESETTING while requests in flight drain; DEV_RESET returns -PVK_EAGAIN then.
+ * Once DEV_RESET returned 0 the host does not touch the device's memory, does not raise its
+ * events, and has forgotten its queues. In NEEDS_RESET the host takes no further request; it may
+ * or may not answer those in flight.
  *
- * Models. A disk or NIC has one back end and up to two models, of which exactly
- * one is present at a time:
+ * Models. A disk or NIC has one back end and up to two models. Exactly one model is present at a
+ * time:
  *
  *                       UNPLUG (device RESET, counterpart idle)
  *     PVK_MODEL_EMULATED ---------------------------------> PVK_MODEL_PVKIT
@@ -28,13 +26,12 @@
  *            +---------------------------------------------------+
  *               REPLUG (device RESET), LEAVE, NEGOTIATE, VM reset
  *
- * The order that never shows a disk twice: the guest's operating system lets
- * go of the emulated counterpart (at `counterpart_location`), UNPLUG makes the host take
- * it away (-PVK_EBUSY while a command is in flight there), then the pvkit model
- * is set up. Back: DEV_RESET, REPLUG, then the operating system probes the
- * counterpart's place again. DEV_START on a device whose model is EMULATED returns
- * -PVK_EBUSY. A device without a counterpart is always PVK_MODEL_PVKIT, and
- * UNPLUG succeeds and REPLUG returns -PVK_ENOENT.
+ * Keep this order, so that the guest never sees a disk twice. To unplug: the operating system
+ * lets go of the emulated counterpart (at `counterpart_location`); UNPLUG makes the host remove it
+ * (-PVK_EBUSY while a command is in flight there); then set up the pvkit model. To replug:
+ * DEV_RESET, REPLUG, then probe the counterpart's place again. DEV_START returns -PVK_EBUSY while
+ * the model is EMULATED. A device without a counterpart is always PVK_MODEL_PVKIT: UNPLUG
+ * succeeds, REPLUG returns -PVK_ENOENT.
  */
 #ifndef PVK_ABI_BUS_H
 #define PVK_ABI_BUS_H
@@ -76,9 +73,9 @@ enum pvk_counterpart {
 struct pvk_bus_info {
 	__u32 size;		/* IN: sizeof(struct pvk_bus_info) */
 	__u32 devices;		/* OUT: number of devices */
-	__u32 generation;	/* OUT: changes when any device's info, config or state does
-				 * by the host's doing; then the channel of
-				 * PVK_CALL_BUS_NOTIFY is raised
+	__u32 generation;	/* OUT: changes when the host changes the info, config or
+				 * state of any device; the host then also raises the
+				 * channel of PVK_CALL_BUS_NOTIFY
 				 */
 	__u32 reserved;		/* OUT: 0 */
 };
@@ -91,15 +88,15 @@ struct pvk_dev_info {
 	__u32 id;		/* OUT: names the device in all other calls */
 	__u32 type;		/* OUT: enum pvk_dev_type */
 	__u32 state;		/* OUT: enum pvk_dev_state */
-	__u64 features;		/* OUT: offered, by type (blk.h ...) */
-	__u64 accepted;		/* OUT: as accepted by PVK_CALL_DEV_ACCEPT */
+	__u64 features;		/* OUT: offered features, by type (blk.h ...) */
+	__u64 accepted;		/* OUT: features of the last PVK_CALL_DEV_ACCEPT */
 	__u32 model;		/* OUT: enum pvk_model */
 	__u32 counterpart;		/* OUT: enum pvk_counterpart */
 	__u32 counterpart_location;	/* OUT */
-	__u32 generation;	/* OUT: as in pvk_bus_info, of this device */
+	__u32 generation;	/* OUT: as in pvk_bus_info, but of this device */
 	__u32 max_queues;	/* OUT */
 	__u32 max_entries;	/* OUT: most entries of each of its rings */
-	__u32 config_size;	/* OUT: bytes PVK_CALL_DEV_CONFIG has */
+	__u32 config_size;	/* OUT: bytes that PVK_CALL_DEV_CONFIG returns */
 	__u32 reserved;		/* OUT: 0 */
 };
 
@@ -108,9 +105,9 @@ PVK_ASSERT_OFFSET(struct pvk_dev_info, features, 16);
 PVK_ASSERT_OFFSET(struct pvk_dev_info, model, 32);
 
 /*
- * PVK_CALL_QUEUE_SETUP, in state SETUP; a queue may be set up once between
- * resets. Queues need not be set up in order or all.
- *   -PVK_EINVAL  no such queue, entries no power of two or out of range
+ * PVK_CALL_QUEUE_SETUP is allowed in state SETUP, once per queue between two resets. The guest
+ * chooses the order, and may leave queues out.
+ *   -PVK_EINVAL  no such queue, or entries is no power of two or out of range
  *   -PVK_EFAULT  a ring or the control block is misaligned or outside RAM
  */
 struct pvk_queue_setup {
@@ -121,7 +118,7 @@ struct pvk_queue_setup {
 	__u64 sq_gpa;		/* IN: entries * 64 bytes, PVK_RING_ALIGN, zeroed */
 	__u64 cq_gpa;		/* IN: entries * 16 bytes, PVK_RING_ALIGN, zeroed */
 	__u64 ctl_gpa;		/* IN: struct pvk_ring_ctl, PVK_RING_CTL_ALIGN, zeroed */
-	__u32 channel;		/* IN: for completions, or PVK_CHANNEL_NONE: the guest polls */
+	__u32 channel;		/* IN: for completions; PVK_CHANNEL_NONE if the guest polls */
 	__u32 doorbell;		/* OUT: the value to write to the doorbell port */
 };
 

@@ -2,36 +2,32 @@
 /*
  * pvkit ABI: calls from the guest to the host.
  *
- * Convention (PVK_TRANSFER_PIO): one OUT of 32 bits to the call port.
- *   EAX            call number (also the value written to the port)
- *   RBX RCX RSI RDI  arguments 0..3; an unused argument is 0
- *   RAX on return  status: 0 or a positive result, or -PVK_E*
- * All other registers keep their values. A guest outside 64-bit mode passes
- * and receives the low halves (the host sign-extends nothing: a 32-bit guest
- * reads EAX as a signed 32-bit number).
+ * A call (PVK_TRANSFER_PIO) is one 32-bit OUT to the call port.
+ *   EAX              call number, which is also the value written to the port
+ *   RBX RCX RSI RDI  arguments 0..3; set an unused argument to 0
+ *   RAX on return    status: 0 or a positive result, or -PVK_E*
+ * All other registers keep their values. A guest outside 64-bit mode passes and receives the low
+ * halves. The host does not sign-extend: a 32-bit guest reads EAX as a signed 32-bit number.
  *
- * Structures are passed as (guest-physical address, size in bytes): address
- * 8-byte aligned, inside guest RAM, size at most the limit of PVK_CPUID_LIMITS.
- * IN fields are written by the guest, OUT fields by the host. The host reads
- * the IN part once and writes the structure back once, before it returns. The
- * first field of each structure is its size as the guest knows it; a host
- * that knows a shorter one fills what it knows and leaves the rest zero, and
- * one that knows a longer one writes no more than the guest's size.
+ * A structure is passed as (guest-physical address, size in bytes). The address must be 8-byte
+ * aligned and inside guest RAM, the size at most the limit of PVK_CPUID_LIMITS. The guest writes
+ * IN fields, the host OUT fields. The host reads the IN part once, and writes the structure back
+ * once before it returns. The first field of each structure is its size as the guest knows it. A
+ * host that knows a shorter structure fills that part and leaves the rest zero. A host that knows
+ * a longer one writes no more than the guest's size.
  *
- * Every call ends within bounded time. One that cannot (a reset waiting for
- * disk I/O) returns -PVK_EAGAIN and has made progress: it is repeated.
+ * Every call ends within bounded time. A call that would have to wait longer, such as a reset that
+ * waits for disk I/O, makes progress and returns -PVK_EAGAIN: repeat it.
  *
- * Before PVK_CALL_NEGOTIATE succeeded only PVK_CALL_NOP and
- * PVK_CALL_NEGOTIATE are served; all others return -PVK_EPERM. A call that
- * belongs to a feature not accepted returns -PVK_EPERM, an unknown call
- * -PVK_ENOSYS.
+ * Until PVK_CALL_NEGOTIATE succeeded the host serves only PVK_CALL_NOP and PVK_CALL_NEGOTIATE, and
+ * answers all others with -PVK_EPERM. It answers a call of a feature that was not accepted with
+ * -PVK_EPERM, and an unknown call with -PVK_ENOSYS.
  *
- * Two parties of a guest hold a session each, and neither disturbs the other:
- * whoever drives the devices (NEGOTIATE, LEAVE; say a module), and the kernel
- * itself, from its first instructions on (PLATFORM_NEGOTIATE, PLATFORM_LEAVE),
- * with the features of PVK_FEAT_PLATFORM. "Accepted" above means by the session
- * that the feature belongs to; either session suffices for the calls that need
- * no feature.
+ * Two parties in a guest have a session each, and do not disturb each other: whoever drives the
+ * devices, such as a module (NEGOTIATE, LEAVE), and the kernel itself, from its first
+ * instructions on (PLATFORM_NEGOTIATE, PLATFORM_LEAVE), with the features of PVK_FEAT_PLATFORM.
+ * "Accepted" above means: by the session that the feature belongs to. For a call that needs no
+ * feature either session suffices.
  */
 #ifndef PVK_ABI_CALL_H
 #define PVK_ABI_CALL_H
@@ -53,10 +49,10 @@
 #define PVK_ENOSYS	38	/* unknown call or operation */
 #define PVK_EPROTO	71	/* not allowed in the present state */
 #define PVK_ENOTSUP	95	/* the back end cannot do this */
-#define PVK_EVERSION	97	/* ABI versions do not meet */
+#define PVK_EVERSION	97	/* ABI versions are incompatible */
 
 /* No feature needed */
-#define PVK_CALL_NOP		0x00u	/* () -> 0; measures the transfer */
+#define PVK_CALL_NOP		0x00u	/* () -> 0; to measure a call */
 #define PVK_CALL_NEGOTIATE	0x01u	/* (struct pvk_negotiate, size) */
 #define PVK_CALL_LEAVE		0x02u	/* () -> 0 or -PVK_EAGAIN; ends the session */
 #define PVK_CALL_PLATFORM_NEGOTIATE	0x04u	/* (struct pvk_negotiate, size) */
@@ -78,11 +74,11 @@
 #define PVK_CALL_DEV_CONTROL	0x27u	/* (device, op, structure, size), by type (net.h) */
 #define PVK_CALL_QUEUE_SETUP	0x28u	/* (struct pvk_queue_setup, size) */
 /* PVK_FEAT_UNPLUG, see bus.h */
-#define PVK_CALL_UNPLUG	0x30u	/* (device): emulated model away, pvkit model on */
+#define PVK_CALL_UNPLUG	0x30u	/* (device): from the emulated to the pvkit model */
 #define PVK_CALL_REPLUG	0x31u	/* (device): the way back */
 /* PVK_FEAT_POWER, see power.h */
 #define PVK_CALL_POWER		0x40u	/* (struct pvk_power, size) */
-#define PVK_CALL_POWER_REQUEST	0x41u	/* () -> enum pvk_power_op, and forgets it */
+#define PVK_CALL_POWER_REQUEST	0x41u	/* () -> enum pvk_power_op, once */
 /* PVK_FEAT_SMP, see smp.h */
 #define PVK_CALL_CPU_START	0x48u	/* (struct pvk_cpu_start, size) */
 /* PVK_FEAT_CONSOLE, see console.h */
@@ -92,20 +88,19 @@
 #define PVK_CALL_MEM_REPORT	0x58u	/* (__u64[], count) -> entries served */
 
 /*
- * PVK_CALL_NEGOTIATE opens a session and ends the one before it, if any, as
- * PVK_CALL_LEAVE does (so a kernel started by kexec begins clean; -PVK_EAGAIN
- * means that the old session is still draining).
- *   -PVK_EVERSION  major versions differ, or version is older than the host
- *                  accepts; OUT version tells the host's
- *   -PVK_EINVAL    accept has a bit that was not offered, or that belongs to
+ * PVK_CALL_NEGOTIATE opens a session. It first ends an open one, as PVK_CALL_LEAVE does, so that
+ * a kernel started by kexec begins clean. -PVK_EAGAIN means that the old session is still
+ * draining.
+ *   -PVK_EVERSION  major versions differ, or version is older than the host accepts; OUT
+ *                  version is the host's
+ *   -PVK_EINVAL    accept has a bit that was not offered or that belongs to
  *                  PVK_FEAT_PLATFORM; no session is open
  *
- * PVK_CALL_PLATFORM_NEGOTIATE is the same for the features of PVK_FEAT_PLATFORM,
- * and for them only. A kernel that begins makes it: it ends both sessions that a
- * kernel before it may have left. PLATFORM_LEAVE ends the platform's session
- * alone: the console is drained, its memory and the platform's channels are let
- * go. A guest makes it before it starts another kernel (kexec), or the host
- * goes on using the console's memory.
+ * PVK_CALL_PLATFORM_NEGOTIATE does the same for the features of PVK_FEAT_PLATFORM, and only for
+ * them. A kernel calls it when it begins; it ends both sessions that an earlier kernel may have
+ * left. PLATFORM_LEAVE ends only the platform's session: the host drains the console and stops
+ * using its memory and the platform's channels. Call it before you start another kernel
+ * (kexec). Otherwise the host goes on using the console's memory.
  */
 struct pvk_negotiate {
 	__u32 size;		/* IN: sizeof(struct pvk_negotiate) */
@@ -119,12 +114,10 @@ PVK_ASSERT_SIZE(struct pvk_negotiate, 32);
 PVK_ASSERT_OFFSET(struct pvk_negotiate, accept, 8);
 
 /*
- * PVK_CALL_BATCH serves entries start..count-1 in order and returns the index
- * of the first entry it did not serve (== count when all are done; less when
- * the time or entry bound of one call was reached: repeat with that start).
- * The status of each served entry is in the entry. An entry that fails does
- * not stop the batch. A batch, NEGOTIATE or LEAVE inside a batch gets
- * -PVK_EINVAL.
+ * PVK_CALL_BATCH serves entries start..count-1 in order and returns the index of the first entry
+ * that it did not serve. If the index is below count, a limit of one call was reached (time or
+ * entries): repeat with that start. Each served entry has its own status. An entry that fails
+ * does not stop the batch. A BATCH, NEGOTIATE or LEAVE inside a batch gets -PVK_EINVAL.
  */
 struct pvk_batch_entry {
 	__u32 call;		/* IN */

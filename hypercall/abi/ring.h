@@ -1,38 +1,35 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * pvkit ABI: the ring. One queue is a submission ring (64-byte entries, the
- * guest produces, the host consumes), a completion ring (16-byte entries, the
- * other way round) and a control block of two cache lines.
+ * pvkit ABI: the ring. A queue is a submission ring (64-byte entries from guest to host), a
+ * completion ring (16-byte entries from host to guest) and a control block of two cache lines.
  *
- * Both rings have the same number of entries, a power of two. The producer
- * numbers its entries 0, 1, 2 ... modulo 2^32; entry n lives in slot
- * n mod entries. Its phase bit is 1 on the first pass over the ring, 0 on the
- * second, and so on. The guest hands over zeroed memory, so an entry is new
- * exactly when its phase bit is the one expected for its number. The producer
- * writes the 8-byte word that holds the phase bit (word 0) last, with release
- * semantics; the consumer reads it first, with acquire semantics, and copies
- * the entry once.
+ * Both rings have the same number of entries, a power of two. The producer numbers its entries
+ * 0, 1, 2 ... modulo 2^32; entry n is in slot n mod entries. Its phase bit is 1 on the first pass
+ * over the ring, 0 on the second, and so on. The guest provides zeroed memory, so an entry is new
+ * exactly if its phase bit is the expected one for its number. The producer writes word 0, the
+ * 8-byte word with the phase bit, last and with release semantics. The consumer reads it first,
+ * with acquire semantics, and copies the entry once.
  *
- * There are no head and tail words. The guest has at most `entries` requests
- * unanswered, which it counts itself, and every request is answered exactly
- * once. Hence a slot is free when it is written, in both rings:
+ * There are no head and tail words. The guest has at most `entries` unanswered requests, which it
+ * counts itself, and the host answers every request exactly once. Hence a slot is free when it is
+ * written, in both rings:
  *  - submission: the host reads in order and answers only what it read, so
  *    (written - read) <= (written - answered) <= entries;
  *  - completion: (answered - consumed) <= (written - consumed) <= entries.
- * A guest that exceeds this gets PVK_DEV_NEEDS_RESET; nothing else suffers.
+ * If a guest exceeds this, its device goes to PVK_DEV_NEEDS_RESET; nothing else is affected.
  *
- * Waking. The consumer stores in its wake word the number of the entry whose
- * arrival it wants to be told of (doorbell for the host, event for the guest).
- * A producer that published the entries old .. new-1 tells the other side when
- * wake is among them, that is when new - wake - 1 < new - old (unsigned 32-bit).
- * A consumer that polls leaves the word behind and hears nothing. A guest may
- * ask for a later completion than the next, by less than the number of entries,
- * to be interrupted once for many: a host that has put some and adds none for a
- * while (which it chooses; in the order of what some exits cost), or is about to
- * sleep, tells it of those. The host always asks for the next.
- * To sleep a consumer stores the number of an entry it expects, issues a full
- * barrier and looks once more; the producer publishes, issues a full barrier
- * and reads the word. Whatever a peer stores there only changes how often it is woken.
+ * Waking. The consumer stores in its wake word the number of the entry of which it wants to be
+ * notified. The guest notifies by a doorbell, the host by an event. A producer that published
+ * entries old .. new-1 notifies if wake is among them, that is if
+ * new - wake - 1 < new - old (unsigned 32-bit). A consumer that polls leaves the word behind and is
+ * not notified. To sleep, a consumer stores the number of an entry that it expects, issues a full
+ * barrier and looks once more. A producer publishes, issues a full barrier and reads the word. A
+ * wrong wake word only changes how often its owner is notified.
+ *
+ * The host always asks for the next entry. The guest may ask for a later one, ahead by less than
+ * the number of entries, to get one interrupt for several completions. The host then interrupts
+ * also when it has put some completions and adds none for a short while (it chooses how long, about
+ * the cost of some exits), or before it sleeps.
  */
 #ifndef PVK_ABI_RING_H
 #define PVK_ABI_RING_H
@@ -40,10 +37,10 @@
 #include "types.h"
 
 #define PVK_RING_MIN_ENTRIES	2u
-#define PVK_RING_MAX_ENTRIES	1024u	/* hard limit; the host may state less */
+#define PVK_RING_MAX_ENTRIES	1024u	/* of the ABI; a host may allow less */
 #define PVK_RING_ALIGN		4096u	/* of either ring, in bytes */
 
-/* flags of both kinds of entry: bit 0 belongs to the ring, the rest to the op */
+/* flags of both kinds of entry: bit 0 belongs to the ring, the others to the operation */
 #define PVK_ENTRY_PHASE		0x01u
 #define PVK_PHASE_SHIFT		24	/* place of the phase bit in word 0 */
 
@@ -72,7 +69,7 @@ PVK_ASSERT_SIZE(struct pvk_cqe, 16);
 PVK_ASSERT_OFFSET(struct pvk_cqe, flags, 3);
 PVK_ASSERT_OFFSET(struct pvk_cqe, value, 8);
 
-/* Control block, 128-byte aligned: one line written by each side */
+/* Control block, 128-byte aligned. Each side writes one cache line. */
 struct pvk_ring_ctl {
 	__u32 sq_wake;		/* host: number of the submission it waits for */
 	__u32 host_reserved[15];
@@ -85,7 +82,7 @@ struct pvk_ring_ctl {
 PVK_ASSERT_SIZE(struct pvk_ring_ctl, 128);
 PVK_ASSERT_OFFSET(struct pvk_ring_ctl, cq_wake, 64);
 
-/* One piece of guest memory, as the devices' requests name it */
+/* Segment: one piece of guest memory in a request */
 struct pvk_seg {
 	__u64 gpa;		/* guest-physical address */
 	__u32 len;		/* bytes, at least 1 */

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * pvkit ABI: starting CPUs by a call (PVK_FEAT_SMP), in 64-bit mode, without
- * code below 1 MiB, INIT or start-up IPIs. Those still work as before.
+ * pvkit ABI: starting CPUs by a call (PVK_FEAT_SMP), directly in 64-bit mode: no code below 1 MiB,
+ * no INIT, no start-up IPIs. Those still work as before.
  *
- * PVK_CALL_CPU_START returns when the start is under way; the CPU begins at
- * rip at its own time, in parallel to others. One that runs, or has halted for
- * good, is taken from what it does and its local APIC is reset (its mode, xAPIC
- * or x2APIC, stays). A CPU cannot start itself.
+ * PVK_CALL_CPU_START returns when the start is under way. The CPU begins at rip at its own time, in
+ * parallel with others. If the CPU runs, or has halted for good, it stops what it does and its
+ * local APIC is reset; the APIC's mode (xAPIC or x2APIC) stays. A CPU cannot start itself.
  *
  * State at rip:
  *   CR0 = PE MP ET NE WP AM PG, CR3, CR4 = PAE (LA57 with PVK_CPU_LA57),
@@ -24,9 +23,9 @@
 /*
  * PVK_CALL_CPU_START
  *   -PVK_ENOENT  no CPU has this APIC id
- *   -PVK_EINVAL  it is the caller's; a flag that is unknown or that the CPU has no
- *                feature for; cs or ds 0 or with RPL or TI bits; an address that is
- *                not canonical
+ *   -PVK_EINVAL  it is the caller's own APIC id; a flag is unknown or needs a feature that the
+ *                CPU does not have; cs or ds is 0 or has RPL or TI bits; an address is not
+ *                canonical
  *   -PVK_EFAULT  cr3 is not page aligned or not in RAM
  *   -PVK_EAGAIN  a start of this CPU is still under way: repeat
  */
@@ -46,7 +45,7 @@ struct pvk_cpu_start {
 	__u32 reserved;		/* IN: 0 */
 };
 
-#define PVK_CPU_LA57		(1u << 0)	/* cr3 is a table of five levels */
+#define PVK_CPU_LA57		(1u << 0)	/* cr3 is a page table of five levels */
 
 PVK_ASSERT_SIZE(struct pvk_cpu_start, 72);
 PVK_ASSERT_OFFSET(struct pvk_cpu_start, rip, 16);

@@ -2,10 +2,9 @@
 /*
  * pvkit ABI: fixed-width types and compile-time checks.
  *
- * The ABI headers are freestanding C11. Linux (kernel and user space) brings
- * its own __u8..__u64; every other environment gets them from <stdint.h>.
- * All fields are little endian and naturally aligned, padding is explicit,
- * and no field's size or place depends on the word size of either side.
+ * The ABI headers are freestanding C11. Linux (kernel and user space) has its own __u8..__u64;
+ * every other environment gets them from <stdint.h>. All fields are little endian and naturally
+ * aligned. Padding is explicit. No field's size or place depends on the word size of either side.
  */
 #ifndef PVK_ABI_TYPES_H
 #define PVK_ABI_TYPES_H
