@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Inside the disk back end: blk_open.c finds out what the image is, blk.c
+ * Inside the disk back end: disk_open.c finds out what the image is, disk.c
  * serves requests on it. Fields say which thread may touch them.
  */
 #ifndef HS_BACKEND_BLK_PRIV_H

@@ -2,10 +2,10 @@
 /*
  * Inside the network device (abi/net.h):
  *
- *   net.c      the device: features, config, pairs and workers, controls
- *   net_tx.c   transmit queues
- *   net_rx.c   receive queues: which frame goes where, and into which buffers
- *   net_rss.c  the hash that spreads frames over pairs
+ *   pv_net.c      the device: features, config, pairs and workers, controls
+ *   pv_net_tx.c   transmit queues
+ *   pv_net_rx.c   receive queues: which frame goes where, and into which buffers
+ *   pv_net_rss.c  the hash that spreads frames over pairs
  *
  * Pairs and workers. The pairs that were set up, in the order of their index,
  * take the back end's queues in turn; a pair belongs to the worker of its
@@ -28,7 +28,7 @@ struct hs_pv_net_counters {
 	_Atomic uint64_t dropped;	/* receive: frames no buffers could hold, wrong offload */
 };
 
-/* net_rss.c */
+/* pv_net_rss.c */
 struct hs_pv_net_rss {
 	uint32_t types;			/* PVK_NET_RSS_* */
 	uint8_t table[PVK_NET_RSS_TABLE];	/* pairs */
@@ -98,7 +98,7 @@ struct hs_pv_net {
 extern const struct hs_pv_queue_ops hs_pv_net_rx_ops;
 extern const struct hs_pv_queue_ops hs_pv_net_tx_ops;
 
-/* net_rx.c: the model's */
+/* pv_net_rx.c: the model's */
 bool hs_pv_net_receive(struct hs_net_model *model, unsigned int queue,
 		       const struct hs_net_meta *meta, const uint8_t *frame, uint32_t length);
 void hs_pv_net_received(struct hs_net_model *model, unsigned int queue);
