@@ -176,19 +176,20 @@ fuzz-long: fuzz	## All fuzzers, MINUTES=10 each; what fails is kept in build/fuz
 static: setup	## SPDX, sparse, checkpatch, clang
 	@tests/static/run
 
+# What is set up first is looked for by the make that comes after: its KDIR is not known here.
 demo:	## The main job: one guest, unmodified and paravirtualized, measured
 	@host-stub/rig/setup
-	@$(MAKE) --no-print-directory $(JOBS) KDIR=$(TEST_KDIR) all
+	@$(MAKE) --no-print-directory $(JOBS) KDIR='$$(TEST_KDIR)' all
 	@host-stub/pvkit measure --quick --reference qemu
 
 check:	## All tests, bounded (about 40 minutes; the first run builds kernels)
 	@host-stub/rig/setup
-	@$(MAKE) --no-print-directory $(JOBS) KDIR=$(TEST_KDIR) all unit fuzz msan
+	@$(MAKE) --no-print-directory $(JOBS) KDIR='$$(TEST_KDIR)' all unit fuzz msan
 	@tests/run
 
 check-long:	## All tests, long form
 	@host-stub/rig/setup
-	@$(MAKE) --no-print-directory $(JOBS) KDIR=$(TEST_KDIR) all unit fuzz msan
+	@$(MAKE) --no-print-directory $(JOBS) KDIR='$$(TEST_KDIR)' all unit fuzz msan
 	@tests/run --long
 
 install: all	## Install pvkit-vm, tools and man pages under PREFIX

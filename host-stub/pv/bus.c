@@ -388,6 +388,8 @@ void *hs_pv_dev_new(struct hs_pv *pv, const struct hs_pv_dev_ops *ops, size_t si
 	if (!dev)
 		return NULL;
 	dev->pv = pv;
+	dev->vm = pv->vm;
+	dev->max_queues = pv->max_queues;
 	dev->ops = ops;
 	dev->number = number;
 	dev->has_counterpart = models == HS_MODELS_BOTH;
@@ -404,10 +406,10 @@ int hs_pv_bus_create(struct hs_pv *pv)
 
 	for (unsigned int i = 0; i < config->disks && !ret; i++)
 		if (config->disk[i].models != HS_MODELS_EMULATED)
-			ret = hs_pv_blk_create(pv, i);
+			ret = hs_pv_blk_create(pv, pv->vm, i);
 	for (unsigned int i = 0; i < config->nics && !ret; i++)
 		if (config->nic[i].models != HS_MODELS_EMULATED)
-			ret = hs_pv_net_create(pv, i);
+			ret = hs_pv_net_create(pv, pv->vm, i);
 	if (ret < 0)
 		hs_pv_bus_destroy(pv);
 	return ret;

@@ -11,7 +11,8 @@
 
 #include "../disk/disk.h"
 #include "../emu/emu.h"
-#include "pv_priv.h"
+#include "../io.h"
+#include "device.h"
 #include "../util.h"
 
 #define ENTRIES		256u	/* of a ring */
@@ -191,7 +192,7 @@ static int pv_blk_submit(struct hs_pv_queue *q, const union pvk_sqe_words *words
 	if (status == 0)
 		status = check_range(&e);
 	if (status == 0 && (e.op == PVK_BLK_READ || e.op == PVK_BLK_WRITE))
-		status = hs_pv_segments(q->dev->pv->vm->mem, e.seg, e.nsegs, PVK_BLK_MAX_SEGS,
+		status = hs_pv_segments(q->dev->vm->mem, e.seg, e.nsegs, PVK_BLK_MAX_SEGS,
 					e.list_gpa, e.length, req->iov);
 	if (status < 0) {
 		if (status == -PVK_ENOSYS)
@@ -285,7 +286,7 @@ static uint32_t pv_blk_counterpart_location(const struct hs_pv_dev *dev)
 
 static int pv_blk_unplug(struct hs_pv_dev *dev)
 {
-	struct hs_vm *vm = dev->pv->vm;
+	struct hs_vm *vm = dev->vm;
 	int ret;
 
 	hs_vm_lock(vm);
@@ -296,7 +297,7 @@ static int pv_blk_unplug(struct hs_pv_dev *dev)
 
 static void pv_blk_replug(struct hs_pv_dev *dev)
 {
-	struct hs_vm *vm = dev->pv->vm;
+	struct hs_vm *vm = dev->vm;
 
 	hs_vm_lock(vm);
 	hs_ide_attach(vm, dev->number);
@@ -324,7 +325,7 @@ static void blk_json(struct hs_pv_dev *dev, FILE *out)
 	fprintf(out, "\"worker\": ");
 	hs_pv_json_worker(out, hs_blk_worker(blk->blk));
 	fprintf(out, ", \"queues\": [");
-	for (unsigned int k = 0; k < dev->pv->max_queues; k++) {
+	for (unsigned int k = 0; k < dev->max_queues; k++) {
 		fprintf(out, "%s", k ? ", " : "");
 		queue_json(out, &blk->counters[k], k);
 	}
@@ -358,14 +359,14 @@ static const struct hs_pv_dev_ops ops = {
 	.detach = blk_detach,
 };
 
-int hs_pv_blk_create(struct hs_pv *pv, unsigned int n)
+int hs_pv_blk_create(struct hs_pv *pv, struct hs_vm *vm, unsigned int n)
 {
 	struct blk_dev *blk =
-		hs_pv_dev_new(pv, &ops, sizeof(*blk), n, pv->vm->config->disk[n].models);
+		hs_pv_dev_new(pv, &ops, sizeof(*blk), n, vm->config->disk[n].models);
 
 	if (!blk)
 		return -ENOMEM;
-	blk->blk = pv->vm->blk[n];
+	blk->blk = vm->blk[n];
 	hs_blk_info(blk->blk, &blk->info);
 	blk->dev.features = pv_blk_offered(&blk->info);
 	hs_blk_on_resize(blk->blk, resized, blk);

@@ -26,7 +26,7 @@ static struct hs_pv_net *net_of(struct hs_pv_dev *dev)
 
 /* ---- what the device is ---- */
 
-static uint64_t pv_net_offered(const struct hs_pv *pv, const struct hs_net_info *info)
+static uint64_t pv_net_offered(const struct hs_net_info *info, uint32_t max_queues)
 {
 	/* What the other end does not do of these, the back end does. */
 	uint64_t features = PVK_NET_F_CSUM | PVK_NET_F_TSO4 | PVK_NET_F_TSO6 | PVK_NET_F_USO |
@@ -42,7 +42,7 @@ static uint64_t pv_net_offered(const struct hs_pv *pv, const struct hs_net_info 
 			features |= PVK_NET_F_RX_USO;
 	}
 	/* With several queues it is the other end that spreads frames over them. */
-	if (info->queues == 1 && pv->max_queues > 2)
+	if (info->queues == 1 && max_queues > 2)
 		features |= PVK_NET_F_RSS;
 	return features;
 }
@@ -354,13 +354,13 @@ static uint32_t pv_net_counterpart_location(const struct hs_pv_dev *dev)
 
 static int pv_net_unplug(struct hs_pv_dev *dev)
 {
-	hs_e1000_detach(dev->pv->vm, dev->number);
+	hs_e1000_detach(dev->vm, dev->number);
 	return 0;
 }
 
 static void pv_net_replug(struct hs_pv_dev *dev)
 {
-	hs_e1000_attach(dev->pv->vm, dev->number);
+	hs_e1000_attach(dev->vm, dev->number);
 }
 
 static void half_json(FILE *out, struct hs_pv_net_counters *c)
@@ -380,7 +380,7 @@ static void net_json(struct hs_pv_dev *dev, FILE *out)
 		hs_pv_json_worker(out, hs_net_worker(net->net, i));
 	}
 	fprintf(out, "], \"pairs\": [");
-	for (unsigned int k = 0; k < dev->pv->max_queues / 2; k++) {
+	for (unsigned int k = 0; k < dev->max_queues / 2; k++) {
 		struct hs_pv_net_counters *rx = &net->counters[2 * k];
 
 		fprintf(out, "%s{\"pair\": %u, \"rx\": ", k ? ", " : "", k);
@@ -413,20 +413,20 @@ static const struct hs_pv_dev_ops ops = {
 	.json = net_json,
 };
 
-int hs_pv_net_create(struct hs_pv *pv, unsigned int n)
+int hs_pv_net_create(struct hs_pv *pv, struct hs_vm *vm, unsigned int n)
 {
 	struct hs_pv_net *net =
-		hs_pv_dev_new(pv, &ops, sizeof(*net), n, pv->vm->config->nic[n].models);
+		hs_pv_dev_new(pv, &ops, sizeof(*net), n, vm->config->nic[n].models);
 
 	if (!net)
 		return -ENOMEM;
-	net->net = pv->vm->net[n];
+	net->net = vm->net[n];
 	net->model.receive = hs_pv_net_receive;
 	net->model.received = hs_pv_net_received;
 	net->model.link = link_changed;
 	hs_net_info(net->net, &net->info);
 	atomic_store(&net->link, hs_net_link(net->net));
-	net->dev.features = pv_net_offered(pv, &net->info);
+	net->dev.features = pv_net_offered(&net->info, net->dev.max_queues);
 	/* Without, the key is zero and all frames are pair 0's. */
 	(void)!getrandom(net->key, sizeof(net->key), GRND_NONBLOCK);
 	net_forget(&net->dev);

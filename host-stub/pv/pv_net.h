@@ -15,7 +15,7 @@
 #define HS_DEV_PV_NET_H
 
 #include "../net/net.h"
-#include "pv_priv.h"
+#include "device.h"
 
 #define HS_PV_PAIRS	(HS_PV_QUEUES / 2)
 #define HS_PV_RSS_INPUT	36u	/* bytes hashed at most: two IPv6 addresses, two ports */

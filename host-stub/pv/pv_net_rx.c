@@ -81,7 +81,7 @@ static unsigned int pv_net_rx_gather(struct hs_pv_net_rx *rx, uint32_t bytes, un
 		if (!hs_pv_queue_get(&rx->q, rx->count < rx->q.entries, &words))
 			break;
 		e = pv_net_rx_decode(&words);
-		status = pv_net_rx_check(rx->q.dev->pv->vm->mem, &e, &at);
+		status = pv_net_rx_check(rx->q.dev->vm->mem, &e, &at);
 		rx->held[(rx->first + rx->count++) & mask] = (struct hs_pv_net_buffer){
 			.at = at, .len = status < 0 ? 0 : e.seg.len, .id = e.id, .op = e.op,
 			.status = status,

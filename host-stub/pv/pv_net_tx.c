@@ -75,7 +75,7 @@ static int pv_net_tx_submit(struct hs_pv_queue *q, const union pvk_sqe_words *wo
 	int status = pv_net_tx_check(q->dev, &e, &req->tx.meta);
 
 	if (status == 0)
-		status = hs_pv_segments(q->dev->pv->vm->mem, e.seg, e.nsegs, PVK_NET_MAX_SEGS,
+		status = hs_pv_segments(q->dev->vm->mem, e.seg, e.nsegs, PVK_NET_MAX_SEGS,
 					e.list_gpa, e.length, req->iov);
 	if (status < 0)
 		return status;

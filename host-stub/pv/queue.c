@@ -13,7 +13,7 @@
  */
 #include "../leak.h"
 #include "../liar.h"
-#include "pv_priv.h"
+#include "device.h"
 
 #define BUSY_COALESCE	16u	/* times coalesce_ns, of a worker that always has something to do */
 
@@ -34,7 +34,7 @@ void hs_pv_queue_answer(struct hs_pv_queue *q, uint16_t id, uint8_t op, uint8_t 
 
 static void raise_event(struct hs_pv_queue *q)
 {
-	hs_irq_msi_raise(q->dev->pv->vm->irq, q->channel);
+	hs_irq_msi_raise(q->dev->vm->irq, q->channel);
 	hs_pv_add(&q->counters->events_raised, 1);
 	q->told = q->cq.next;
 }
@@ -57,7 +57,7 @@ void hs_pv_queue_tell(struct hs_pv_queue *q)
 /* Have answers waited long enough for more to come? */
 static bool waited(const struct hs_pv_queue *q)
 {
-	uint64_t gather = q->dev->pv->vm->config->coalesce_ns;
+	uint64_t gather = q->dev->vm->config->coalesce_ns;
 	uint64_t wait = gather * (q->ops->coalesce_times ? q->ops->coalesce_times : 1);
 	uint64_t idle = hs_worker_idle_since(q->worker), now = hs_now();
 

@@ -14,7 +14,7 @@
 #include "../../hypercall/abi/blk.h"
 #include "../../hypercall/abi/net.h"
 #include "../liar.h"
-#include "pv_priv.h"
+#include "device.h"
 
 _Static_assert(PVK_BLK_INLINE_SEGS == HS_PV_INLINE_SEGS &&
 	       PVK_NET_INLINE_SEGS == HS_PV_INLINE_SEGS, "segments in an entry");

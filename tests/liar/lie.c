@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "../../host-stub/pv/pv_net.h"
+#include "../../host-stub/pv/pv_priv.h"
 #include "../../host-stub/liar.h"
 #include "kinds.h"
 

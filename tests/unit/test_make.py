@@ -53,6 +53,9 @@ def headers(tmp):
         t.check(f"make {product} looks for what it needs, and installs nothing",
                 f"host-stub/rig/setup --product {product}" in said and
                 not any(x.strip() == "host-stub/rig/setup" for x in said.splitlines()), said[:300])
+    for target in ("demo", "check", "check-long"):
+        t.check(f"make {target} looks for headers after they were installed",
+                "KDIR='$(TEST_KDIR)'" in run("make", "-n", target)[1])
 
 
 def looks(tmp):
