@@ -91,7 +91,7 @@ struct hs_pv_queue {
 	struct pvk_ring sq, cq;
 	uint32_t looked;		/* cq.next when the wake word was last looked at */
 	uint32_t told;			/* cq.next when the guest was last told */
-	uint64_t put_at;		/* hs_now() of the last answer that the guest does not know of */
+	uint64_t put_at;		/* hs_now() of the last answer not yet notified */
 	bool live;			/* started */
 	bool armed;			/* the guest was asked to ring */
 	void *requests;			/* fixed: `entries` of them */
