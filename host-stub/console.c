@@ -27,6 +27,7 @@
 #include "hs.h"
 #include "output.h"
 #include "thread.h"
+#include "trace.h"
 #include "writer.h"
 
 #define OUT_SIZE	(1u << 20)
@@ -211,6 +212,7 @@ static void *console_thread(void *arg)
 	sigemptyset(&kick);
 	sigaddset(&kick, SIGUSR1);
 	pthread_sigmask(SIG_UNBLOCK, &kick, NULL);
+	hs_trace_thread("console");
 	hs_thread_narrow(HS_THREAD_CONSOLE);
 	while (!atomic_load(&con.ending)) {
 		struct pollfd fds[2] = {

@@ -147,6 +147,8 @@ struct hs_config {
 	const char *console;	/* "stdio", "none" or a file path */
 	uint64_t console_limit;	/* bytes of that file; 0: none */
 	const char *stats;	/* where to write the statistics as JSON, or NULL */
+	const char *trace;	/* where to write events, or NULL */
+	uint64_t trace_limit;	/* bytes of that file; 0: none */
 	unsigned int seconds;	/* time limit of the run, 0: none */
 	bool no_reboot;		/* a reboot request ends the VM */
 	unsigned int reboots;	/* so many boots within 10 s end it, too; 0: never */
@@ -238,8 +240,5 @@ void hs_vm_stop(struct hs_vm *vm, enum hs_stop why);
 
 /* The reason, or HS_STOP_NONE. What waits for something on a vCPU's thread looks at it. */
 enum hs_stop hs_vm_stopped(const struct hs_vm *vm);
-
-/* CLOCK_MONOTONIC in ns. */
-uint64_t hs_now(void);
 
 #endif /* HS_H */

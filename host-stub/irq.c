@@ -19,6 +19,7 @@
 #include "hs.h"
 #include "irq.h"
 #include "liar.h"
+#include "trace.h"
 
 #define LINE_ROUTES	(16 + 24)	/* at most: 8259s and IOAPIC */
 
@@ -123,6 +124,7 @@ void hs_irq_line(struct hs_irq *irq, unsigned int gsi, int level)
 
 	if (gsi >= HS_IRQ_LINES)
 		return;
+	hs_trace(HS_TRACE_LINE, 0, NULL, gsi, line.level);
 	/* Cannot fail with a GSI of the table. */
 	(void)ioctl(irq->vm_fd, KVM_IRQ_LINE, &line);
 }
@@ -195,6 +197,7 @@ void hs_irq_msi_raise(struct hs_irq *irq, unsigned int n)
 
 	if (n >= HS_IRQ_MSIS || !atomic_load(&irq->msi[n].bound) || hs_liar_event(irq, n))
 		return;
+	hs_trace(HS_TRACE_MSI, 0, NULL, n);
 	fd = atomic_load(&irq->msi[n].fd);
 	/* EAGAIN: 2^64-2 raises are pending; the guest will hear of one. */
 	if (fd >= 0 && write(fd, &one, sizeof(one)) < 0)

@@ -19,9 +19,12 @@
 #include <unistd.h>
 
 #include "hs.h"
+#include "trace.h"
 
 #define WAIT_MS	200
 #define LINE	512u
+
+const struct hs_trace_sink *hs_trace_sink;
 
 struct bucket {
 	unsigned int spent;	/* of HS_LOG_BURST; 0: full */

@@ -59,4 +59,7 @@ void hs_log_to(bool (*put)(const char *line, size_t len));
 /* Says what was counted and not yet shown, a line for each source. */
 void hs_log_end(void);
 
+/* CLOCK_MONOTONIC in ns. */
+uint64_t hs_now(void);
+
 #endif /* HS_LOG_H */

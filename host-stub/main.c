@@ -35,6 +35,7 @@
 #include "output.h"
 #include "sandbox.h"
 #include "stats.h"
+#include "trace.h"
 #include "vm.h"
 #include "writer.h"
 
@@ -159,6 +160,8 @@ static int open_own(struct host *host)
 		if (host->stats_fd < 0)
 			return HS_EXIT_HOST;
 	}
+	if (config->trace && hs_trace_prepare(config->trace, config->trace_limit) < 0)
+		return HS_EXIT_HOST;
 	return 0;
 }
 
@@ -326,6 +329,7 @@ static int power_on(struct host *host, enum hs_stop *why)
 
 	hs_reboots_begin(&host->reboots, hs_now());
 	host->hs.boot = host->reboots.boots;
+	hs_trace(HS_TRACE_BOOT, 0, NULL, host->hs.boot);
 	ret = hs_vm_create(&vm, &host->hs);
 	if (ret < 0)
 		return ret;
@@ -334,6 +338,7 @@ static int power_on(struct host *host, enum hs_stop *why)
 		wait_for_stop(host, vm);
 		hs_vm_join(vm);
 		*why = hs_vm_stopped(vm);
+		hs_trace(HS_TRACE_STOP, 0, hs_stats_stop_name(*why), host->hs.boot);
 		host->code = *why == HS_STOP_DEBUG_EXIT ? vm->exit_value :
 			     vm->last_words.op == PVK_POWER_OFF ? vm->last_words.code : 0;
 		keep_accounts(host, vm);
@@ -439,7 +444,8 @@ static int confine(struct host *host)
 	if (!status && config->sandbox && hs_sandbox_enter(&host->hs) < 0)
 		status = HS_EXIT_HOST;
 	/* Threads that begin from here on narrow themselves (thread.h). */
-	if (!status && (open_messages() < 0 || hs_console_open(config->console) < 0))
+	if (!status && (open_messages() < 0 || hs_trace_open() < 0 ||
+			hs_console_open(config->console) < 0))
 		status = HS_EXIT_HOST;
 	return status;
 }
@@ -535,6 +541,7 @@ static void close_all(struct host *host, struct hs_drain_limit *drain_limit)
 	for (unsigned int i = 0; i < BOOTS_KEPT; i++)
 		free(host->boot[i]);
 	hs_console_end(drain_limit);
+	hs_trace_close(drain_limit);
 	close_messages(drain_limit);
 	if (host->stats_fd >= 0)
 		close(host->stats_fd);

@@ -58,6 +58,8 @@ static void help(void)
 	     "  --console WHERE     stdio (default; Ctrl-A x ends), none, or a file\n"
 	     "  --console-limit SIZE of that file; what was in it before is in FILE.1 (default 16M; 0: no limit)\n"
 	     "  --stats FILE        write the statistics there at the end (JSON)\n"
+	     "  --trace FILE[,limit=SIZE] write what happens there, for Perfetto (default limit: 64M;\n"
+	     "                      0: none); a comma in FILE is written twice\n"
 	     "  --time-limit SEC    end with status 124 after that\n"
 	     "  --mp-table          Intel MP tables, for kernels without ACPI\n"
 	     "  --debug-exit PORT   a byte V written there ends the VM with status 2*V+1\n"
@@ -85,8 +87,7 @@ static bool parse_number(const char *text, int base, uint64_t most, uint64_t *va
 	return !errno && !*end && *value <= most;
 }
 
-/* 512M and the like, in bytes; false when it is none. */
-static bool parse_size(const char *text, uint64_t *bytes)
+bool hs_options_size(const char *text, uint64_t *bytes)
 {
 	char *end;
 	unsigned int shift = 0;
@@ -156,6 +157,20 @@ static int parse_cpuid(struct hs_config *config, const char *path)
 	return 0;
 }
 
+char *hs_options_path(char *text)
+{
+	char *from = text, *to = text, *opt;
+
+	while (*from && (*from != ',' || from[1] == ',')) {
+		if (*from == ',')
+			from++;
+		*to++ = *from++;
+	}
+	opt = *from ? from + 1 : NULL;
+	*to = 0;
+	return opt;
+}
+
 /* One option of a disk. 0, or -EINVAL with the line printed. */
 static int disk_option(struct hs_disk_config *disk, const char *opt)
 {
@@ -201,7 +216,7 @@ static int disk_option(struct hs_disk_config *disk, const char *opt)
 static int parse_disk(struct hs_config *config, char *text)
 {
 	struct hs_disk_config *disk;
-	char *from = text, *to = text, *opt;
+	char *opt;
 	int ret;
 
 	if (config->disks == HS_MAX_DISKS) {
@@ -213,13 +228,7 @@ static int parse_disk(struct hs_config *config, char *text)
 	disk->number = config->disks;
 	disk->logical_block = 512;
 	snprintf(disk->serial, sizeof(disk->serial), "pvkit-%u", config->disks);
-	while (*from && (*from != ',' || from[1] == ',')) {
-		if (*from == ',')
-			from++;
-		*to++ = *from++;
-	}
-	opt = *from ? from + 1 : NULL;
-	*to = 0;
+	opt = hs_options_path(text);
 	disk->path = text;
 	if (!*text) {
 		hs_error("--disk: no file is named");
@@ -369,6 +378,7 @@ enum {
 	OPT_CONSOLE,
 	OPT_CONSOLE_LIMIT,
 	OPT_STATS,
+	OPT_TRACE,
 	OPT_TIME,
 	OPT_NO_REBOOT,
 	OPT_REBOOTS,
@@ -406,6 +416,7 @@ static const struct option options[] = {
 	{ "console", required_argument, NULL, OPT_CONSOLE },
 	{ "console-limit", required_argument, NULL, OPT_CONSOLE_LIMIT },
 	{ "stats", required_argument, NULL, OPT_STATS },
+	{ "trace", required_argument, NULL, OPT_TRACE },
 	{ "time-limit", required_argument, NULL, OPT_TIME },
 	{ "no-reboot", no_argument, NULL, OPT_NO_REBOOT },
 	{ "reboots", required_argument, NULL, OPT_REBOOTS },
@@ -428,12 +439,12 @@ static int parse_value(struct hs_config *config, int opt, char *arg)
 
 	switch (opt) {
 	case OPT_MEMORY:
-		if (parse_size(arg, &config->memory))
+		if (hs_options_size(arg, &config->memory))
 			return 0;
 		hs_error("--memory: '%s' is no size: a number with K, M or G", arg);
 		return -EINVAL;
 	case OPT_CONSOLE_LIMIT:
-		if (parse_size(arg, &n) && (!n || n >= CONSOLE_LIMIT_MIN)) {
+		if (hs_options_size(arg, &n) && (!n || n >= CONSOLE_LIMIT_MIN)) {
 			config->console_limit = n;
 			return 0;
 		}
@@ -513,6 +524,8 @@ static int parse_value(struct hs_config *config, int opt, char *arg)
 		return hs_options_id("--gid", arg, &config->gid);
 	case OPT_KVM_MASK:
 		return hs_options_kvm_mask(config, arg);
+	case OPT_TRACE:
+		return hs_options_trace(config, arg);
 	case OPT_CPUID:
 		return parse_cpuid(config, arg);
 	default:

@@ -19,6 +19,18 @@
  */
 int hs_options(struct hs_config *config, int argc, char **argv);
 
+/* 512M and the like, in bytes; false when it is none. */
+bool hs_options_size(const char *text, uint64_t *bytes);
+
+/*
+ * Cuts FILE off FILE[,OPT]..., in place; a comma in FILE is written twice. What
+ * follows the comma behind it, or NULL.
+ */
+char *hs_options_path(char *text);
+
+/* options_observe.c: the value of --trace, taken apart in place. 0 or -EINVAL, said. */
+int hs_options_trace(struct hs_config *config, char *text);
+
 /* options_nic.c: the value of --nic, taken apart in place. 0 or -errno, with the line printed. */
 int hs_options_nic(struct hs_config *config, char *text);
 

@@ -34,7 +34,7 @@
 #define C	(1u << HS_THREAD_CONSOLE)
 #define K	(1u << HS_THREAD_CLOCK)
 #define W	(1u << HS_THREAD_WRITER)
-#define ALL	HS_RULES_ALL
+#define ALL	HS_RULES_ALL			/* the trace's thread (trace.c) needs no more */
 
 /* What the C library starts a thread with; musl adds CLONE_DETACHED, which does nothing. */
 #define THREAD_FLAGS	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_SIGHAND | \

@@ -19,6 +19,7 @@
 
 #include "pv/info.h"
 #include "thread.h"
+#include "trace.h"
 #include "vm.h"
 
 #define KICK_SIGNAL	SIGUSR1
@@ -58,6 +59,7 @@ static void *vcpu_thread(void *arg)
 
 	name[4] = (char)('0' + vcpu->id);
 	pthread_setname_np(pthread_self(), name);
+	hs_trace_thread(name);
 	sigemptyset(&kick);
 	sigaddset(&kick, KICK_SIGNAL);
 	pthread_sigmask(SIG_UNBLOCK, &kick, NULL);

@@ -13,6 +13,7 @@
 #include "pv/pv.h"
 #include "emu/emu.h"
 #include "io.h"
+#include "trace.h"
 #include "vm.h"
 #include "util.h"
 
@@ -88,9 +89,11 @@ static void pv_call(struct hs_vcpu *vcpu, uint32_t number)
 		.number = number,
 		.arg = { regs->rbx, regs->rcx, regs->rsi, regs->rdi },
 	};
+	uint64_t begin = hs_trace_begin();
 
 	hs_vcpu_count(&vcpu->pv_calls);
 	hs_pv_call(vcpu->vm->pv, &call);
+	hs_trace(HS_TRACE_CALL, begin, NULL, number, (uint64_t)call.status);
 	regs->rax = (uint64_t)call.status;
 	vcpu->run->kvm_dirty_regs = KVM_SYNC_X86_REGS;
 	if ((number == PVK_CALL_POWER || number == PVK_CALL_BATCH) &&
@@ -203,6 +206,32 @@ const char *hs_vcpu_exit_name(unsigned int reason)
 	return reason < HS_VCPU_EXITS ? exits[reason].name : NULL;
 }
 
+/* Where an access goes, of how many bytes, and whether it is a write; else zeroes. */
+static void exit_args(const struct kvm_run *run, uint64_t arg[3])
+{
+	memset(arg, 0, 3 * sizeof(arg[0]));
+	if (run->exit_reason == KVM_EXIT_IO) {
+		arg[0] = run->io.port;
+		arg[1] = (uint64_t)run->io.size * run->io.count;
+		arg[2] = run->io.direction == KVM_EXIT_IO_OUT;
+	} else if (run->exit_reason == KVM_EXIT_MMIO) {
+		arg[0] = run->mmio.phys_addr;
+		arg[1] = run->mmio.len;
+		arg[2] = run->mmio.is_write;
+	}
+}
+
+/* The exit, traced: what it was is read before its handler changes the page. */
+static void handle_traced(struct hs_vcpu *vcpu, const struct exit *e)
+{
+	uint64_t begin = hs_trace_begin(), arg[3];
+
+	exit_args(vcpu->run, arg);
+	if (e->handle)
+		e->handle(vcpu);
+	hs_trace(HS_TRACE_EXIT, begin, e->name, arg[0], arg[1], arg[2]);
+}
+
 void hs_vcpu_exit(struct hs_vcpu *vcpu)
 {
 	unsigned int reason = vcpu->run->exit_reason;
@@ -214,6 +243,8 @@ void hs_vcpu_exit(struct hs_vcpu *vcpu)
 		return;
 	}
 	hs_vcpu_count(&vcpu->exits[reason]);
-	if (e->handle)
+	if (__builtin_expect(hs_trace_sink != NULL, 0))
+		handle_traced(vcpu, e);
+	else if (e->handle)
 		e->handle(vcpu);
 }

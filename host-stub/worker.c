@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "hs.h"
+#include "trace.h"
 #include "leak.h"
 #include "worker_io.h"
 #include "util.h"
@@ -471,6 +472,7 @@ static void *worker_main(void *arg)
 	struct hs_worker *w = arg;
 
 	pthread_setname_np(pthread_self(), w->name);
+	hs_trace_thread(w->name);
 	w->start_status = open_ring(w);
 	if (w->start_status < 0) {
 		sem_post(&w->started);

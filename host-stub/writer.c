@@ -223,6 +223,21 @@ static bool wait_on(struct hs_writer *w, struct hs_drain_limit *p)
 	return p->idle_ns && now < p->until;
 }
 
+bool hs_writer_put_wait(struct hs_writer *w, const void *data, size_t len,
+			struct hs_drain_limit *drain_limit)
+{
+	bool fits;
+
+	pthread_mutex_lock(&w->lock);
+	while (len > w->config.bytes - w->filled && wait_on(w, drain_limit))
+		;
+	fits = len <= w->config.bytes - w->filled;
+	if (fits)
+		writer_append(w, data, len);
+	pthread_mutex_unlock(&w->lock);
+	return fits;
+}
+
 uint64_t hs_writer_close(struct hs_writer *w, struct hs_drain_limit *drain_limit)
 {
 	uint64_t lost;

@@ -57,6 +57,10 @@ size_t hs_writer_put(struct hs_writer *writer, const void *data, size_t len);
 /* All or nothing; false: there was no room. */
 bool hs_writer_put_all(struct hs_writer *writer, const void *data, size_t len);
 
+/* The same; waits for room as far as the limit goes. No more than the buffer has. */
+bool hs_writer_put_wait(struct hs_writer *writer, const void *data, size_t len,
+			struct hs_drain_limit *drain_limit);
+
 /*
  * Waits as `drain_limit` says until all is written, ends the thread and frees the writer. How
  * many bytes were not written: of this end, and of a descriptor that failed.

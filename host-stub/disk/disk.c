@@ -20,11 +20,17 @@
 #include <unistd.h>
 
 #include "../leak.h"
+#include "../trace.h"
 #include "disk_priv.h"
 #include "../inflight.h"
 #include "../util.h"
 
 #define WAIT_BATCH	HS_BLK_OPS	/* requests begun per round */
+
+static const char * const op_name[] = {
+	[HS_BLK_READ] = "read", [HS_BLK_WRITE] = "write", [HS_BLK_FLUSH] = "flush",
+	[HS_BLK_DISCARD] = "discard", [HS_BLK_ZEROES] = "write zeroes",
+};
 
 /* ---- ends ---- */
 
@@ -50,10 +56,6 @@ static void end_io(struct hs_blk_io *io, int status)
 /* Errors of the host that a guest can act on; the rest is EIO, and told to the user. */
 static int io_error(struct hs_blk_io *io, int error)
 {
-	static const char * const name[] = {
-		[HS_BLK_READ] = "read", [HS_BLK_WRITE] = "write", [HS_BLK_FLUSH] = "flush",
-		[HS_BLK_DISCARD] = "discard", [HS_BLK_ZEROES] = "write zeroes",
-	};
 	struct hs_blk *blk = io->blk;
 	int status;
 
@@ -72,7 +74,7 @@ static int io_error(struct hs_blk_io *io, int error)
 		status = -EIO;
 	}
 	hs_note_from(hs_log_nth(HS_LOG_IMAGE, blk->number), "disk %s: %s of %llu bytes at %llu: %s",
-		     blk->path, name[io->req->op], (unsigned long long)io->req->length,
+		     blk->path, op_name[io->req->op], (unsigned long long)io->req->length,
 		     (unsigned long long)io->req->offset,
 		     error ? strerror(-error) : "the image ends there");
 	return status;
@@ -403,6 +405,8 @@ static void give_back(struct hs_blk *blk, struct hs_blk_req *req)
 {
 	struct hs_request *request = req->request;
 
+	hs_trace(HS_TRACE_BLOCK, req->begun, op_name[req->op], blk->number, req->offset,
+		 req->length, req->progress);
 	if (hs_inflight_enter(request))
 		req->done(req, (int)(int64_t)req->progress);
 	hs_inflight_leave(request);
@@ -450,6 +454,7 @@ void hs_blk_submit(struct hs_blk *blk, struct hs_blk_req *req)
 	req->iov_first = 0;
 	req->next = NULL;
 	req->blk = blk;
+	req->begun = hs_trace_begin();
 	atomic_fetch_add(&blk->requests, 1);
 	if (hs_worker_is_self(blk->worker)) {
 		/* At once, unless others wait or all operations are under way. */

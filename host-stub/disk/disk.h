@@ -68,6 +68,7 @@ struct hs_blk_req {
 	/* private to the back end */
 	uint64_t progress;
 	unsigned int iov_first;
+	uint64_t begun;			/* hs_trace_begin() */
 	struct hs_blk_req *next;
 	struct hs_blk *blk;
 };

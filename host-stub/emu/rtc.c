@@ -16,6 +16,7 @@
 #include "../io.h"
 #include "../irq.h"
 #include "../thread.h"
+#include "../trace.h"
 #include "emu.h"
 #include "../util.h"
 
@@ -216,6 +217,7 @@ static void *rtc_thread(void *arg)
 {
 	struct rtc *r = arg;
 
+	hs_trace_thread("clock");
 	hs_thread_narrow(HS_THREAD_CLOCK);
 	hs_vm_lock(r->vm);
 	while (!r->ending) {

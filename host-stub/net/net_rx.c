@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 
 #include "../leak.h"
+#include "../trace.h"
 #include "net_priv.h"
 #include "../util.h"
 
@@ -52,6 +53,7 @@ static bool give(struct hs_net_queue *q, const struct hs_net_meta *meta, const u
 	}
 	hs_net_count(&q->stat.rx_frames, 1);
 	hs_net_count(&q->stat.rx_bytes, length);
+	hs_trace(HS_TRACE_RECEIVED, 0, NULL, q->net->number, q->index, length);
 	return true;
 }
 

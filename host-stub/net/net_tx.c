@@ -14,6 +14,7 @@
 #include <poll.h>
 
 #include "../leak.h"
+#include "../trace.h"
 #include "net_priv.h"
 
 /*
@@ -34,6 +35,8 @@ void hs_net_tx_end(struct hs_net_queue *q, struct hs_net_tx *tx, int status)
 		hs_net_count(&q->stat.tx_frames, 1);
 		hs_net_count(&q->stat.tx_bytes, tx->length);
 	}
+	hs_trace(HS_TRACE_SENT, 0, NULL, q->net->number, q->index, tx->length,
+		 (uint64_t)(int64_t)status);
 	hs_net_tx_back(tx, status);
 }
 

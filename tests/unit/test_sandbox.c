@@ -38,7 +38,7 @@
 	 CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID)
 
 static const char * const kind_name[HS_THREADS] = {
-	"main", "vCPU", "disk", "NIC", "console", "clock", "writer",
+	"main", "vCPU", "disk", "NIC", "console", "clock", "writer", "trace",
 };
 
 /* Programs, built once for each set of needs: [HS_THREADS] is the process's. */
