@@ -45,7 +45,7 @@ static void __init cpus_from_page(void)
 }
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 9, 0)
-static void __init get_smp_config(unsigned int early)
+static void __init cpus_when_late(unsigned int early)
 {
 	if (!early)
 		cpus_from_page();
@@ -65,6 +65,6 @@ void __init pvkit_cpus_init(void)
 	x86_init.mpparse.parse_smp_cfg = cpus_from_page;
 #else
 	x86_init.mpparse.find_smp_config = x86_init_noop;
-	x86_init.mpparse.get_smp_config = get_smp_config;
+	x86_init.mpparse.get_smp_config = cpus_when_late;
 #endif
 }
