@@ -150,7 +150,8 @@ static int pvk_net_set_channels(struct net_device *dev, struct ethtool_channels 
 }
 
 static void pvk_net_get_ringparam(struct net_device *dev, struct ethtool_ringparam *ring,
-			  struct kernel_ethtool_ringparam *kernel, struct netlink_ext_ack *extack)
+				  struct kernel_ethtool_ringparam *kernel,
+				  struct netlink_ext_ack *extack)
 {
 	const struct pvk_net *net = netdev_priv(dev);
 
@@ -162,7 +163,8 @@ static void pvk_net_get_ringparam(struct net_device *dev, struct ethtool_ringpar
 
 /* Rounded down to what a ring can have. */
 static int pvk_net_set_ringparam(struct net_device *dev, struct ethtool_ringparam *ring,
-			 struct kernel_ethtool_ringparam *kernel, struct netlink_ext_ack *extack)
+				 struct kernel_ethtool_ringparam *kernel,
+				 struct netlink_ext_ack *extack)
 {
 	struct pvk_net *net = netdev_priv(dev);
 	struct pvk_net_setup want = net->setup;
@@ -178,7 +180,8 @@ static int pvk_net_set_ringparam(struct net_device *dev, struct ethtool_ringpara
 }
 
 static int pvk_net_get_coalesce(struct net_device *dev, struct ethtool_coalesce *c,
-			struct kernel_ethtool_coalesce *kernel, struct netlink_ext_ack *extack)
+				struct kernel_ethtool_coalesce *kernel,
+				struct netlink_ext_ack *extack)
 {
 	const struct pvk_net *net = netdev_priv(dev);
 
@@ -191,7 +194,8 @@ static int pvk_net_get_coalesce(struct net_device *dev, struct ethtool_coalesce 
 
 /* How long a host waits for more is the host's to say: there are no usecs. */
 static int pvk_net_set_coalesce(struct net_device *dev, struct ethtool_coalesce *c,
-			struct kernel_ethtool_coalesce *kernel, struct netlink_ext_ack *extack)
+				struct kernel_ethtool_coalesce *kernel,
+				struct netlink_ext_ack *extack)
 {
 	struct pvk_net *net = netdev_priv(dev);
 	struct ethtool_coalesce was;
@@ -281,7 +285,7 @@ static int pvk_net_get_rxfh(struct net_device *dev, struct ethtool_rxfh_param *p
 }
 
 static int pvk_net_set_rxfh(struct net_device *dev, struct ethtool_rxfh_param *param,
-		    struct netlink_ext_ack *extack)
+			    struct netlink_ext_ack *extack)
 {
 	return pvk_net_write_rss(netdev_priv(dev), param->indir, param->key, param->hfunc);
 }
@@ -386,7 +390,7 @@ static int pvk_net_get_rxfh_fields(struct net_device *dev, struct ethtool_rxfh_f
 }
 
 static int pvk_net_set_rxfh_fields(struct net_device *dev, const struct ethtool_rxfh_fields *fields,
-			   struct netlink_ext_ack *extack)
+				   struct netlink_ext_ack *extack)
 {
 	return pvk_net_write_hash_fields(netdev_priv(dev), fields->flow_type, fields->data);
 }

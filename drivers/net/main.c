@@ -472,7 +472,8 @@ static int pvk_net_probe(struct pvk_device *pdev)
 	pvk_net_set_xps(net);
 	rtnl_unlock();
 	dev_info(&pdev->dev, "%s: address %pM, %u pairs of queues%s\n", dev->name, dev->dev_addr,
-		 net->max_pairs, pdev->info.counterpart ? ", taken over from its emulated model" : "");
+		 net->max_pairs,
+		 pdev->info.counterpart ? ", taken over from its emulated model" : "");
 	return 0;
 
 err_counterpart:

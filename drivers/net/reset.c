@@ -64,7 +64,7 @@ static void pvk_net_mem_free(struct pvk_net *net, struct pvk_net_mem *mem, u32 p
 }
 
 static int pvk_net_mem_alloc_one(struct pvk_net *net, struct pvk_net_mem *m, u32 index,
-			 const struct pvk_net_setup *setup)
+				 const struct pvk_net_setup *setup)
 {
 	struct page_pool_params params = {
 		.order = 0,
@@ -316,7 +316,7 @@ static void pvk_net_give_up(struct pvk_net *net, int err)
 
 /* In service. rings, mem: as want has it, in use or given back afterwards. */
 static int pvk_net_exchange(struct pvk_net *net, const struct pvk_net_setup *want,
-		    struct pvk_rings *rings, struct pvk_net_mem *mem)
+			    struct pvk_rings *rings, struct pvk_net_mem *mem)
 {
 	const struct pvk_net_setup was = net->setup;
 	struct pvk_net_mem *old = net->mem;

@@ -114,7 +114,7 @@ static int pvk_net_set_offloads(struct pvk_net_rx *rx, struct sk_buff *skb, u64 
 
 /* skb with the data of the page, or a copy of it; the page is taken care of. */
 static struct sk_buff *pvk_net_make_skb(struct pvk_net_rx *rx, struct page *page,
-				const struct xdp_buff *xdp, bool copy)
+					const struct xdp_buff *xdp, bool copy)
 {
 	u32 length = xdp->data_end - xdp->data;
 	u32 meta = xdp->data - xdp->data_meta;
@@ -144,7 +144,7 @@ static struct sk_buff *pvk_net_make_skb(struct pvk_net_rx *rx, struct page *page
 
 /* The first buffer of a frame: rx->skb, or NULL when it is done with. */
 static void pvk_net_begin_frame(struct pvk_net_rx *rx, struct page *page, const struct pvk_cqe *e,
-			struct bpf_prog *prog, u32 *did)
+				struct bpf_prog *prog, u32 *did)
 {
 	u32 length = PVK_NET_RX_LENGTH(e->value);
 	bool more = e->flags & PVK_NET_MORE;
@@ -232,7 +232,7 @@ static void pvk_net_abandon_frame(struct pvk_net_rx *rx)
 
 /* A completion, checked. True when a frame ended with it. */
 static bool pvk_net_take_one(struct pvk_net_rx *rx, const struct pvk_cqe *e, struct bpf_prog *prog,
-		     u32 *did)
+			     u32 *did)
 {
 	u32 id = (rx->q->cq.next - 1) & rx->q->cq.mask;	/* and so is e->id */
 	struct page *page = rx->mem->page[id];

@@ -97,7 +97,7 @@ struct reaped {
 };
 
 static void pvk_net_reap_one(struct pvk_net_tx *tx, const struct pvk_cqe *e, struct reaped *done,
-		     int budget)
+			     int budget)
 {
 	struct pvk_net_tx_slot slot = tx->mem->slot[e->id];
 
@@ -294,14 +294,14 @@ static u32 pvk_net_map_skb(const struct sk_buff *skb, struct pvk_seg *list)
 		const skb_frag_t *frag = &skb_shinfo(skb)->frags[i];
 
 		pvk_net_add_seg(&list[n++], page_to_phys(skb_frag_page(frag)) + skb_frag_off(frag),
-			skb_frag_size(frag));
+				skb_frag_size(frag));
 	}
 	return n;
 }
 
 /* What is asked of the host for this frame; 0 or -EINVAL. */
 static int pvk_net_encode_offloads(struct pvk_net_tx *tx, const struct sk_buff *skb,
-			   struct pvk_net_tx_sqe *e)
+				   struct pvk_net_tx_sqe *e)
 {
 	const struct skb_shared_info *info = skb_shinfo(skb);
 

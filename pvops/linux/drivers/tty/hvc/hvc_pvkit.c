@@ -232,4 +232,5 @@ static int __init early_setup(struct earlycon_device *device, const char *option
 	device->con->write = early_write;
 	return 0;
 }
+
 EARLYCON_DECLARE(pvkit, early_setup);

@@ -234,6 +234,7 @@ static struct kunit_suite suite = {
 	.name = "pvkit_guest",
 	.test_cases = cases,
 };
+
 kunit_test_suite(suite);
 
 MODULE_LICENSE("GPL");
