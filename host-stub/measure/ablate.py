@@ -1,309 +1,72 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The ablation: what each paravirtual feature costs or buys, away alone and alone.
-
-Away: the patched kernel with everything offered but this feature, on the minimal
-machine; on pvkit-vm's pc where the minimal machine cannot do without it. Alone: the
-same kernel on the pc with nothing offered, by KVM neither, but this feature and what
-it needs. Each is compared with the guest that differs in nothing else. Boots are of one
-CPU, as more of them wait for each other and make exits of it; small loads
-(guest/load.c) are done by guests of several, whose kinds end in +load.
-docs/measure.md, "The ablation".
-"""
+"""The ablation as a part: its guests are ablate_cases.py's, its figures ablate_figures.py's."""
 
 import os
 
-from . import MeasureError, boots, cases, parse, stats
-
-# Operations of each load, (full, quick): some tenths of a second in the box.
-LOADS = {
-    "ipi": (100, 50, "call"), "tlb": (40, 20, "flush"), "timer": (100, 50, "sleep"),
-    "clock": (2000, 1000, "look"), "wake": (200, 100, "round"), "switch": (1000, 500, "round"),
-    "lock": (20000, 10000, "dup"), "fault": (4096, 4096, "page"), "cpuid": (200, 100, "CPUID"),
-    "console": (40, 20, "line"), "seed": (1, 1, "read"), "block": (100, 50, "read"),
-    "net": (50, 25, "question"),
-}
-END = "end"	# of the machine; counted from mark 3 on, not a load of the guest's list
-
-# name, title, owner, words of its switch, what it needs, load (away/alone where they
-# differ: without a clock source Linux has no fine timers, and ipi calls nobody), what its
-# absence costs by reason (a prefix of KVM's reason or of trace.DETAIL's words), machine of "away"
-FEATURES = (
-    ("kvmclock", "clock source", "kvm", ("clocksource", "clocksource2", "clocksource_stable"), (),
-     "clock", "", "minimal"),
-    ("nop_io_delay", "no delay after port I/O", "kvm", ("nop_io_delay",), (), "", "", "minimal"),
-    ("async_pf", "asynchronous page faults", "kvm",
-     ("async_pf", "async_pf_int", "async_pf_vmexit"), (), "fault", "", "minimal"),
-    ("steal_time", "steal time", "kvm", ("steal_time",), (), "switch", "", "minimal"),
-    ("pv_eoi", "end of interrupt", "kvm", ("pv_eoi",), (), "ipi/tlb", "wrmsr 80b", "minimal"),
-    ("pv_unhalt", "spinlocks that halt", "kvm", ("pv_unhalt",), (), "lock", "", "minimal"),
-    ("pv_tlb_flush", "TLB flush", "kvm", ("pv_tlb_flush",), ("steal_time",), "tlb",
-     "", "minimal"),
-    ("pv_send_ipi", "IPIs to many", "kvm", ("pv_send_ipi",), (), "ipi/tlb", "wrmsr 830", "minimal"),
-    ("pv_sched_yield", "yield to a preempted CPU", "kvm", ("pv_sched_yield",), ("steal_time",),
-     "ipi/tlb", "", "minimal"),
-    ("poll_control", "host's halt polling", "kvm", ("poll_control",), (), "wake", "", "minimal"),
-    ("minimal", "minimal machine: nothing to probe", "machine", (), (), "", "", "minimal"),
-    ("info", "information page, all of it", "offer", ("info",), (), "", "", "pc"),
-    ("clock", "page: frequencies, time of day", "info", ("clock",), (), "", "", "minimal"),
-    ("absent", "page: what is not there", "info", ("absent",), (), "", "", "pc"),
-    ("cpus", "page: CPUs", "info", ("cpus",), (), "", "", "pc"),
-    ("cpuid", "page: CPUID", "info", ("cpuid",), (), "cpuid", "cpuid", "minimal"),
-    ("msr", "page: MSRs", "info", ("msr",), (), "", "rdmsr", "minimal"),
-    ("seed", "page: entropy", "info", ("seed",), (), "seed", "", "minimal"),
-    ("smp", "start of CPUs by a call", "offer", ("smp",), (), "", "", "minimal"),
-    ("console", "console ring", "offer", ("console",), (), "console", "io", "pc"),
-    ("power", "power-off by a call", "offer", ("power",), (), END, "", "pc"),
-    ("mem", "free-page reporting", "offer", ("mem",), (), "fault", "", "minimal"),
-    ("event", "event channels", "offer", ("event",), (), "block", "", "pc"),
-    ("batch", "batched calls", "offer", ("batch",), (), "block", "", "minimal"),
-    ("block", "block device", "device", ("disk",), ("event", "bus", "unplug"), "block", "", "pc"),
-    ("net", "network device", "device", ("nic",), ("event", "bus", "unplug"), "net", "", "pc"),
-)
-NAMES = tuple(f[0] for f in FEATURES)
-# The module without which a row says nothing; pvk_net wants a kernel with PAGE_POOL
-MODULES = {"block": "pvk_blk.ko", "net": "pvk_net.ko"}
-# What a reader has to know of a row
-NOTES = {
-    "nop_io_delay": "without a clock source the number of port accesses varies by hundreds",
-    "async_pf": "no page of these guests has to be waited for: what it costs to be ready",
-    "poll_control": "this kernel has no haltpoll driver, which alone would use it",
-    "absent": "the pc hides nothing; what it is worth is in the row minimal",
-    "cpus": "the pc has ACPI for that; what it is worth is in the row minimal",
-    "mem": "Linux reports pages 2 s after they are free, longer than this load: what the set-up "
-           "costs",
-    "minimal": "away: everything offered, on the pc",
-}
-NOT_MEASURED = (
-    ("bus, unplug", "nothing of their own: they carry the block and the network device"),
-    ("msi_ext_dest_id", "for APIC ids above 254: this guest has a few CPUs"),
-    ("hc_map_gpa_range, migration_control", "for guests with encrypted memory"),
-    ("mmu_op, clocksource_stable alone", "not served any more; a property of the clock"),
-)
-
-BASES = ("all@minimal", "all@pc", "none@pc")
-LOADED = "+load"
-MANY = ("smp", "cpus", "block", "net")	# their boots are those of the guests with loads
-# No trust in RDRAND: what seeds the kernel is to be seen. The rest as in the boot table.
-CMDLINE = boots.CMDLINE + " quiet random.trust_cpu=off random.trust_bootloader=on"
+from . import MeasureError, ablate_figures, ablate_table, cases
+from .ablate_cases import (
+    BASES, CMDLINE, LOADED, LOADS, NAMES, case, feature, guests_of, kinds_of, load_of, loads_of)
 
 
-def feature(name):
-    found = next(f for f in FEATURES if f[0] == name)
-    return dict(zip(("name", "title", "owner", "words", "needs", "load", "witness", "machine"),
-                    found))
+class Ablate(cases.Cases):
+    name, option = "ablate", "--ablate"
+    help = "the patched kernel with each paravirtual feature away, and each alone"
+    options = ("patched", "plain", "feature")
+    cpus = 4
 
+    def prepare(self, opts, build):
+        unknown = [n for n in opts.feature if n not in NAMES]
+        if unknown:
+            raise MeasureError(f"--feature {unknown[0]}: there are " + ", ".join(NAMES))
+        chosen = [feature(n) for n in NAMES if not opts.feature or n in opts.feature]
+        kernel = cases.kernel_of("patched", opts.patched)
+        program = cases.build_program(build, "load", ["load.c", "load_cpu.c", "load_io.c"], False)
+        files = [("init", program)]
+        # pvk_core first: modules are loaded in the order of their names
+        order = {"pvk_core.ko": "0", "pvk_blk.ko": "1", "pvk_net.ko": "2"}
+        modules = cases.build_modules(build, kernel)
+        for path in modules:
+            name = os.path.basename(path)
+            files += [(f"modules/{order[name]}-{name}", path)] if name in order else []
+        load = cases.write_initrd(os.path.join(build, "load.cpio"), files)
+        boot = cases.write_initrd(os.path.join(build, "boot.cpio"), [
+            ("init", cases.build_program(build, "boot", ["boot.c"], True))])
+        vm = cases.copy_of_stub(build)
+        wanted = {}	# kind: loads
+        for f in chosen:
+            # Quick, only what is away: those guests boot twice as fast.
+            for kind in filter(None, kinds_of(f)[:2 if opts.quick else 4]):
+                for guest in filter(None, guests_of(f, kind)):
+                    wanted.setdefault(guest, set()).add(load_of(f, kind))
+        full = set(LOADS) if not opts.feature else {x for f in chosen for x in f["load"].split("/")}
+        all_bases = [b + end for end in ("", LOADED) for b in BASES]
+        for kind in list(wanted):
+            if kind in all_bases:
+                wanted[kind] = full
+        initrds = {"load": load, "boot": boot}
+        made = {k: case(k, loads_of(names, opts.quick), kernel, initrds, opts, vm)
+                for k, names in wanted.items()}
+        bases = [k for k in all_bases if k in made]
+        others = [k for k in made if k not in all_bases]
+        # One run of each guest only: the bases more often, so that their spread tells the noise.
+        kinds = bases + others
+        if opts.runs < 3:
+            half = len(others) // 2
+            kinds = bases + others[:half] + [b for b in bases if not b.endswith(LOADED)] \
+                + others[half:] + bases
+        found = cases.conditions(opts, {"patched": kernel}, load)
+        found["guest"] = f"boots of 1 vCPU, loads of {opts.cpus}, {opts.memory} MiB"
+        found["guest command line"] = CMDLINE + ", console, PVM_LOADS"
+        found["modules"] = ", ".join(os.path.basename(m) for m in modules) or "none"
+        loads = {n: LOADS[n][opts.quick] for n in LOADS if n in full}
+        return self.plan(opts, kinds=kinds, cases=made, vm=vm, detail=True, disk_mib=32,
+                         loads=loads, features=[f["name"] for f in chosen], conditions=found)
 
-def switches(f, away):
-    """Options of pvkit-vm that take a feature away from all, or offer it alone."""
-    words = ",".join(f["words"])
-    if f["owner"] == "kvm":
-        if away:
-            return ["--kvm-mask", words]
-        return ["--offer", "none", "--kvm-mask",
-                ",".join(f"no-{w}" for w in f["words"] + f["needs"])]
-    nothing = ["--kvm-mask", "all"]
-    if f["owner"] == "info":
-        return ["--info", f"no-{words}"] if away else \
-            ["--offer", "info", "--info", words] + nothing
-    if f["owner"] == "offer":
-        return ["--offer", f"no-{words}"] if away else ["--offer", words] + nothing
-    return [] if away else ["--offer", ",".join(f["needs"])] + nothing
+    def summary(self, result):
+        return ablate_figures.summary(result)
 
+    def render(self, result, colour):
+        return ablate_table.render(result, colour)
 
-def devices(f, away):
-    """Disk and NIC of a guest with loads: both models, but for the row of one of them."""
-    emulated = set()
-    if f and f["owner"] == "device":
-        emulated = set(f["words"]) if away else {"disk", "nic"} - set(f["words"])
-    models = {d: ",models=emulated" if d in emulated else "" for d in ("disk", "nic")}
-    return ["--disk", cases.DISK + models["disk"], "--nic", "user" + models["nic"]]
-
-
-def case(kind, loads, kernel, initrd, opts, vm):
-    """A guest: its label and command line."""
-    what, _, machine = kind.removesuffix(LOADED).partition("@")
-    loaded = kind.endswith(LOADED)
-    away = what.startswith("no-")
-    name = what[3:] if away else what
-    f = feature(name) if name in NAMES else None
-    if name == "all":
-        how, label = [], "everything"
-    elif name == "none":
-        how, label = ["--offer", "none", "--kvm-mask", "all"], "nothing"
-    else:
-        how, label = switches(f, away), f"{name} {'away' if away else 'alone'}"
-    rings = machine == "minimal" or (name == "all") or (away and name != "console") or \
-        (not away and name == "console")
-    words = f"console={'hvc0' if rings else 'ttyS0'} {CMDLINE}"
-    words += f" PVM_LOADS={loads}" if loaded else ""
-    name = initrd["load" if loaded else "boot"]
-    argv = [vm, "--machine", machine, "--kernel", os.path.join(kernel, "vmlinux"), "--boot",
-            "linux64", "--initrd", name, "--memory", f"{opts.memory}M", "--cpus",
-            str(opts.cpus if loaded else 1), *(devices(f, away) if loaded else []), *how,
-            "--append", words,
-            "--console", "stdio", "--stats", cases.STATS, "--time-limit", str(opts.guest_limit), "--no-reboot"]
-    return {"label": f"{label}, {machine}" + (", loads" if loaded else ""), "argv": argv,
-            "end": loaded}
-
-
-def kinds_of(f):
-    """(kind away, its base, kind alone or None, its base) of a feature."""
-    if f["owner"] == "machine":
-        return "all@pc", "all@minimal", None, None
-    away = f"no-{f['name']}@{f['machine']}"
-    return away, f"all@{f['machine']}", f"{f['name']}@pc", "none@pc"
-
-
-def load_of(f, kind):
-    """The load that a feature's kind or base is compared by, or ''."""
-    away, _, alone = f["load"].partition("/")
-    return alone or away if kind.endswith("@pc") and kind in kinds_of(f)[2:] else away
-
-
-def guests_of(f, kind):
-    """(kind whose boot counts, kind whose load does or None) of a feature's kind or base."""
-    return (kind + LOADED if f["name"] in MANY else kind,
-            kind + LOADED if f["load"] or f["name"] in MANY else None)
-
-
-def loads_of(names, quick):
-    """The guest's list: NAME:N,..."""
-    return ",".join(f"{n}:{LOADS[n][quick]}" for n in LOADS if n in names)
-
-
-def prepare(opts, build):
-    """What the plan says of the ablation."""
-    unknown = [n for n in opts.feature if n not in NAMES]
-    if unknown:
-        raise MeasureError(f"--feature {unknown[0]}: there are " + ", ".join(NAMES))
-    chosen = [feature(n) for n in NAMES if not opts.feature or n in opts.feature]
-    kernel = cases.kernel_of("patched", opts.patched)
-    program = cases.build_program(build, "load", ["load.c", "load_cpu.c", "load_io.c"], False)
-    files = [("init", program)]
-    # pvk_core first: modules are loaded in the order of their names
-    order = {"pvk_core.ko": "0", "pvk_blk.ko": "1", "pvk_net.ko": "2"}
-    modules = cases.build_modules(build, kernel)
-    files += [(f"modules/{order[os.path.basename(m)]}-{os.path.basename(m)}", m) for m in modules
-              if os.path.basename(m) in order]
-    load = cases.write_initrd(os.path.join(build, "load.cpio"), files)
-    boot = cases.write_initrd(os.path.join(build, "boot.cpio"), [
-        ("init", cases.build_program(build, "boot", ["boot.c"], True))])
-    vm = cases.copy_of_stub(build)
-    wanted = {}	# kind: loads
-    for f in chosen:
-        # Quick, only what is away: those guests boot twice as fast.
-        for kind in filter(None, kinds_of(f)[:2 if opts.quick else 4]):
-            for guest in filter(None, guests_of(f, kind)):
-                wanted.setdefault(guest, set()).add(load_of(f, kind))
-    full = set(LOADS) if not opts.feature else {x for f in chosen for x in f["load"].split("/")}
-    all_bases = [b + end for end in ("", LOADED) for b in BASES]
-    for kind in list(wanted):
-        if kind in all_bases:
-            wanted[kind] = full
-    initrds = {"load": load, "boot": boot}
-    made = {k: case(k, loads_of(wanted[k], opts.quick), kernel, initrds, opts, vm) for k in wanted}
-    bases = [k for k in all_bases if k in made]
-    others = [k for k in made if k not in all_bases]
-    # One run of each guest only: the bases more often, so that their spread tells the noise.
-    kinds = bases + others
-    if opts.runs < 3:
-        half = len(others) // 2
-        kinds = bases + others[:half] + [b for b in bases if not b.endswith(LOADED)] \
-            + others[half:] + bases
-    found = cases.conditions(opts, {"patched": kernel}, load)
-    found["guest"] = f"boots of 1 vCPU, loads of {opts.cpus}, {opts.memory} MiB"
-    found["guest command line"] = CMDLINE + ", console, PVM_LOADS"
-    found["modules"] = ", ".join(os.path.basename(m) for m in modules) or "none"
-    loads = {n: LOADS[n][opts.quick] for n in LOADS if n in full}
-    return {"part": "ablate", "jobs": [], "kinds": kinds, "cases": made, "vm": vm, "detail": True,
-            "disk_mib": 32, "archive": None, "loads": loads,
-            "features": [f["name"] for f in chosen], "conditions": found}
-
-
-# --- figures ------------------------------------------------------------------------
-
-# What counts time and not work: the timer set, its interrupts taken and ended, waits. KVM's
-# reasons (SVM, VMX), and what stands behind them.
-TICKS = ("vintr", "hlt", "interrupt_window", "pending_interrupt", "preemption_timer",
-         "wrmsr 6e0", "wrmsr 80b")
-
-BOOT = ("guest", "exits", "exits_user", "init_s", "cpu_s")
-LOAD = ("guest", "exits", "user", "us", "cpu_us")
-
-
-def by_cause(counts):
-    """{reason or what stands behind it: count}, without the host's own interrupts."""
-    found = {r: n for r, n in (counts.get("by_reason") or {}).items() if r not in parse.HOSTS}
-    found.update(counts.get("detail") or {})
-    return found
-
-
-def steady(boot):
-    """A boot's exits of the guest without those that only count time; None without reasons."""
-    reasons, detail = boot.get("by_reason"), boot.get("detail") or {}
-    if reasons is None:
-        return None
-    return parse.guests_share(boot) - sum(reasons.get(t, 0) + detail.get(t, 0) for t in TICKS)
-
-
-def per_operation(load):
-    """A run's load as figures of one operation."""
-    n, seconds = load["n"], load["seconds"]
-    microseconds = None if seconds is None else seconds * 1e6
-
-    def each(value):
-        return None if value is None else value / n
-
-    return {"guest": each(load.get("guest")), "exits": each(load["exits"]),
-            "user": each(load["exits_user"]), "us": each(microseconds),
-            "cpu_us": each(load["cpu_s"] * 1e6),
-            "causes": {c: v / n for c, v in by_cause(load).items()}}
-
-
-def summary(result):
-    """{kind: {runs, failed, boot: {...}, loads: {name: {figure: spread, causes}}, none}}."""
-    found = {}
-    for kind in dict.fromkeys(result["kinds"]):
-        runs = [r for r in result["runs"] if r["kind"] == kind]
-        good = [r for r in runs if not r["problem"] and r["boot"]]
-        boot = {n: stats.spread([r["boot"].get(n) for r in good]) for n in BOOT}
-        boot["steady"] = stats.spread([steady(r["boot"]) for r in good])
-        boot["causes"] = stats.spread_of_maps([by_cause(r["boot"]) for r in good])
-        loads = {}
-        for name in {n for r in good for n in r["loads"]}:
-            each = [per_operation(r["loads"][name]) for r in good if name in r["loads"]]
-            loads[name] = {n: stats.spread([e[n] for e in each]) for n in LOAD}
-            loads[name]["causes"] = stats.spread_of_maps([e["causes"] for e in each])
-        none = {n: why for r in good for n, why in r["none"].items()}
-        facts = good[0]["facts"] if good else {}
-        found[kind] = {"runs": len(good), "failed": len(runs) - len(good), "jobs": {},
-                       "boot": boot if good else None, "loads": loads, "none": none,
-                       "facts": facts}
-    return found
-
-
-def difference(base, other):
-    """
-    (difference of the medians, how sure) of two spreads, or None without both: "sure"
-    when the runs are apart by more than the base's own spread, "hint" when so but of
-    one run only, "noise" else.
-    """
-    if not base or not other:
-        return None
-    change = other["median"] - base["median"]
-    width = base["max"] - base["min"]
-    apart = other["min"] > base["max"] + width or other["max"] < base["min"] - width
-    if not apart or not change:
-        return change, "noise"
-    return change, "sure" if min(base["n"], other["n"]) > 1 else "hint"
-
-
-def causes(base, other, limit=4):
-    """[(cause, difference)] that are beyond the noise, the largest first."""
-    found = []
-    zero = {"median": 0, "min": 0, "max": 0, "n": 1}
-    for name in set(base) | set(other):
-        d = difference(base.get(name, dict(zero)), other.get(name, dict(zero)))
-        if d and d[1] != "noise":
-            found.append((name, d[0]))
-    return sorted(found, key=lambda x: (-abs(x[1]), x[0]))[:limit]
+    def render_page(self, result):
+        return ablate_table.render_page(self, result)

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The ablation as text and as an HTML page. A row is a feature; ablate.py has its two guests."""
+"""The ablation as text and as an HTML page. A row is a feature, of two guests (ablate_cases.py)."""
 
 from html import escape
 
-from . import ablate, boots_table, chart, page, table
+from . import boots_table, chart, page, table
+from .ablate_cases import (
+    BASES, END, LOADED, LOADS, MODULES, NOTES, NOT_MEASURED, feature, guests_of, kinds_of, load_of)
+from .ablate_figures import causes, difference
 
 LEFT = 16
 CELLS = (("boot", "exits"), ("boot", "ms"), ("load", "exits"), ("load", "µs"))
@@ -19,10 +22,10 @@ def compared(result, f, kind, base):
     out = []
     for which in (0, 1):
         for k in (base, kind):
-            guest = ablate.guests_of(f, k)[which] if k else None
+            guest = guests_of(f, k)[which] if k else None
             s = found.get(guest) if guest else None
             if s and which:
-                s = s["loads"].get(ablate.load_of(f, k))
+                s = s["loads"].get(load_of(f, k))
             elif s:
                 s = s["boot"]
             out.append(s)
@@ -34,10 +37,10 @@ def differences(result, f, kind, base):
     a, b, x, y = compared(result, f, kind, base)
     ms = [s and s["init_s"] and {k: v if k == "n" else v * 1e3 for k, v in s["init_s"].items()}
           for s in (a, b)]
-    return [ablate.difference(*(s and (s["steady"] or s["exits"]) for s in (a, b))),
-            ablate.difference(*ms),
-            ablate.difference(*(s and (s["guest"] or s["exits"]) for s in (x, y))),
-            ablate.difference(*(s and s["us"] for s in (x, y)))]
+    return [difference(*(s and (s["steady"] or s["exits"]) for s in (a, b))),
+            difference(*ms),
+            difference(*(s and (s["guest"] or s["exits"]) for s in (x, y))),
+            difference(*(s and s["us"] for s in (x, y)))]
 
 
 def shown(d):
@@ -69,19 +72,19 @@ def offered(result, f):
 
 def notes(result, f):
     """What a reader has to know of a row."""
-    out = [offered(result, f), ablate.NOTES.get(f["name"], "")]
-    module = ablate.MODULES.get(f["name"])
+    out = [offered(result, f), NOTES.get(f["name"], "")]
+    module = MODULES.get(f["name"])
     if module and module not in result["conditions"].get("modules", ""):
         out.append(f"{module} is not there for this kernel: the device is the emulated one")
-    away, base, alone, none = ablate.kinds_of(f)
+    away, base, alone, none = kinds_of(f)
     for kind in (away, alone):
-        for guest in dict.fromkeys(filter(None, ablate.guests_of(f, kind) if kind else ())):
+        for guest in dict.fromkeys(filter(None, guests_of(f, kind) if kind else ())):
             s = result["summary"].get(guest)
             if s and not s["boot"]:
                 runs = [r for r in result["runs"] if r["kind"] == guest]
                 out.append(f"{guest}: {runs[-1]['problem'] if runs else 'not run'}")
-            elif s and ablate.load_of(f, kind) in s["none"]:
-                out.append(f"{guest}: {s['none'][ablate.load_of(f, kind)]}")
+            elif s and load_of(f, kind) in s["none"]:
+                out.append(f"{guest}: {s['none'][load_of(f, kind)]}")
     if f["machine"] == "pc" and f["owner"] != "machine":
         out.append("away: on the pc")
     if f["needs"]:
@@ -93,12 +96,12 @@ def why(result, f, kind, base):
     """Causes of the differences, as text: boot's and the load's."""
     a, b, x, y = compared(result, f, kind, base)
     parts = []
-    load = ablate.load_of(f, kind) if kind else ""
+    load = load_of(f, kind) if kind else ""
     for name, before, after in (("boot", a, b), (load, x, y)):
         if not before or not after:
             continue
         text = ", ".join(f"{c} {'+' if d > 0 else '−'}{table.number(abs(d))}"
-                         for c, d in ablate.causes(before["causes"], after["causes"]))
+                         for c, d in causes(before["causes"], after["causes"]))
         if text:
             parts.append(f"{name}: {text}")
     return "; ".join(parts)
@@ -108,7 +111,7 @@ def verdict(result, f):
     """Do the expected exits come back without the feature? (which, True, False or None)."""
     if not f["witness"] or offered(result, f):
         return "", None
-    away, all_on, alone, none = ablate.kinds_of(f)
+    away, all_on, alone, none = kinds_of(f)
     measured = False
     for kind, base, sign in ((away, all_on, 1), (alone, none, -1)):
         a, b, x, y = compared(result, f, kind, base)
@@ -124,7 +127,7 @@ def verdict(result, f):
 
 
 def features(result):
-    return [ablate.feature(n) for n in result["features"]]
+    return [feature(n) for n in result["features"]]
 
 
 def render(result, colour=False):
@@ -154,7 +157,7 @@ def render(result, colour=False):
         if kind != owner:
             owner = kind
             text.lines.append("  " + text.dye(kind, "1"))
-        away, base, alone, none = ablate.kinds_of(f)
+        away, base, alone, none = kinds_of(f)
         cells = []
         for k, b in ((away, base), (alone, none)):
             cells.append("".join(f"{shown(x):>11}" for x in differences(result, f, k, b)))
@@ -162,8 +165,8 @@ def render(result, colour=False):
     text.head("Behind it: which exits differ (boot: in all; load: an operation)")
     for f in features(result):
         lines = [f"{word}: {t}" for word, t in (
-            ("away", why(result, f, *ablate.kinds_of(f)[:2])),
-            ("alone", why(result, f, *ablate.kinds_of(f)[2:]))) if t]
+            ("away", why(result, f, *kinds_of(f)[:2])),
+            ("alone", why(result, f, *kinds_of(f)[2:]))) if t]
         witness, good = verdict(result, f)
         if good is not None:
             lines.append(f"expected: {witness}: " + ("seen" if good else "NOT SEEN"))
@@ -171,7 +174,7 @@ def render(result, colour=False):
         for i, line in enumerate(lines or ["nothing beyond the noise"]):
             text.lines.append(f"  {f['name'] if not i else '':<{LEFT}}{line}")
     text.head("Not measured")
-    for name, reason in ablate.NOT_MEASURED:
+    for name, reason in NOT_MEASURED:
         text.lines.append(f"  {name}: {reason}")
     boots_table.failures(text, result)
     text.lines += ["", f"  {NOISE} within the noise (of the base's runs); ~ one run only: a hint; "
@@ -182,7 +185,7 @@ def render(result, colour=False):
 
 
 def bases_of(result):
-    return [k for k in ablate.BASES if {k, k + ablate.LOADED} & set(result["cases"])]
+    return [k for k in BASES if {k, k + LOADED} & set(result["cases"])]
 
 
 def base_label(kind):
@@ -197,16 +200,16 @@ def base_rows(result):
         return s.get(name)
 
     def load(found, kind, name, figure):
-        s = found.get(kind + ablate.LOADED) or {"loads": {}}
+        s = found.get(kind + LOADED) or {"loads": {}}
         return (s["loads"].get(name) or {}).get(figure)
 
     rows = [("boot: exits", lambda s, k: boot(s, k, "steady")),
             ("boot: and with its ticks", lambda s, k: boot(s, k, "guest")),
             ("boot: s to /init", lambda s, k: boot(s, k, "init_s")),
-            ("boot, several CPUs: exits", lambda s, k: boot(s, k + ablate.LOADED, "guest")),
-            ("boot, several CPUs: s", lambda s, k: boot(s, k + ablate.LOADED, "init_s"))]
-    for name in [*result["loads"], ablate.END]:
-        unit = ablate.LOADS[name][2] if name in ablate.LOADS else "power-off"
+            ("boot, several CPUs: exits", lambda s, k: boot(s, k + LOADED, "guest")),
+            ("boot, several CPUs: s", lambda s, k: boot(s, k + LOADED, "init_s"))]
+    for name in [*result["loads"], END]:
+        unit = LOADS[name][2] if name in LOADS else "power-off"
         for figure, title in (("guest", "exits"), ("us", "µs")):
             rows.append((f"{name}: {title} a {unit}",
                          lambda s, k, n=name, x=figure: load(s, k, n, x)))
@@ -218,7 +221,7 @@ def base_rows(result):
 def html_rows(result):
     out = ""
     for f in features(result):
-        away, base, alone, none = ablate.kinds_of(f)
+        away, base, alone, none = kinds_of(f)
         out += f"<tr><td>{escape(f['name'])}<small><br>{escape(f['title'])}</small></td>" \
                f"<td>{escape(f['load'])}</td>"
         for k, b in ((away, base), (alone, none)):
@@ -239,8 +242,8 @@ def bars(result):
             ("Boot exits, one feature away from everything on the minimal machine", "all@minimal", 0),
             ("Boot exits, one feature alone on the pc", "none@pc", 2)):
         rows = []
-        for kind in [first] + [ablate.kinds_of(f)[pick] for f in features(result)
-                               if ablate.kinds_of(f)[pick + 1] == first]:
+        for kind in [first] + [kinds_of(f)[pick] for f in features(result)
+                               if kinds_of(f)[pick + 1] == first]:
             s = found.get(kind) if kind else None
             if s and s["boot"]:
                 spread = s["boot"]["steady"] or s["boot"]["exits"]
@@ -251,7 +254,7 @@ def bars(result):
     return out
 
 
-def render_page(result):
+def render_page(part, result):
     found = result["summary"]
     known = bases_of(result)
     head = "".join(f"<th>{a} {b}</th>" for a, b in CELLS)
@@ -269,5 +272,5 @@ def render_page(result):
            + '<h2>The bases</h2><div class="wide"><table><tr><th></th>' \
            + "".join(f"<th>{escape(base_label(k))}</th>" for k in known) \
            + f"</tr>{base}</table></div>"
-    return page.document(result, "What each paravirtual feature is worth",
+    return page.document(part, result, "What each paravirtual feature is worth",
                          "Exits are all but physical interrupts of the host.", body)

@@ -1,191 +1,47 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The boot table: one kernel version on every machine, from power-on to /init.
-
-    patched kernel	pvkit-vm's minimal machine
-    plain kernel	the same source and configuration without the patches: pvkit-vm's
-			pc, QEMU's pc, q35 and microvm, each as it comes and in its best
-			known form
-    stock kernel	Debian's own, on all that boot it
-
-Each has one disk and one NIC; the rows called bare have nothing, which is QEMU's
-best. Each once with `quiet`, once with the console at its default volume. docs/measure.md,
-"The boot table", has the command lines and what is in the figures.
-"""
+"""The boot table as a part: its guests are boots_cases.py's, its figures boots_figures.py's."""
 
 import os
+import shutil
 
-from . import DISK, MeasureError, cases, plan as plans, stats
-
-PARTS = ("quiet", "loud")
-
-# The same for every guest, but the console. noxsave: docs/rig.md, known fault 1 of the
-# box. pci=noearly: docs/measure.md, "What is equal".
-CMDLINE = "noxsave pci=noearly panic=-1"
-# key, kernel, machine, form, label, in --quick. The form of the machine is in QEMU_FORMS, or is
-# minimal or pc.
-ROWS = (
-    ("patched", "patched", "pvkit", "minimal", "patched, pvkit-vm minimal", True),
-    ("plain", "plain", "pvkit", "pc", "plain, pvkit-vm pc", True),
-    ("qemu:pc", "plain", "qemu", "pc", "plain, QEMU pc", True),
-    ("qemu:q35", "plain", "qemu", "q35", "plain, QEMU q35", True),
-    ("qemu:microvm", "plain", "qemu", "microvm", "plain, QEMU microvm", False),
-    ("qemu:microvm-best", "plain", "qemu", "microvm-best", "plain, QEMU microvm, best", True),
-    ("qemu:pc-bare", "plain", "qemu", "pc-bare", "plain, QEMU pc, bare", True),
-    ("qemu:pc-qboot", "plain", "qemu", "pc-qboot", "plain, QEMU pc, bare, qboot", False),
-    ("qemu:q35-bare", "plain", "qemu", "q35-bare", "plain, QEMU q35, bare", False),
-    ("qemu:microvm-bare", "plain", "qemu", "microvm-bare", "plain, QEMU microvm, best, bare", True),
-    ("qemu:microvm-bz", "plain", "qemu", "microvm-bz", "plain, QEMU microvm, best, bare, bz",
-     False),
-    ("stock", "stock", "pvkit", "pc", "stock, pvkit-vm pc", False),
-    ("qemu:stock-pc", "stock", "qemu", "pc", "stock, QEMU pc", False),
-    ("qemu:stock-q35", "stock", "qemu", "q35", "stock, QEMU q35", False),
-    ("qemu:stock-microvm-best", "stock", "qemu", "microvm-best", "stock, QEMU microvm, best",
-     False),
-)
-
-# microvm's best has a clock chip: without one the kernel waits for it, 40,000 accesses to
-# its ports.
-BEST = "microvm,x-option-roms=off,pit=off,pic=off,rtc=on,isa-serial={serial}"
-BARE = ("-nodefaults",)
-DRIVE = ("-drive", f"if=none,id=d0,format=raw,file={DISK}", "-device")
-MICROVM = ("-nodefaults", *DRIVE, "virtio-blk-device,drive=d0", "-netdev", "user,id=n0",
-           "-device", "virtio-net-device,netdev=n0")
-# form: (-machine, its devices, kernel file of a small kernel). pc and q35 as they come have
-# their default devices, a display's among them.
-QEMU_FORMS = {
-    "pc": ("pc", ("-drive", f"if=ide,format=raw,file={DISK}", "-nic", "user,model=e1000"),
-           "bzImage"),
-    "q35": ("q35", (*DRIVE, "virtio-blk-pci,drive=d0", "-nic", "user,model=virtio-net-pci"),
-            "bzImage"),
-    "microvm": ("microvm", MICROVM, "bzImage"),
-    "microvm-best": (BEST, MICROVM, "vmlinux"),
-    "pc-bare": ("pc", BARE, "bzImage"),
-    "pc-qboot": ("pc", (*BARE, "-bios", "qboot.rom"), "bzImage"),
-    "q35-bare": ("q35", BARE, "bzImage"),
-    "microvm-bare": (BEST, BARE, "vmlinux"),
-    "microvm-bz": (BEST, BARE, "bzImage"),
-}
+from . import MeasureError, boots_figures, boots_table, cases, make
+from .boots_cases import ROWS, VOLUMES, case
 
 
-def label(key):
-    return next(row[4] for row in ROWS if row[0] == key.partition("@")[0])
+class Boots(cases.Cases):
+    name, option = "boots", "--boot-table"
+    help = "boots of the patched kernel (pvops/), the plain one and Debian's, on " \
+           "pvkit-vm and QEMU's machines"
+    options = ("patched", "plain", "volume")
 
+    def prepare(self, opts, build):
+        if not shutil.which("qemu-system-x86_64"):
+            raise MeasureError("qemu-system-x86_64 is not installed: run host-stub/rig/setup")
+        rows = [r for r in ROWS if r[5] or not opts.quick]
+        kernels = {which: cases.kernel_of(which, getattr(opts, which))
+                   for which in cases.KINDS_OF_KERNEL}
+        differ = cases.same_configuration(kernels["patched"], kernels["plain"])
+        if differ:
+            raise MeasureError("the kernels differ in more than the patches: "
+                               + ", ".join(differ[:3]))
+        initrd = cases.write_initrd(
+            os.path.join(build, "boot.cpio"),
+            [("init", cases.build_program(build, "boot", ["boot.c"], True))])
+        found = cases.conditions(opts, kernels, initrd)
+        if any(r[1] == "stock" for r in rows):
+            _, kernels["stock"] = make.kernel_dir()
+            found["stock kernel"] = os.path.basename(kernels["stock"]).partition("-")[2]
+        found["guest command line"] = cases.CMDLINE + ", console, and quiet or not"
+        vm = cases.copy_of_stub(build)
+        made = {f"{row[0]}@{volume}": case(row, volume, kernels[row[1]], initrd, opts, vm)
+                for volume in VOLUMES for row in rows if opts.volume in (None, volume)}
+        return self.plan(opts, kinds=list(made), cases=made, vm=vm, disk_mib=16, conditions=found)
 
-def case(row, volume, kernel, initrd, opts, vm):
-    """A guest of the table: its label and command line."""
-    key, which, vmm, form, name, _ = row
-    words = CMDLINE + (" quiet" if volume == "quiet" else "")
-    if vmm == "pvkit":
-        minimal = form == "minimal"
-        image = kernel if which == "stock" else os.path.join(kernel, "vmlinux" if minimal
-                                                             else "bzImage")
-        argv = [vm, "--machine", form, "--kernel", image, *(["--boot", "linux64"] if minimal else []),
-                "--initrd", initrd, "--memory", f"{opts.memory}M", "--cpus", str(opts.cpus),
-                "--append", f"console={'hvc0' if minimal else 'ttyS0'} {words}",
-                "--disk", DISK, "--nic", "user",
-                "--console", "stdio", "--stats", cases.STATS,
-                "--time-limit", str(opts.guest_limit), "--no-reboot"]
-        return {"label": name, "volume": volume, "row": key, "argv": argv}
-    machine, devices, image = QEMU_FORMS[form]
-    # Quiet, nothing is printed: the best form then has no serial port to be found.
-    no_port = machine == BEST and volume == "quiet"
-    image = kernel if which == "stock" else os.path.join(kernel, image)
-    if not no_port:
-        words = "console=ttyS0 " + words
-    argv = ["qemu-system-x86_64", "-machine", machine.format(serial="off" if no_port else "on"),
-            "-accel", "kvm", "-cpu", "host", "-m", str(opts.memory), "-smp", str(opts.cpus),
-            "-no-user-config", "-display", "none", "-no-reboot", "-monitor", "none", *devices,
-            *([] if no_port else ["-serial", "stdio"]),
-            "-kernel", image, "-initrd", initrd, "-append", words + " -- reboot"]
-    return {"label": name, "volume": volume, "row": key, "argv": argv, "silent": True}
+    def summary(self, result):
+        return boots_figures.summary(result)
 
+    def render(self, result, colour):
+        return boots_table.render(result, colour)
 
-def prepare(opts, build):
-    """What the plan says of the boot table."""
-    import shutil
-    if not shutil.which("qemu-system-x86_64"):
-        raise MeasureError("qemu-system-x86_64 is not installed: run host-stub/rig/setup")
-    rows = [r for r in ROWS if r[5] or not opts.quick]
-    kernels = {which: cases.kernel_of(which, getattr(opts, which))
-               for which in cases.KINDS_OF_KERNEL}
-    differ = cases.same_configuration(kernels["patched"], kernels["plain"])
-    if differ:
-        raise MeasureError("the kernels differ in more than the patches: " + ", ".join(differ[:3]))
-    initrd = cases.write_initrd(os.path.join(build, "boot.cpio"),
-                                [("init", cases.build_program(build, "boot", ["boot.c"], True))])
-    found = cases.conditions(opts, kernels, initrd)
-    if any(r[1] == "stock" for r in rows):
-        _, kernels["stock"] = plans.kernel_dir()
-        found["stock kernel"] = os.path.basename(kernels["stock"]).partition("-")[2]
-    found["guest command line"] = CMDLINE + ", console, and quiet or not"
-    vm = cases.copy_of_stub(build)
-    made = {f"{row[0]}@{volume}": case(row, volume, kernels[row[1]], initrd, opts, vm)
-            for volume in PARTS for row in rows if opts.volume in (None, volume)}
-    return {"part": "boots", "jobs": [], "kinds": list(made), "cases": made, "vm": vm,
-            "detail": False, "disk_mib": 16, "archive": None, "conditions": found}
-
-
-# --- figures ------------------------------------------------------------------------
-
-FIGURES = ("guest", "exits", "exits_user", "init_s", "from_start_s", "cpu_s")
-
-
-def summary(result):
-    """{kind: {runs, failed, boot: {figure: spread, by_reason: {name: spread}}}}."""
-    found = {}
-    for kind in result["kinds"]:
-        runs = [r for r in result["runs"] if r["kind"] == kind]
-        boots = [r["boot"] for r in runs if not r["problem"] and r["boot"]]
-        found[kind] = {"runs": len(boots), "failed": len(runs) - len(boots), "jobs": {},
-                       "boot": stats.of_phase(boots, FIGURES) if boots else None}
-    return found
-
-
-# What the patched boot is to be, of which row: (row, at most this share of its exits)
-GOALS = (("qemu:pc", 50), ("qemu:microvm", 10), ("qemu:microvm-best", 10),
-         ("qemu:microvm-bare", 10))
-
-
-def figure(found, key, name):
-    return ((found.get(key) or {}).get("boot") or {}).get(name)
-
-
-def of_patched(result, kind):
-    """How many times the patched boot's exits these are, or None."""
-    found = result["summary"]
-    ours = figure(found, "patched@" + kind.partition("@")[2], "guest")
-    theirs = figure(found, kind, "guest")
-    return theirs["median"] / ours["median"] if ours and theirs and ours["median"] else None
-
-
-def verdicts(result):
-    """[(volume, text, True, False or None: not known)], the goals and whether they are met."""
-    found, out = result["summary"], []
-    for volume in PARTS:
-        ours = figure(found, f"patched@{volume}", "guest")
-        for row, share in GOALS:
-            theirs = figure(found, f"{row}@{volume}", "guest")
-            if f"{row}@{volume}" not in result["kinds"]:
-                continue
-            if not ours or not theirs:
-                out.append((volume, f"exits at most 1/{share} of {label(row)}: not measured", None))
-                continue
-            most = theirs["median"] / share
-            out.append((volume, f"exits at most 1/{share} of {label(row)}: "
-                        f"{ours['median']:,.0f} of {most:,.0f} allowed, "
-                        f"1/{theirs['median'] / ours['median']:.1f}", ours["median"] <= most))
-        for name, what in (("init_s", "power-on"), ("from_start_s", "the start of the VMM")):
-            times = {k: figure(found, k, name) for k in result["kinds"]
-                     if k.endswith("@" + volume)}
-            known = {k: s for k, s in times.items() if s}
-            ours = known.pop(f"patched@{volume}", None)
-            if not ours or not known:
-                continue
-            best = min(known, key=lambda k: known[k]["median"])
-            value = known[best]["median"] / ours["median"]
-            apart = ours["max"] < known[best]["min"] and ours["n"] > 1
-            out.append((volume, f"fastest of all from {what}: {ours['median']:.2f} s, "
-                        f"the {'next' if value > 1 else 'fastest'} is "
-                        f"{label(best)} with {known[best]['median']:.2f} s, "
-                        f"{'' if apart else '~'}{value:.2f}×", value > 1))
-    return out
+    def render_page(self, result):
+        return boots_table.render_page(self, result)

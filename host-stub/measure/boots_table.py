@@ -3,10 +3,12 @@
 
 from html import escape
 
-from . import boots, chart, page, parse, table
+from . import chart, page, parse, table
+from .boots_cases import VOLUMES
+from .boots_figures import of_patched, verdicts
 
 MOST_REASONS = 6
-VOLUMES = {"quiet": "with quiet", "loud": "console at its default volume"}
+TITLES = {"quiet": "with quiet", "loud": "console at its default volume"}
 LEFT = 36
 
 
@@ -36,7 +38,7 @@ def cells(boot, reasons):
 def with_times(result, kind, reasons):
     """cells() in words, behind the first how many times the patched boot's it is."""
     first, *rest = [table.number(v) for v in cells(result["summary"][kind]["boot"], reasons)]
-    value = boots.of_patched(result, kind)
+    value = of_patched(result, kind)
     return [first, "-" if value is None else f"{value:.1f}", *rest]
 
 
@@ -58,12 +60,12 @@ def render(result, colour=False):
     for which in ("patched kernel", "plain kernel", "stock kernel"):
         if c.get(which):
             text.lines.append(f"  {which}: {c[which]}")
-    for volume in boots.PARTS:
+    for volume in VOLUMES:
         kinds = kinds_of(result, volume)
         if not kinds:
             continue
         reasons = reasons_of(result, kinds)[:MOST_REASONS]
-        text.head(f"Exits, {VOLUMES[volume]}")
+        text.head(f"Exits, {TITLES[volume]}")
         heads = ["guest's", "/patched", *[table_name(n) for n in reasons], "others", "host's",
                  "to user"]
         line(text, "", heads, "4")
@@ -72,7 +74,7 @@ def render(result, colour=False):
             line(text, result["cases"][kind]["label"],
                  with_times(result, kind, reasons) if boot
                  else ["no run came to its end" if found[kind]["failed"] else "not run"])
-        text.head(f"Seconds and spread, {VOLUMES[volume]}")
+        text.head(f"Seconds and spread, {TITLES[volume]}")
         text.lines.append(f"  {'':<{LEFT}}{'from power-on':>22}{'from start of VMM':>22}"
                           f"{'exits, the guest' + chr(39) + 's':>26}")
         for kind in kinds:
@@ -82,7 +84,7 @@ def render(result, colour=False):
                               f"{spread_text(boot.get('from_start_s')):>22}"
                               f"{spread_text(boot.get('guest')):>26}")
     text.head("Verdict")
-    for volume, words, good in boots.verdicts(result):
+    for volume, words, good in verdicts(result):
         mark = {True: "met", False: "NOT MET", None: "?"}[good]
         text.lines.append(f"  {volume:<6} {text.dye(f'{mark:<8}', '32' if good else '31')} {words}")
     failures(text, result)
@@ -131,12 +133,12 @@ def section(result, volume):
             rows.append((names[k], values))
     parts = [(n, f"s{i}") for i, n in enumerate(reasons)] + [("others", "s6"),
                                                              ("the host's interrupts", "s7")]
-    out = f"<h2>{escape(VOLUMES[volume].capitalize())}</h2><h3>Exits by reason</h3>" \
-        + chart.stacked("exits by reason, " + VOLUMES[volume], rows, parts)
+    out = f"<h2>{escape(TITLES[volume].capitalize())}</h2><h3>Exits by reason</h3>" \
+        + chart.stacked("exits by reason, " + TITLES[volume], rows, parts)
     for key, title in (("init_s", "Power-on to /init"),
                        ("from_start_s", "Start of the VMM to /init")):
         out += f"<h3>{title}</h3>" + chart.bars(
-            f"{title}, {VOLUMES[volume]}",
+            f"{title}, {TITLES[volume]}",
             [(names[k], "k1" if k.startswith("patched") else "k2" if k.startswith("qemu") else "k0",
               (found[k]["boot"] or {}).get(key)) for k in kinds], "s")
     head = ["", "guest's", "/ patched", *reasons, "others", "host's", "to user space"]
@@ -150,16 +152,16 @@ def section(result, volume):
 
 def verdict_list(result):
     out = ""
-    for volume, words, good in boots.verdicts(result):
+    for volume, words, good in verdicts(result):
         mark = {True: "met", False: "not met", None: "not known"}[good]
         out += f'<li><b class="{"better" if good else "worse"}">{mark}</b>, {volume}: ' \
                f"{escape(words)}</li>"
     return f"<h2>Verdict</h2><ul>{out}</ul>"
 
 
-def render_page(result):
+def render_page(part, result):
     return page.document(
-        result, "One kernel, every machine",
+        part, result, "One kernel, every machine",
         "From power-on to /init: exits by reason, and time. The guest's exits are all but "
         "physical interrupts of the host.",
-        verdict_list(result) + "".join(section(result, v) for v in boots.PARTS))
+        verdict_list(result) + "".join(section(result, v) for v in VOLUMES))

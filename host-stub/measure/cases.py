@@ -11,12 +11,16 @@ import os
 import shutil
 import tempfile
 
-from . import DISK, STATS, MeasureError, guests, parse, plan as plans, trace
+from . import DISK, STATS, MeasureError, guests, make, parse, trace
+from .part import Part
 
 PROBE_PORT = "0x10"	# of pvkit-vm's look at what an exit costs here: of another VM (probe.c)
 FIRST_MARK = 10		# of the loads; guest/load.c
 MARK_END, AT_END = 3, 256	# before the guest switches off; when it has
 LATEST_MS = 1300	# guest/boot.c of a QEMU waits 1400 ms for a tracer
+# The same for every guest, but the console. noxsave: docs/rig.md, known fault 1 of the
+# box. pci=noearly: docs/measure.md, "What is equal".
+CMDLINE = "noxsave pci=noearly panic=-1"
 SERIES = "linux-6.1"
 # What the patches' own words select, and the plain kernel has no use for
 SELECTED = ("PARAVIRT_XXL", "PAGE_REPORTING", "HVC_DRIVER", "HVC_IRQ")
@@ -31,24 +35,13 @@ def argv(case, image, stats):
             word.replace(DISK, image) for word in case["argv"]]
 
 
-def finished(plan, run):
-    """
-    Did the guest come to its end? A silent one tells by its mark: some have no console,
-    some switch off before a serial port has sent what was written.
-    """
-    case = plan["cases"][run["kind"]]
-    if case.get("silent"):
-        return parse.MARK_INIT in trace_marks(run)
-    return "PVM-DONE" in run["console"]
-
-
 def trace_marks(run):
     return {int(m) for m in (run.get("trace") or {}).get("marks", {})}
 
 
 def kernel_of(which, given):
     """The directory with bzImage and vmlinux of a small kernel: given, or of pvops/build."""
-    directory = given or plans.command([os.path.join(plans.TOP, "pvops/build"), SERIES, which],
+    directory = given or make.command([os.path.join(make.TOP, "pvops/build"), SERIES, which],
                                        f"the {which} kernel", timeout=3000).split()[-1]
     for name in ("bzImage", "vmlinux"):
         if not os.path.exists(os.path.join(directory, name)):
@@ -117,8 +110,8 @@ def build_program(build, name, sources, bare):
     """A static program of guest/; bare: without C library."""
     out = os.path.join(build, name)
     how = ["-nostdlib", "-ffreestanding", "-fno-stack-protector"] if bare else ["-pthread"]
-    plans.command(["gcc", "-std=gnu11", "-O2", "-static", "-s", "-Wl,--build-id=none", *how,
-                   "-o", out] + [os.path.join(plans.GUEST, s) for s in sources],
+    make.command(["gcc", "-std=gnu11", "-O2", "-static", "-s", "-Wl,--build-id=none", *how,
+                   "-o", out] + [os.path.join(make.GUEST, s) for s in sources],
                   f"building {name}")
     return out
 
@@ -134,16 +127,16 @@ def build_modules(build, directory):
         return found
     work = os.path.join(build, "kmod")
     for name in ("hypercall", "drivers"):
-        shutil.copytree(os.path.join(plans.TOP, name), os.path.join(work, name),
+        shutil.copytree(os.path.join(make.TOP, name), os.path.join(work, name),
                         dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.o", "*.cmd", "*.mod*"))
-    shutil.copy(os.path.join(plans.TOP, "Kbuild"), work)
-    plans.command(["make", "-C", tree, f"M={work}", "modules"], "pvkit's modules", timeout=600)
+    shutil.copy(os.path.join(make.TOP, "Kbuild"), work)
+    make.command(["make", "-C", tree, f"M={work}", "modules"], "pvkit's modules", timeout=600)
     return sorted(glob.glob(os.path.join(work, "*/*/pvk_*.ko")))
 
 
 def copy_of_stub(build):
     """pvkit-vm, copied: a make while the guests run must not change what is measured."""
-    vm = os.path.join(plans.TOP, "build/pvkit-vm")
+    vm = os.path.join(make.TOP, "build/pvkit-vm")
     if not os.access(vm, os.X_OK):
         raise MeasureError("build/pvkit-vm is not there: run make")
     with tempfile.NamedTemporaryFile(dir=build, delete=False) as f:
@@ -155,11 +148,11 @@ def copy_of_stub(build):
 
 def conditions(opts, directories, initrd):
     """What the figures depend on, of what is known here."""
-    found = {"commit": plans.commit(), "initrd sha256": plans.digest(initrd),
+    found = {"commit": make.commit(), "initrd sha256": make.digest(initrd),
              "load of the machine before": f"{os.getloadavg()[0]:.2f}"}
     for which, directory in directories.items():
         found[f"{which} kernel"] = release_of(directory) + ", vmlinux sha256 " \
-            + plans.digest(os.path.join(directory, "vmlinux"))
+            + make.digest(os.path.join(directory, "vmlinux"))
     found["guest"] = f"{opts.cpus} vCPU, {opts.memory} MiB"
     return found
 
@@ -308,14 +301,45 @@ def run_figures(raw, plan):
     return run
 
 
-def result(plan, raw):
-    """All runs of a measurement, with its conditions."""
-    found = dict(plan["conditions"])
-    found.update(raw["conditions"])
-    found["exits counted by"] = "pvkit-vm's statistics; QEMU and by reason: " + raw["tracing"]
-    runs = [run_figures(r, plan) for r in raw["runs"]]
-    cases = {k: {x: v for x, v in c.items() if x != "argv"} for k, c in plan["cases"].items()}
-    return {"format": parse.FORMAT, "version": parse.VERSION, "part": plan["part"],
-            "conditions": found, "kinds": plan["kinds"], "jobs": [], "cases": cases,
-            "loads": plan.get("loads", {}), "features": plan.get("features", []),
-            "repetitions": plan["runs"], "rounds": 1, "ports": {}, "runs": runs}
+class Cases(Part):
+    """What is left to a part: which guests there are, their figures, how they are shown."""
+
+    own_columns = True
+    memory, box_cpus, runs = 256, 1, 3
+
+    def plan(self, opts, **words):
+        """A plan with what is the same in all of these parts."""
+        return dict({"part": self.name, "jobs": [], "detail": False, "archive": None,
+                     "runs": opts.runs, "quick": opts.quick, "seconds": 0, "rounds": 1,
+                     "memory": opts.memory, "cpus": opts.cpus,
+                     "guest_limit": opts.guest_limit}, **words)
+
+    def argv(self, kind, plan, image, stats):
+        return argv(plan["cases"][kind], image, stats)
+
+    def finished(self, plan, run):
+        """
+        A silent guest tells by its mark: some have no console, some switch off before a
+        serial port has sent what was written.
+        """
+        if plan["cases"][run["kind"]].get("silent"):
+            return parse.MARK_INIT in trace_marks(run)
+        return "PVM-DONE" in run["console"]
+
+    def label(self, document, kind):
+        case = (document.get("cases") or {}).get(kind)
+        return case["label"] if case else kind
+
+    def full_label(self, document, kind):
+        return f"{self.label(document, kind)} [{kind.partition('@')[2]}]"
+
+    def result(self, plan, raw):
+        found = dict(plan["conditions"])
+        found.update(raw["conditions"])
+        found["exits counted by"] = "pvkit-vm's statistics; QEMU and by reason: " + raw["tracing"]
+        runs = [run_figures(r, plan) for r in raw["runs"]]
+        cases = {k: {x: v for x, v in c.items() if x != "argv"} for k, c in plan["cases"].items()}
+        return {"format": parse.FORMAT, "version": parse.VERSION, "part": plan["part"],
+                "conditions": found, "kinds": plan["kinds"], "jobs": [], "cases": cases,
+                "loads": plan.get("loads", {}), "features": plan.get("features", []),
+                "repetitions": plan["runs"], "rounds": 1, "ports": {}, "runs": runs}

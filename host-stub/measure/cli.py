@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 
-from . import MeasureError, guests, net, parse, parts, plan, progress, worker
+from . import MeasureError, make, parse, parts, progress, worker
 
 EPILOG = """\
 examples:
@@ -27,6 +27,14 @@ examples:
 exit status: 0 all runs worked; 1 at least one did not (shown), or nothing could be
 run; 2 wrong use; 130 interrupted. docs/measure.md says what each figure means.
 """
+
+
+WITH_OPTION = [part for part in parts.PARTS if part.option]
+
+
+def both(names):
+    """Names as a list in words: a, b and c."""
+    return " and ".join([", ".join(names[:-1]), names[-1]])
 
 
 class Parser(argparse.ArgumentParser):
@@ -47,19 +55,15 @@ def number(low, high, kind=int):
     return check
 
 
-def references(texts, on_net, error):
+def references(texts, part, error):
     """The kinds that --reference names, each once."""
-    machines = net.MACHINES if on_net else guests.MACHINES
     found = []
     for text in texts:
         vmm, _, machine = text.partition(":")
-        if vmm != "qemu" or (machine and machine not in machines):
+        if vmm != "qemu" or (machine and machine not in part.machines):
             error(f"argument --reference: '{text}': want qemu, or qemu:MACHINE with "
-                  + ", ".join(machines))
-        if not machine:
-            found += ["qemu:virtio", "qemu:vhost"] if on_net else ["qemu:pc"]
-        else:
-            found.append(f"qemu:{machine}")
+                  + ", ".join(part.machines))
+        found += [f"qemu:{machine}"] if machine else part.references
     return list(dict.fromkeys(found))
 
 
@@ -76,13 +80,9 @@ def parse_args(argv):
                    help="boot: no I/O jobs; io: leave the boot out of the report")
     p.add_argument("--seconds", metavar="SEC", type=number(1, 600, float),
                    help="length of each job, s (default 10; with --quick 1)")
-    p.add_argument("--net", action="store_true",
-                   help="measure the network instead of the disk: e1000 and pvkit on one TAP")
-    p.add_argument("--boot-table", dest="boots", action="store_true",
-                   help="boots of the patched kernel (pvops/), the plain one and Debian's, on "
-                        "pvkit-vm and QEMU's machines")
-    p.add_argument("--ablate", action="store_true",
-                   help="the patched kernel with each paravirtual feature away, and each alone")
+    for part in WITH_OPTION:
+        p.add_argument(part.option, dest="parts", action="append_const", const=part, default=[],
+                       help=part.help)
     for which in ("patched", "plain"):
         p.add_argument(f"--{which}", metavar="DIR",
                        help=f"with these: the {which} kernel (bzImage, vmlinux, config, modules/), "
@@ -117,52 +117,49 @@ def parse_args(argv):
     p.add_argument("--guest-limit", metavar="SEC", type=number(10, 36000), default=0,
                    help="time limit of one guest (default 100 plus five times its jobs)")
     p.add_argument("--json", metavar="FILE", help="write figures, conditions and all runs")
-    p.add_argument("--html", metavar="FILE", default=os.path.join(plan.TOP, "build/report.html"),
+    p.add_argument("--html", metavar="FILE", default=os.path.join(make.TOP, "build/report.html"),
                    help="the page (default build/report.html)")
     p.add_argument("--show", metavar="FILE", help="run nothing: render this --json again")
     p.add_argument("--worker", metavar="PLAN", help=argparse.SUPPRESS)
     opts = p.parse_args(argv)
-    if opts.net + opts.boots + opts.ablate > 1:
-        p.error("--net, --boot-table and --ablate are measurements of their own: give one")
-    own = opts.boots or opts.ablate
-    if own and (opts.only or opts.reference or opts.without or opts.append):
-        p.error("--boot-table and --ablate have their own columns and command lines: no "
-                "--only, --reference, --without, --append")
+    settle(opts, p.error)
+    return opts
+
+
+def settle(opts, error):
+    """Chooses the part, refuses options that do not go together, fills in what was not given."""
+    if len(set(opts.parts)) > 1:
+        error(f"{both([part.option for part in WITH_OPTION])} are measurements of their own: "
+              "give one")
+    opts.part = part = (opts.parts or parts.PARTS)[0]
+    if part.own_columns and (opts.only or opts.reference or opts.without or opts.append):
+        own = [x.option for x in WITH_OPTION if x.own_columns]
+        error(f"{both(own)} have their own columns and command lines: no "
+              "--only, --reference, --without, --append")
     if not opts.append.isprintable():
-        p.error("--append: a command line is one line of printable characters")
-    for option, given, home, there in (
-            ("--patched", opts.patched, "--boot-table or --ablate", own),
-            ("--plain", opts.plain, "--boot-table or --ablate", own),
-            ("--volume", opts.volume, "--boot-table", opts.boots),
-            ("--feature", opts.feature, "--ablate", opts.ablate),
-            ("--offloads", opts.offloads, "--net", opts.net)):
-        if given and not there:
-            p.error(f"{option} belongs to {home}: give that, too")
+        error("--append: a command line is one line of printable characters")
+    for name in ("patched", "plain", "volume", "feature", "offloads"):
+        if getattr(opts, name) and name not in part.options:
+            home = " or ".join(x.option for x in WITH_OPTION if name in x.options)
+            error(f"--{name} belongs to {home}: give that, too")
     opts.offloads = opts.offloads or "equal"
-    opts.cpus = opts.cpus or (4 if opts.ablate else 1)
-    opts.memory = opts.memory or (256 if own else 512)
-    opts.box_cpus = opts.box_cpus or (1 if own else 2)
-    opts.runs = opts.runs or (1 if opts.quick else 3 if own else 5)
+    opts.cpus = opts.cpus or part.cpus
+    opts.memory = opts.memory or part.memory
+    opts.box_cpus = opts.box_cpus or part.box_cpus
+    opts.runs = opts.runs or (1 if opts.quick else part.runs)
     opts.seconds = opts.seconds or (1.0 if opts.quick else 10.0)
     opts.rounds = opts.rounds or (3 if opts.quick else 1)
     opts.kinds = [k for k, name in (("unmodified", "unmodified"), ("pv", "pvkit"))
                   if name not in opts.without]
-    opts.kinds += references(opts.reference, opts.net, p.error)
+    opts.kinds += references(opts.reference, part, error)
     if not opts.kinds:
-        p.error("--without leaves no column")
-    jobs = len(net.JOBS if opts.net else plan.JOBS)
+        error("--without leaves no column")
     opts.guest_limit = opts.guest_limit or int(
-        100 + (0 if own else 5 * opts.seconds * opts.rounds * jobs))
-    return opts
+        100 + 5 * opts.seconds * opts.rounds * len(part.JOBS))
 
 
 def reproduce(argv):
     return "host-stub/pvkit measure " + " ".join(shlex.quote(a) for a in argv)
-
-
-# A network of its own for TAP and server; who is not root becomes so in a user namespace.
-NAMESPACE = ["sh", "-c", 'u=; [ "$(id -u)" = 0 ] || u=--map-root-user; '
-             'exec unshare --net $u -- "$@"', "sh"]
 
 
 def run_box(box, shown):
@@ -203,23 +200,23 @@ def alone(build):
 
 def measure(opts, argv, shown):
     """Runs everything; the result as docs/measure.md describes it."""
-    build = os.path.join(plan.TOP, "build/measure")
+    build = os.path.join(make.TOP, "build/measure")
     with alone(build), tempfile.TemporaryDirectory(prefix="run-", dir=build) as out:
         shown.step("makes the guest ready: kernel, initrd, load")
-        the_plan = plan.prepare(opts)
+        plan = opts.part.prepare(opts, build)
         if os.getloadavg()[0] > 0.5 * (os.cpu_count() or 1):
             shown.say(f"note: this machine is busy (load {os.getloadavg()[0]:.1f}): "
                       "its work will show in all times, not in exits")
         path = os.path.join(build, "plan.json")
         with open(path, "w", encoding="utf-8") as f:
-            json.dump(the_plan, f, indent=1)
-        limit = 300 + the_plan["guest_limit"] * (len(the_plan["kinds"]) * the_plan["runs"] + 2)
+            json.dump(plan, f, indent=1)
+        limit = 300 + plan["guest_limit"] * (len(plan["kinds"]) * plan["runs"] + 2)
         shown.step("starts where KVM is (host-stub/rig/box)")
         status = run_box(
-            [os.path.join(plan.RIG, "box"), "--out", out, "--timeout", str(limit),
+            [os.path.join(make.RIG, "box"), "--out", out, "--timeout", str(limit),
              "--cpus", str(opts.box_cpus), "--",
-             *(NAMESPACE if opts.net else []),
-             sys.executable, "-S", "-B", os.path.join(plan.TOP, "host-stub/pvkit-measure"),
+             *opts.part.around,
+             sys.executable, "-S", "-B", os.path.join(make.TOP, "host-stub/pvkit-measure"),
              "--worker", path], shown)
         try:
             with open(os.path.join(out, "raw.json"), encoding="utf-8") as f:
@@ -227,11 +224,11 @@ def measure(opts, argv, shown):
         except (OSError, ValueError) as e:
             raise MeasureError(f"nothing was measured: the box ended with status {status}; "
                                "its message stands above") from e
-    result = parts.result(the_plan, raw)
+    result = opts.part.result(plan, raw)
     result["conditions"]["load of the machine after"] = f"{os.getloadavg()[0]:.2f}"
     result["reproduce"] = reproduce(argv)
     result["only"] = opts.only or ""
-    wanted = len(the_plan["kinds"]) * the_plan["runs"]
+    wanted = len(plan["kinds"]) * plan["runs"]
     good = sum(1 for r in result["runs"] if not r["problem"])
     if status or good != wanted:
         result["note"] = f"{good} of {wanted} runs came to their end: the box ended " \
@@ -259,9 +256,10 @@ def write(path, text):
 
 def show(opts, result):
     try:
-        result["summary"] = parts.summary(result)
+        part = parts.of(result)
+        result["summary"] = part.summary(result)
         colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-        text, html = parts.render(result, colour), parts.render_page(result)
+        text, html = part.render(result, colour), part.render_page(result)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as e:
         if not opts.show:
             raise

@@ -10,8 +10,14 @@ import os
 import re
 import subprocess
 
-from . import MeasureError, net
+from . import MeasureError
 
+TAP = "pvkm0"
+HOST, GUEST, PREFIX = "10.77.0.1", "10.77.0.2", 24
+# What the worker runs under: a network of its own for TAP and server; who is not root
+# becomes so in a user namespace.
+NAMESPACE = ("sh", "-c", 'u=; [ "$(id -u)" = 0 ] || u=--map-root-user; '
+             'exec unshare --net $u -- "$@"', "sh")
 WORDS = 10	# seconds that a command of iproute2 may take, in the box
 
 
@@ -48,8 +54,8 @@ def features(name):
 
 def prepare(kinds):
     """Once, before the first guest: what a namespace has to be for these columns."""
-    if os.path.exists(f"/proc/sys/net/ipv4/conf/{net.TAP}"):
-        raise MeasureError(f"there is an interface {net.TAP} already: --net wants a network "
+    if os.path.exists(f"/proc/sys/net/ipv4/conf/{TAP}"):
+        raise MeasureError(f"there is an interface {TAP} already: --net wants a network "
                            "namespace of its own")
     if not os.path.exists("/dev/net/tun"):
         raise MeasureError("/dev/net/tun is not there: modprobe tun")
@@ -110,15 +116,15 @@ class Rig:
         self.facts = {}
 
     def __enter__(self):
-        command("ip", "tuntap", "add", "dev", net.TAP, "mode", "tap", "vnet_hdr")
+        command("ip", "tuntap", "add", "dev", TAP, "mode", "tap", "vnet_hdr")
         try:
-            command("ip", "addr", "add", f"{net.HOST}/{net.PREFIX}", "dev", net.TAP)
-            command("ip", "link", "set", "dev", net.TAP, "up")
-            self.server = subprocess.Popen([self.tool, "serve", net.HOST],
+            command("ip", "addr", "add", f"{HOST}/{PREFIX}", "dev", TAP)
+            command("ip", "link", "set", "dev", TAP, "up")
+            self.server = subprocess.Popen([self.tool, "serve", HOST],
                                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                            stderr=subprocess.DEVNULL)
             if self.server.stdout.readline() != b"ready\n":
-                raise MeasureError(f"the server on {net.HOST} did not start")
+                raise MeasureError(f"the server on {HOST} did not start")
         except BaseException:
             self.__exit__()
             raise
@@ -129,7 +135,7 @@ class Rig:
             self.server.kill()
             self.server.wait()
             self.server.stdout.close()
-        command("ip", "link", "del", "dev", net.TAP)
+        command("ip", "link", "del", "dev", TAP)
 
     def started(self, pid):
         self.vmm = pid
@@ -139,6 +145,6 @@ class Rig:
         if line.startswith("PVM-NET-AT"):
             self.facts["CPUs"] = place(self.vmm, self.server.pid)
             try:
-                self.facts["offloads"] = features(net.TAP)
+                self.facts["offloads"] = features(TAP)
             except MeasureError as e:
                 self.facts["offloads"] = f"not known: {e}"

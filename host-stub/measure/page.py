@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The comparison as one HTML page: no scripts, nothing fetched, light and dark."""
+"""One HTML page: no scripts, nothing fetched, light and dark; and the comparison as one."""
 
 import shlex
 from html import escape
@@ -79,10 +79,10 @@ def tile(title, a, b, word, note=""):
            f'{table.number(b["median"])}{note}</span></div>'
 
 
-def in_words(job, here):
+def in_words(part, job, here):
     """What the two charts of a job show, as a sentence."""
     a, b = here.get("unmodified"), here.get("pv")
-    key, _, what, exits, name = table.headline(job)
+    key, _, what, exits, name = part.headline(job)
     if not a or not b:
         return ""
     what = what if what.startswith("I/O") else what.lower()
@@ -94,40 +94,18 @@ def in_words(job, here):
     return f"<p>{words}.</p>"
 
 
-def tiles(result):
+def tiles(part, result):
     found = result["summary"]
     a, b = found.get("unmodified"), found.get("pv")
     if not a or not b:
         return ""
-    out = ""
-    if result.get("part") == "net":
-        for job in result["jobs"]:
-            x, y = a["jobs"].get(job["name"]), b["jobs"].get(job["name"])
-            if x and y and job["name"] in ("stream-out", "rr", "udp-out"):
-                _, unit, title, exits, name = table.headline(job)
-                out += tile(f"{title}: {job['title']}", x["rate"], y["rate"], "more",
-                            f" {unit}")
-                if x[exits] and y[exits]:
-                    out += tile(f"{name}: {job['title']}", x[exits], y[exits], "fewer")
-        return f'<div class="tiles">{out}</div>'
-    if a["boot"] and b["boot"] and result.get("only") != "io":
-        out += tile("exits to user space, boot", a["boot"]["exits_user"],
-                    b["boot"]["exits_user"], "fewer")
-        out += tile("time to a usable disk", a["boot"]["disk_s"], b["boot"]["disk_s"], "shorter",
-                    " s")
-    for job in result["jobs"]:
-        x, y = a["jobs"].get(job["name"]), b["jobs"].get(job["name"])
-        if not x or not y or job["name"] not in ("randread-qd1", "randread-qd32"):
-            continue
-        out += tile(f"exits per I/O, read, depth {job['depth']}", x["exits_per_io"],
-                    y["exits_per_io"], "fewer")
-        out += tile(f"IOPS, 4 KiB read, depth {job['depth']}", x["iops"], y["iops"], "more")
-    return f'<div class="tiles">{out}</div>'
+    return f'<div class="tiles">{"".join(tile(*t) for t in part.tiles(result, a, b))}</div>'
 
 
-def figures(rows, found, kinds, base=None):
-    """A table of medians with ranges; found[kind] is {metric: spread}; base: as table.compare."""
-    out = "<tr><th></th>" + "".join(f"<th>{escape(table.label(k))}</th>" for k in kinds)
+def figures(rows, found, names, base=None):
+    """A table of medians with ranges. found, names, base: as table.compare."""
+    kinds = list(names)
+    out = "<tr><th></th>" + "".join(f"<th>{escape(n)}</th>" for n in names.values())
     both = "pv" in kinds and "unmodified" in kinds and not base
     out += ("<th>pvkit / unmod.</th>" if both else "") + "</tr>"
     for key, title, unit in rows:
@@ -141,7 +119,7 @@ def figures(rows, found, kinds, base=None):
                 f"<small>{table.number(s['min'])}…{table.number(s['max'])}</small>"
                 if s["n"] > 1 else "")
             r = stats.ratio(s, cells[base]) if s and base and k != base else None
-            out += f"<small>{escape(table.times(r))} {escape(table.label(base))}</small>" if r \
+            out += f"<small>{escape(table.times(r))} {escape(names[base])}</small>" if r \
                 else ""
             out += "</td>" if s else ""
         if both:
@@ -150,9 +128,9 @@ def figures(rows, found, kinds, base=None):
     return f'<div class="wide"><table>{out}</table></div>'
 
 
-def reasons(found, kinds, name, scale=None):
-    """Stacked bars of exits by KVM's reason. scale: {kind: divisor}."""
-    maps = {k: (found.get(k) or {}).get("by_reason") for k in kinds}
+def reasons(found, labels, name, scale=None):
+    """Stacked bars of exits by KVM's reason. labels: {kind: its name}; scale: {kind: divisor}."""
+    maps = {k: (found.get(k) or {}).get("by_reason") for k in labels}
     maps = {k: {n: s["median"] / (scale[k] if scale else 1) for n, s in m.items()}
             for k, m in maps.items() if m and (not scale or scale.get(k))}
     if not maps:
@@ -164,100 +142,93 @@ def reasons(found, kinds, name, scale=None):
     for k, m in maps.items():
         values = {n: m.get(n, 0) for n in main}
         values["others"] = sum(m.get(n, 0) for n in names[MOST_REASONS:])
-        rows.append((table.label(k), values))
+        rows.append((labels[k], values))
     parts = [(n, f"s{i}") for i, n in enumerate(main)]
     if len(names) > MOST_REASONS:
         parts.append(("others", "s7"))
     return chart.stacked(name, rows, parts)
 
 
-def timeline(found, kinds, then):
-    """then: what the boot ends with."""
+def timeline(found, labels, then, ready):
+    """then: what the boot ends with; ready: the figure of its time."""
     rows = []
-    for k in kinds:
+    for k, name in labels.items():
         boot = found[k]["boot"]
-        ready = boot and (boot.get("disk_s") or boot.get("net_s"))
-        if ready and boot.get("init_s"):
+        if boot and boot.get(ready) and boot.get("init_s"):
             init = boot["init_s"]["median"]
-            rows.append((table.label(k), {"power-on to /init": init,
-                                          then: ready["median"] - init}))
+            rows.append((name, {"power-on to /init": init, then: boot[ready]["median"] - init}))
     return chart.stacked("boot timeline", rows, [("power-on to /init", "s0"), (then, "s1")], "s")
 
 
-def ports(result, found, kinds, limit=12):
+def ports(result, found, labels, limit=12):
     """Port accesses of the boot by device register, most first."""
-    maps = {k: (found[k]["boot"] or {}).get("by_port") or {} for k in kinds}
+    maps = {k: (found[k]["boot"] or {}).get("by_port") or {} for k in labels}
     names = sorted({n for m in maps.values() for n in m},
                    key=lambda n: -max(m[n]["median"] if n in m else 0 for m in maps.values()))
     if not names:
         return ""
     known = result.get("ports", {})
     out = "<tr><th>port</th><th>register</th>" + "".join(
-        f"<th>{escape(table.label(k))}</th>" for k in kinds) + "</tr>"
+        f"<th>{escape(n)}</th>" for n in labels.values()) + "</tr>"
     for n in names[:limit]:
         out += f"<tr><td>{escape(n)}</td><td>{escape(known.get(n, ''))}</td>" + "".join(
             f"<td>{table.number(maps[k][n]['median'] if n in maps[k] else 0)}</td>"
-            for k in kinds) + "</tr>"
+            for k in labels) + "</tr>"
     return "<h3>Port accesses by device register</h3>" \
            f'<div class="wide"><table class="ports">{out}</table></div>'
 
 
-def boot_section(result):
-    found, kinds = result["summary"], result["kinds"]
-    if result.get("only") == "io" or not any(found[k]["boot"] for k in kinds):
+def boot_section(part, result, labels):
+    found = result["summary"]
+    if result.get("only") == "io" or not any(found[k]["boot"] for k in labels):
         return ""
-    boots = {k: found[k]["boot"] for k in kinds}
-    on_net = result.get("part") == "net"
+    boots = {k: found[k]["boot"] for k in labels}
     return "<h2>Boot</h2><p class=dim>From the guest's first instruction to /init, and on to the " \
-           + ("first connection to the host" if on_net else "first block read from the disk") \
-           + ". Lower is better.</p>" \
-           + timeline(found, kinds, "/init to the first connection" if on_net
-                      else "/init to a usable disk") \
-        + figures(table.BOOT_ROWS, boots, kinds) + "<h3>Exits by reason</h3>" \
-        + reasons(boots, kinds, "exits by reason, boot") + ports(result, found, kinds)
+        + f"{part.words['ready']}. Lower is better.</p>" \
+        + timeline(found, labels, part.words["until"], part.ready) \
+        + figures(table.BOOT_ROWS, boots, labels) + "<h3>Exits by reason</h3>" \
+        + reasons(boots, labels, "exits by reason, boot") + ports(result, found, labels)
 
 
-def io_section(result):
-    found, kinds = result["summary"], result["kinds"]
+def job_section(part, job, here, labels):
+    """A job: two charts, and all its figures folded away."""
+    kinds = list(labels)
+    key, unit, title, exits, name = part.headline(job)
+    rows = [(labels[k], cls(kinds, k), here[k] and here[k][key]) for k in kinds]
+    out = f"<h3>{escape(job['title'])}</h3>{in_words(part, job, here)}" \
+          f"<small>{title}, higher is better</small>" \
+        + chart.bars(f"{job['title']}: {title}", rows, unit)
+    rows = [(labels[k], cls(kinds, k), here[k] and here[k][exits]) for k in kinds]
+    if any(s for _, _, s in rows):
+        out += f"<small>{escape(name[0].upper() + name[1:])}, lower is better</small>" \
+            + chart.bars(f"{job['title']}: {name}", rows)
+    return out + "<details><summary>All figures</summary>" \
+        + figures(part.rows(job), here, labels, part.base_of(kinds)) \
+        + part.details(job, here, labels) + "</details>"
+
+
+def jobs_section(part, result, labels):
+    found = result["summary"]
     if not result["jobs"]:
         return ""
-    on_net = result.get("part") == "net"
-    out = "<h2>" + ("Network" if on_net else "Block I/O") + "</h2><p class=dim>" + (
-        "Guest to its host over one TAP; unmodified is the emulated 82540EM with the stock driver "
-        "e1000" if on_net else "fio in the guest, on the same image") \
-        + "; whiskers from the lowest to the highest run.</p>"
+    out = f"<h2>{part.words['jobs']}</h2><p class=dim>{part.words['about']}" \
+          "; whiskers from the lowest to the highest run.</p>"
     for job in result["jobs"]:
-        here = {k: found[k]["jobs"].get(job["name"]) for k in kinds}
-        if not any(here.values()):
-            continue
-        key, unit, title, exits, name = table.headline(job)
-        rows = [(table.label(k), cls(kinds, k), here[k] and here[k][key]) for k in kinds]
-        out += f"<h3>{escape(job['title'])}</h3>{in_words(job, here)}<small>{title}, higher is better</small>"
-        out += chart.bars(f"{job['title']}: {title}", rows, unit)
-        rows = [(table.label(k), cls(kinds, k), here[k] and here[k][exits])
-                for k in kinds]
-        if any(s for _, _, s in rows):
-            out += f"<small>{escape(name[0].upper() + name[1:])}, lower is better</small>"
-            out += chart.bars(f"{job['title']}: {name}", rows)
-        out += "<details><summary>All figures</summary>" + figures(
-            table.rows_of(job), here, kinds, table.base_of(kinds) if on_net else None)
-        if on_net:
-            out += f"<small>Exits by reason, per {escape(job['unit'])}</small>" + reasons(
-                here, kinds, f"exits by reason, {job['title']}",
-                {k: here[k]["units"]["median"] for k in kinds if here[k]})
-        out += "</details>"
-    return out + (registers(found, kinds) if on_net else "")
+        here = {k: found[k]["jobs"].get(job["name"]) for k in labels}
+        if any(here.values()):
+            out += job_section(part, job, here, labels)
+    return out + part.appendix(found, labels)
 
 
-def registers(found, kinds, limit=16):
+def registers(found, labels, limit=16):
     """Accesses that reached pvkit-vm's devices, by register, over the whole run, most first."""
-    maps = {k: found[k].get("registers") or {} for k in kinds}
+    maps = {k: found[k].get("registers") or {} for k in labels}
     maps = {k: m for k, m in maps.items() if m}
     names = sorted({n for m in maps.values() for n in m},
                    key=lambda n: -max(m[n]["median"] if n in m else 0 for m in maps.values()))
     if not names:
         return ""
-    out = "<tr><th>register</th>" + "".join(f"<th>{escape(table.label(k))}</th>" for k in maps)
+    out = "<tr><th>register</th>" + "".join(f"<th>{escape(labels[k])}</th>" for k in maps)
     for n in names[:limit]:
         out += f"</tr><tr><td>{escape(n)}</td>" + "".join(
             f"<td>{table.number(m[n]['median'] if n in m else 0)}</td>" for m in maps.values())
@@ -265,28 +236,30 @@ def registers(found, kinds, limit=16):
            f'<div class="wide"><table>{out}</tr></table></div>'
 
 
-def failures(result):
+def failures(part, result):
     failed = [r for r in result["runs"] if r["problem"]]
     out = f'<p class="fail">{escape(result["note"])}</p>' if result.get("note") else ""
     for r in failed:
-        out += f'<div class="fail"><b>Failed:</b> {escape(label(result, r["kind"]))}, run ' \
-               f'{r["number"] + 1}: {escape(r["problem"])}'
+        name = escape(part.full_label(result, r["kind"]))
+        out += f'<div class="fail"><b>Failed:</b> {name}, run {r["number"] + 1}: ' \
+               + escape(r["problem"])
         if r["console_tail"]:
             out += f'<pre>{escape(chr(10).join(r["console_tail"]))}</pre>'
         out += "</div>"
     return out
 
 
-def commands(result):
+def commands(part, result):
     seen, out = set(), [result.get("reproduce", "")]
     for r in result["runs"]:
         if r["kind"] not in seen and r["argv"]:
             seen.add(r["kind"])
-            out += ["", f"# {label(result, r['kind'])}", " ".join(shlex.quote(a) for a in r["argv"])]
+            out += ["", f"# {part.full_label(result, r['kind'])}",
+                    " ".join(shlex.quote(a) for a in r["argv"])]
     return f'<pre>{escape(chr(10).join(out).strip())}</pre>'
 
 
-def document(result, title, words, body):
+def document(part, result, title, words, body):
     """A page of a part that has its own sections: title, a sentence, what is in between."""
     c, runs = result["conditions"], result["repetitions"]
     facts = "".join(f"<tr><td>{escape(k)}</td><td>{escape(str(v))}</td></tr>"
@@ -301,20 +274,18 @@ def document(result, title, words, body):
 <p>{escape(c.get('KVM', '?'))}. {escape(c.get('guest', ''))}. {runs} run{'s' if runs > 1 else ''} of
 each, interleaved; figures are medians.</p>
 <p class="dim">{escape(words)}{box}</p>
-{failures(result)}{body}
+{failures(part, result)}{body}
 <h2>Conditions</h2><div class="wide"><table class="facts">{facts}</table></div>
-<h2>Reproduce</h2>{commands(result)}
+<h2>Reproduce</h2>{commands(part, result)}
 </body></html>
 """
 
 
-def label(result, kind):
-    """A kind's name: a case has its own."""
-    case = (result.get("cases") or {}).get(kind)
-    return f"{case['label']} [{kind.partition('@')[2]}]" if case else table.label(kind)
-
-
-def render(result):
+def render(part, result):
+    """The comparison. part: compared.Compared."""
+    labels = {k: part.label(result, k) for k in result["kinds"]}
+    body = tiles(part, result) + boot_section(part, result, labels) \
+        + jobs_section(part, result, labels)
     c = result["conditions"]
     runs = result["repetitions"]
     notes = "The sign ~ marks a ratio of runs whose spreads overlap, or of a single run: a hint, " \
@@ -332,8 +303,8 @@ def render(result):
 {escape(c.get('guest', ''))}. {runs} run{'s' if runs > 1 else ''} of each, interleaved; figures
 are medians.</p>
 <p class="dim">{notes}</p>
-{failures(result)}{tiles(result)}{boot_section(result)}{io_section(result)}
+{failures(part, result)}{body}
 <h2>Conditions</h2><div class="wide"><table class="facts">{facts}</table></div>
-<h2>Reproduce</h2>{commands(result)}
+<h2>Reproduce</h2>{commands(part, result)}
 </body></html>
 """

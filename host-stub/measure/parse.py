@@ -5,8 +5,8 @@ Everything here is a pure function of recorded input. A run that cannot be
 trusted becomes a problem in words, never a figure.
 
 Phases: "boot" is power-on to mark 2; each round of a job has two marks
-(plan.marks). For a phase there are two sources of counts. pvkit-vm's own statistics is exact at the
-mark and is preferred; the trace exists for every VMM and knows KVM's reasons.
+(marks()). For a phase there are two sources of counts. pvkit-vm's own statistics are exact
+at the mark and preferred; the trace exists for every VMM and knows KVM's reasons.
 """
 
 import base64
@@ -14,10 +14,17 @@ import binascii
 import json
 import zlib
 
-from . import MeasureError, guests, net, plan as plans
+from . import MeasureError
 
 FORMAT, VERSION = "pvkit-measure", 1
 MARK_INIT, MARK_DISK = 1, 2
+FIRST_MARK = 10	# of the jobs; 255 is the last that there is
+
+
+def marks(number, which, rounds):
+    """The marks before and after round `which` of job `number`."""
+    first = FIRST_MARK + 2 * (number * rounds + which)
+    return first, first + 1
 
 
 # --- console --------------------------------------------------------------------
@@ -86,25 +93,6 @@ def unpack_fio(text):
     if not isinstance(document, dict) or not document.get("jobs"):
         return None, "fio's result has no jobs"
     return document, ""
-
-
-def fio_figures(document, which):
-    """The figures of round `which` of fio's job: ios, iops, mb_s (10^6 bytes), seconds, latency in us."""
-    job = document["jobs"][which]
-    if job.get("error"):
-        raise ValueError(f"fio: error {job['error']}")
-    side = max((job[s] for s in ("read", "write")), key=lambda s: s["total_ios"])
-    if not side["total_ios"]:
-        raise ValueError("fio: no I/O was done")
-    clat = side["clat_ns"]
-    figures = {"ios": side["total_ios"], "iops": side["iops"], "mb_s": side["bw_bytes"] / 1e6,
-               "seconds": side["runtime"] / 1e3, "lat_mean_us": side["lat_ns"]["mean"] / 1e3}
-    for name, key in (("lat_p50_us", "50"), ("lat_p90_us", "90"), ("lat_p99_us", "99"),
-                      ("lat_p999_us", "99.9")):
-        for have, value in clat.get("percentile", {}).items():
-            if float(have) == float(key):
-                figures[name] = value / 1e3
-    return figures
 
 
 # --- counts ----------------------------------------------------------------------
@@ -201,141 +189,7 @@ def port_names(document):
     return names
 
 
-def round_figures(figures, own, traced, ends):
-    """
-    figures with what was counted between the two marks, and that for each I/O
-    or, of the network, for each unit.
-    """
-    counts = merged(phase(own, *ends), phase(traced, *ends))
-    if counts:
-        seconds = figures["seconds"]
-        figures.update(counts, seconds=seconds, between_marks_s=counts["seconds"])
-        one, n = ("io", figures["ios"]) if "ios" in figures else ("unit", figures["units"])
-        figures["exits_per_" + one] = None if counts["exits"] is None else counts["exits"] / n
-        own = guests_share(counts)
-        figures["guest_per_" + one] = None if own is None else own / n
-        timer = counts.get("timer")
-        figures["timer_per_" + one] = None if timer is None else timer / n
-        figures["user_per_" + one] = counts["exits_user"] / n
-        figures["cpu_us_per_" + one] = counts["cpu_s"] * 1e6 / n
-    return figures
-
-
-def rounds_of(job, said, plan):
-    """The figures of each round of a job as the guest's tool says; None without a result."""
-    j, rounds = job["number"], plan["rounds"]
-    if part_of(plan) == "net":
-        lines = said["net"].get(j, [])
-        if len(lines) > rounds:
-            raise ValueError(f"{job['name']}: {len(lines)} rounds, want {rounds}")
-        return [net.figures(line) for line in lines] if len(lines) == rounds else None
-    if j not in said["fio"]:
-        return None
-    return [fio_figures(said["fio"][j], which) for which in range(rounds)]
-
-
-def part_of(document):
-    """"disk" or "net", of a plan or a result; those of old do not say it."""
-    return document.get("part", "disk")
-
-
-# --- a run -------------------------------------------------------------------------
-
-def run_figures(raw, plan):
-    """One run as docs/measure.md describes it; 'problem' is '' or why it is void."""
-    said = console(raw["console"])
-    run = {"kind": raw["kind"], "number": raw["number"], "seconds": raw["seconds"],
-           "argv": raw.get("argv", []), "facts": dict(said["facts"]),
-           "boot": None, "jobs": {}, "skipped": {}, "registers": [],
-           "problem": raw["problem"] or said["problem"], "console_tail": []}
-    on_net = part_of(plan) == "net"
-    run["facts"].update({"driver": said["nic"].get("driver", ""),
-                         "nic": said["nic"].get("where", "")} if on_net
-                        else {"disk": said["where"]})
-    own, traced = {}, trace_points(raw.get("trace"))
-    try:
-        if raw.get("stub"):
-            own = stub_points(raw["stub"])
-            run["registers"] = raw["stub"]["boots"][0].get("registers", [])
-            run["pv"] = raw["stub"]["boots"][0].get("pv")
-        run["problem"] = run["problem"] or (net.model_problem if on_net
-                                            else model_problem)(raw["kind"], said)
-        boot = merged(phase(own, None, MARK_DISK), phase(traced, None, MARK_DISK))
-        if boot:
-            points = own or traced
-            boot["init_s"] = points.get(MARK_INIT, {}).get("t")
-            boot["net_s" if on_net else "disk_s"] = boot.pop("seconds")
-            run["boot"] = boot
-        for job in plan["jobs"]:
-            name, j = job["name"], job["number"]
-            if j in said["skipped"]:
-                run["skipped"][name] = said["skipped"][j]
-                continue
-            rounds = rounds_of(job, said, plan)
-            if rounds is None:
-                run["problem"] = run["problem"] or f"no result of {name}"
-                continue
-            run["jobs"][name] = [
-                round_figures(figures, own, traced, plans.marks(j, which, plan["rounds"]))
-                for which, figures in enumerate(rounds)]
-    except (KeyError, ValueError, TypeError, IndexError) as e:
-        run["problem"] = run["problem"] or f"result not understood: {e}"
-    if run["problem"]:
-        run["console_tail"] = guests.tail(raw["console"])
-    return run
-
-
-def model_problem(kind, said):
-    """'' or why the disk is not the one that the kind is to be measured with."""
-    emulated = "/ata" in said["where"]
-    if not said["where"]:
-        return ""	# it did not come so far; that is said already
-    if kind == "unmodified" and not emulated:
-        return f"the unmodified guest used {said['where']}, not the emulated disk"
-    if kind == "pv" and (emulated or "/virtio" in said["where"]):
-        return f"the paravirtualized guest used {said['where']}, not pvkit's disk"
-    return ""
-
-
-def result(plan, raw):
-    """All runs of a measurement, with its conditions."""
-    conditions = dict(plan["conditions"])
-    conditions.update(raw["conditions"])
-    on_net = part_of(plan) == "net"
-    conditions["guest"] = f"{plan['cpus']} vCPU, {plan['memory']} MiB, " + (
-        "TAP with the host's end in a network namespace of its own" if on_net else
-        f"disk image of {plan['disk_mib']} MiB in memory, host page cache")
-    conditions["guest command line"] = plan["cmdline"]
-    for r in raw["runs"]:
-        config = (r.get("stub") or {}).get("config")
-        if config:
-            conditions["pvkit-vm: polling"] = f"{config.get('poll_ns', 0) / 1e3:g} µs at most"
-            conditions["pvkit-vm: gathering"] = f"{config.get('coalesce_ns', 0) / 1e3:g} µs at most"
-            conditions["exit to user space"] = f"{config.get('exit_ns', 0) / 1e3:g} µs, measured"
-            break
-    conditions["exits counted by"] = "pvkit-vm's statistics; by reason: " + raw["tracing"]
-    runs = [run_figures(r, plan) for r in raw["runs"]]
-    names = {}
-    for r in raw["runs"]:
-        if r.get("stub"):
-            names.update(port_names(r["stub"]))
-    seconds = plan["seconds"]
-    if plan["jobs"] and on_net:
-        conditions["load"] = f"net.c, one connection, guest {net.GUEST} to {net.HOST}; " \
-                             f"{plan['rounds']} round(s) of {seconds:g} s of each job in a run"
-    elif plan["jobs"]:
-        conditions["I/O"] = f"fio, io_uring, direct=1, scheduler none; {plan['rounds']} round(s) " \
-                             f"of {seconds:g} s of each job in a run"
-    for r in runs:
-        for fact in ("clocksource", "queues", "io_poll", "mtu", "qdisc", "congestion"):
-            if fact in r["facts"]:
-                conditions[f"{r['kind']}: guest {fact}"] = r["facts"][fact]
-    if on_net:
-        conditions.update(net.offload_conditions(zip(raw["runs"], runs), plan))
-    return {"format": FORMAT, "version": VERSION, "part": part_of(plan), "conditions": conditions,
-            "kinds": plan["kinds"], "jobs": plan["jobs"], "repetitions": plan["runs"], "rounds": plan["rounds"],
-            "ports": {f"{p:#x}": n for p, n in sorted(names.items())}, "runs": runs}
-
+# --- earlier results ----------------------------------------------------------------
 
 def load(path):
     """An earlier --json file. MeasureError when it is none."""

@@ -1,34 +1,16 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Which module does what for each part of pvkit measure: disk, net, boots, ablate."""
+"""The parts of pvkit measure. Only the command line and the worker look here."""
 
-from . import ablate, ablate_table, boots, boots_table, cases, page, parse, stats, table
+from . import ablate, boots, disk, net
 
-# part: (figures of all runs, terminal, page); disk and net share the same
-OWN = {
-    "boots": (boots, boots_table),
-    "ablate": (ablate, ablate_table),
-}
+# The first is the one that no option names.
+PARTS = (disk.Disk(), net.Net(), boots.Boots(), ablate.Ablate())
 
 
-def of(opts):
-    """The module that prepares what the options ask for, or None: disk or net."""
-    return boots if opts.boots else ablate if opts.ablate else None
+def named(name):
+    return next((p for p in PARTS if p.name == name), PARTS[0])
 
 
-def result(plan, raw):
-    return cases.result(plan, raw) if plan.get("part") in OWN else parse.result(plan, raw)
-
-
-def summary(document):
-    own = OWN.get(parse.part_of(document))
-    return own[0].summary(document) if own else stats.summary(document)
-
-
-def render(document, colour):
-    own = OWN.get(parse.part_of(document))
-    return own[1].render(document, colour) if own else table.render(document, colour)
-
-
-def render_page(document):
-    own = OWN.get(parse.part_of(document))
-    return own[1].render_page(document) if own else page.render(document)
+def of(document):
+    """The part of a plan or a result; those of old do not say it and are of the first."""
+    return named(document.get("part"))

@@ -7,12 +7,6 @@ normal (docs/measure.md, "Spread").
 
 import statistics
 
-BOOT = ("init_s", "disk_s", "net_s", "cpu_s", "exits", "exits_user")
-JOB = ("iops", "mb_s", "exits_per_io", "guest_per_io", "user_per_io", "cpu_us_per_io",
-       "lat_mean_us", "lat_p50_us", "lat_p90_us", "lat_p99_us", "lat_p999_us")
-NET_JOB = ("rate", "sent_rate", "units", "exits_per_unit", "guest_per_unit", "timer_per_unit",
-           "user_per_unit", "cpu_us_per_unit", "loss_pct", "stalls", "lat_mean_us", "lat_p50_us", "lat_p99_us")
-
 
 def spread(values):
     """{'median', 'min', 'max', 'n'} of the values that are numbers, or None without any."""
@@ -46,33 +40,3 @@ def of_phase(phases, names):
     return found
 
 
-def registers(runs):
-    """{'device REGISTER': accesses} as the median of runs, without unclaimed ports' numbers."""
-    maps = []
-    for run in runs:
-        counts = {}
-        for r in run.get("registers", []):
-            name = f"{r['device']} {r['register']}"
-            counts[name] = counts.get(name, 0) + r["reads"] + r["writes"]
-        if counts:
-            maps.append(counts)
-    return spread_of_maps(maps) if maps else {}
-
-
-def summary(result):
-    """{kind: {'runs', 'failed', 'boot': {...}, 'jobs': {name: {...}}, 'registers': {...}}}."""
-    found = {}
-    for kind in result["kinds"]:
-        runs = [r for r in result["runs"] if r["kind"] == kind]
-        good = [r for r in runs if not r["problem"]]
-        jobs = {}
-        for job in result["jobs"]:
-            name = job["name"]
-            phases = [p for r in good for p in r["jobs"].get(name, [])]
-            if phases:
-                jobs[name] = of_phase(phases, NET_JOB if "unit" in job else JOB)
-        boots = [r["boot"] for r in good if r["boot"]]
-        found[kind] = {"runs": len(good), "failed": len(runs) - len(good),
-                       "boot": of_phase(boots, BOOT) if boots else None, "jobs": jobs,
-                       "registers": registers(good)}
-    return found

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The comparison as text: one table for the boot, one for each question of the I/O.
+"""Text for a terminal; and the comparison (compared.py) as text, boot first, then each job.
 
 Columns are the kinds of guest, in the order of the result; then the ratio of
 the pv guest to the unmodified one. Under a median stands its lowest and highest
 run, when there was more than one.
 """
 
-from . import net, stats
+from . import stats
 
-LABELS = {"unmodified": "unmodified", "pv": "pvkit"}
 BAR = " ▏▎▍▌▋▊▉█"
 
 BOOT_ROWS = (
@@ -19,45 +18,6 @@ BOOT_ROWS = (
     ("exits", "exits, all", ""),
     ("exits_user", "exits to user space", ""),
 )
-IO_ROWS = (
-    ("iops", "IOPS", ""),
-    ("mb_s", "throughput", "MB/s"),
-    ("exits_per_io", "exits per I/O", ""),
-    ("guest_per_io", "  of these, the guest's doing", ""),
-    ("user_per_io", "to user space per I/O", ""),
-    ("cpu_us_per_io", "host CPU per I/O", "µs"),
-    ("lat_p50_us", "latency, median", "µs"),
-    ("lat_p99_us", "latency, 99 %", "µs"),
-)
-
-
-def rows_of(job):
-    """The rows of a job's table: of a unit of the network, or of fio's I/O."""
-    return net.rows(job) if "unit" in job else IO_ROWS
-
-
-def headline(job):
-    """(key of the rate, its unit, its name, key of the exits, their name) of a job."""
-    if "unit" in job:
-        _, _, name, unit = net.UNITS[job["unit"]]
-        return "rate", unit, name.capitalize(), "exits_per_unit", f"exits per {job['unit']}"
-    if job["bs"] == "1m":
-        return "mb_s", "MB/s", "Throughput", "exits_per_io", "exits per I/O"
-    return "iops", "", "I/O per second", "exits_per_io", "exits per I/O"
-
-
-def base_of(kinds):
-    """The column that the others of a network's table are compared with, or None."""
-    return next((k for k in ("unmodified", "qemu:e1000") if k in kinds), None)
-
-
-def label(kind):
-    if kind.startswith("qemu:"):
-        machine = kind.partition(":")[2]
-        if machine in net.MACHINES:
-            return f"QEMU {machine}"
-        return "QEMU pc IDE" if machine == "ide" else f"QEMU {machine} virtio"
-    return LABELS.get(kind, kind)
 
 
 def number(value):
@@ -106,8 +66,12 @@ class Text:
         self.lines.append(self.dye(text, code) if code else text)
 
 
-def compare(text, rows, found, kinds, width, base=None):
-    """The rows of a table: found[kind] is {metric: spread}; with base, ratios of all to it."""
+def compare(text, rows, found, names, width, base=None):
+    """
+    The rows of a table: found[kind] is {metric: spread}, names is {kind: its name}; with
+    base, ratios of all to it.
+    """
+    kinds = list(names)
     for key, title, unit in rows:
         cells = [(found.get(k) or {}).get(key) for k in kinds]
         if not any(cells):
@@ -123,7 +87,7 @@ def compare(text, rows, found, kinds, width, base=None):
         ratios = [stats.ratio(c, cells[kinds.index(base)]) if base and k != base else None
                   for k, c in zip(kinds, cells)]
         if any(ratios):
-            text.row(f"  to {label(base)}", [times(r) if r else "" for r in ratios], width, "2")
+            text.row(f"  to {names[base]}", [times(r) if r else "" for r in ratios], width, "2")
 
 
 def reasons(text, found, kinds, width, limit=8):
@@ -140,11 +104,13 @@ def reasons(text, found, kinds, width, limit=8):
                  width)
 
 
-def render(result, colour=False):
+def render(part, result, colour=False):
+    """The comparison. part: compared.Compared."""
     text = Text(colour)
-    found, kinds = result["summary"], result["kinds"]
-    width = max([18] + [len(label(k)) + 2 for k in kinds])
-    columns = [label(k) for k in kinds]
+    found = result["summary"]
+    names = {k: part.label(result, k) for k in result["kinds"]}
+    kinds, columns = list(names), list(names.values())
+    width = max([18] + [len(c) + 2 for c in columns])
     if "pv" in kinds and "unmodified" in kinds:
         columns.append("pvkit/unmod.")
     c = result["conditions"]
@@ -156,7 +122,7 @@ def render(result, colour=False):
         text.head("Boot")
         text.row("", columns, width, "4")
         boots = {k: found[k]["boot"] for k in kinds}
-        compare(text, BOOT_ROWS, boots, kinds, width)
+        compare(text, BOOT_ROWS, boots, names, width)
         if any((b or {}).get("by_reason") for b in boots.values()):
             text.row("exits by reason", [], width)
             reasons(text, boots, kinds, width)
@@ -167,24 +133,24 @@ def render(result, colour=False):
             continue
         text.head(job["title"])
         text.row("", columns, width, "4")
-        compare(text, rows_of(job), here, kinds, width, base_of(kinds) if "unit" in job else None)
+        compare(text, part.rows(job), here, names, width, part.base_of(kinds))
     if result["jobs"]:
-        on_net = result.get("part") == "net"
-        text.head("Rates" if on_net else "IOPS")
+        text.head(part.words["rates"])
         for job in result["jobs"]:
-            key = "rate" if on_net else "iops"
             cells = {k: found[k]["jobs"].get(job["name"]) for k in kinds}
-            most = max([s[key]["median"] for s in cells.values() if s] or [0])
+            most = max([s[part.rate]["median"] for s in cells.values() if s] or [0])
             for k in kinds:
                 if cells[k]:
-                    value = cells[k][key]["median"]
-                    text.lines.append(f"  {job['name']:<18} {label(k):<20} "
+                    value = cells[k][part.rate]["median"]
+                    text.lines.append(f"  {job['name']:<18} {names[k]:<20} "
                                       f"{number(value):>9} {bar(value, most, 40)}".rstrip())
     failed = [r for r in result["runs"] if r["problem"]]
     if failed:
-        text.head(f"FAILED and repeated: {len(failed)} of {len(result['runs'])} runs; they are in no figure")
+        text.head(f"FAILED and repeated: {len(failed)} of {len(result['runs'])} runs; they are "
+                  "in no figure")
         for r in failed:
-            text.lines.append(f"  {label(r['kind'])}, run {r['number'] + 1}: {r['problem']}")
+            text.lines.append(f"  {part.label(result, r['kind'])}, run {r['number'] + 1}: "
+                              f"{r['problem']}")
             text.lines += [f"    | {line}" for line in r["console_tail"]]
     if result.get("note"):
         text.lines += ["", result["note"]]

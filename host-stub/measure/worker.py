@@ -3,8 +3,8 @@
 
 Started by cli through host-stub/rig/box with the plan's path; writes raw.json,
 the consoles and pvkit-vm's statistics to $BOX_OUT. Progress goes to standard
-output a line at a time, for progress.py. What is raw here becomes figures in parse.py, so a
-result can be looked at again without running anything.
+output a line at a time, for progress.py. What is raw here becomes figures where the
+command line runs: its part's result().
 """
 
 import glob
@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 
-from . import DISK, STATS, MeasureError, guests, netrig, table, trace
+from . import DISK, STATS, MeasureError, parts, trace
 
 ATTEMPTS = 3	# of a run whose guest fails
 
@@ -73,7 +73,7 @@ def conditions(plan):
 
 
 class Steps:
-    """Tells steps.py what a guest does, from its console."""
+    """Tells progress.py what a guest does, from its console."""
 
     def __init__(self, text, jobs):
         self.jobs = {str(j["number"]): j for j in jobs}
@@ -96,32 +96,25 @@ class Steps:
 
 def one_run(kind, plan, image, stats, why, steps):
     """One guest from power-on to its end; what it and its VMM left, raw."""
+    part = parts.of(plan)
     if os.path.exists(stats):
         os.unlink(stats)
-    if plan.get("part") == "net":
-        with netrig.Rig(plan["net"]) as rig:
-            def on_line(line):
-                rig.line(line)
-                steps.line(line)
-            run = guests.run(kind, plan, image, stats, not why, on_line, rig.started)
-        run["tap"] = rig.facts
-    else:
-        run = guests.run(kind, plan, image, stats, not why, steps.line)
-    run["argv"] = guests.argv(kind, plan, DISK, STATS)
+    run = part.run(kind, plan, image, stats, not why, steps.line)
+    run["argv"] = part.argv(kind, plan, DISK, STATS)
     if os.path.exists(stats):
         try:
             with open(stats, encoding="utf-8") as f:
                 run["stub"] = json.load(f)
         except ValueError as e:
             run["problem"] = run["problem"] or f"pvkit-vm's statistics is no JSON: {e}"
-    steps.end(run["problem"] or ("" if guests.finished(plan, run)
-                                 else "the guest did not finish"))
+    steps.end(run["problem"] or ("" if part.finished(plan, run) else "the guest did not finish"))
     return run
 
 
 def main(path):
     with open(path, encoding="utf-8") as f:
         plan = json.load(f)
+    part = parts.of(plan)
     out = os.environ["BOX_OUT"]
     why = trace.Trace().available()
     result = {"conditions": conditions(plan), "tracing": why or "tracefs histograms", "runs": []}
@@ -133,10 +126,7 @@ def main(path):
         raise MeasureError(f"{shm} has no room for an image of {mib} MiB: give a smaller --disk")
     with tempfile.TemporaryDirectory(prefix="pvkit-measure-", dir=shm) as tmp:
         image = os.path.join(tmp, "disk.raw")
-        if plan.get("part") == "net":
-            netrig.prepare(plan["kinds"])
-        elif mib:
-            guests.make_image(image, plan)
+        part.host(plan, image)
         for number in range(plan["runs"]):
             # Each kind takes each place in turn: a place may be a warm or a quiet one.
             first = number % len(plan["kinds"])
@@ -145,17 +135,16 @@ def main(path):
                 # crash of an emulated host does not cost the whole comparison.
                 for attempt in range(ATTEMPTS):
                     again = f", attempt {attempt + 1}" if attempt else ""
-                    name = plan["cases"][kind]["label"] if "cases" in plan else table.label(kind)
-                    steps = Steps(f"{name}, run {number + 1} of {plan['runs']}" + again,
-                                  plan["jobs"])
+                    steps = Steps(f"{part.label(plan, kind)}, run {number + 1} of "
+                                  f"{plan['runs']}{again}", plan["jobs"])
                     run = one_run(kind, plan, image, os.path.join(tmp, "stats.json"), why, steps)
                     run["number"] = number
                     result["runs"].append(run)
                     # After each run: what is done is not lost when a later one hangs.
-                    part = os.path.join(out, "raw.part")
-                    with open(part, "w", encoding="utf-8") as f:
+                    new = os.path.join(out, "raw.part")
+                    with open(new, "w", encoding="utf-8") as f:
                         json.dump(result, f)
-                    os.replace(part, os.path.join(out, "raw.json"))
-                    if not run["problem"] and guests.finished(plan, run):
+                    os.replace(new, os.path.join(out, "raw.json"))
+                    if not run["problem"] and part.finished(plan, run):
                         break
     return 0

@@ -15,10 +15,10 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(ROOT, "tests/lib"))
 sys.path.insert(0, os.path.join(ROOT, "host-stub"))
 from checks import Checks	# noqa: E402
-from measure import ablate, cases, parts, trace, worker	# noqa: E402
+from measure import STATS, ablate_cases, parts, trace, worker	# noqa: E402
 
 CPUIDS, SLEEPS = 50, 40
-WORDS = f"console=ttyS0 {ablate.CMDLINE} PVM_LOADS=cpuid:{CPUIDS},timer:{SLEEPS}"
+WORDS = f"console=ttyS0 {ablate_cases.CMDLINE} PVM_LOADS=cpuid:{CPUIDS},timer:{SLEEPS}"
 STUB = os.environ.get("PVKIT_VM", os.path.join(ROOT, "build/pvkit-vm"))
 WHERE = os.path.join(ROOT, "build/measure-test")
 
@@ -27,7 +27,7 @@ def case(*options):
     return {"label": "stock", "end": True, "argv": [
         STUB, "--kernel", os.path.join(WHERE, "kernel"), "--initrd",
         os.path.join(WHERE, "load.cpio"), "--append", WORDS, *options,
-        "--console", "stdio", "--stats", cases.STATS, "--time-limit", "50", "--no-reboot"]}
+        "--console", "stdio", "--stats", STATS, "--time-limit", "50", "--no-reboot"]}
 
 
 plan = {"part": "ablate", "jobs": [], "runs": 1, "rounds": 1, "seconds": 0, "guest_limit": 50,
@@ -44,7 +44,7 @@ with tempfile.TemporaryDirectory() as tmp:
         run = worker.one_run(kind, plan, "", os.path.join(tmp, "stats.json"), why,
                              worker.Steps("# " + kind, []))
         raw["runs"].append(dict(run, number=0))
-result = cases.result(plan, raw)
+result = parts.of(plan).result(plan, raw)
 for run, left in zip(result["runs"], raw["runs"]):
     if not t.check(f"{run['kind']}: the guest came to its end", not run["problem"],
                    run["problem"] + "\n" + left["console"][-1500:]):
@@ -60,7 +60,7 @@ for run, left in zip(result["runs"], raw["runs"]):
     t.equal(f"{CPUIDS} CPUIDs are {CPUIDS} exits", load["detail"].get("cpuid 0"), CPUIDS)
     t.check("and little else", load["guest"] <= CPUIDS + 40, load["by_reason"])
     t.check("power-off is counted", run["loads"]["end"]["guest"] >= 1, run["loads"]["end"])
-found = parts.summary(result)
+found = parts.of(result).summary(result)
 if all(found[k]["boot"] for k in plan["kinds"]):
     eois = [found[k]["loads"]["timer"]["causes"].get("wrmsr 80b", {"median": 0})["median"]
             for k in plan["kinds"]]

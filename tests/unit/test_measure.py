@@ -7,6 +7,7 @@ so that each figure can be computed in the head. About half of the checks are of
 input that must be refused. No guest runs. Speaks TAP.
 """
 
+import ast
 import base64
 import copy
 import gzip
@@ -23,9 +24,11 @@ sys.dont_write_bytecode = True
 TOP = os.path.realpath(os.path.join(os.path.dirname(os.path.realpath(__file__)), "../.."))
 sys.path.insert(0, os.path.join(TOP, "host-stub"))
 
-from measure import cli, guests, net, page, parse, plan, progress, stats, table, trace  # noqa: E402
+from measure import (  # noqa: E402
+    cli, disk, guests, make, net, parse, part, parts, progress, stats, table, trace)
 
 TOOL = os.path.join(TOP, "host-stub/pvkit")
+DISK, NET = disk.Disk(), net.Net()
 IDE = "/sys/devices/pci0000:00/0000:00:01.1/ata1/host0/target0:0:0/0:0:0:0/block/sda"
 PVKIT = "/sys/devices/platform/PVKT0001:00/pvk1/block/pvka"
 VIRTIO = "/sys/devices/pci0000:00/0000:00:02.0/virtio0/block/vda"
@@ -123,10 +126,10 @@ def raw_of(kind, where, **more):
 
 
 def result_of(runs):
-    made = parse.result(PLAN, {"conditions": {"KVM": "kvm_test in the box"}, "tracing": "yes",
+    made = DISK.result(PLAN, {"conditions": {"KVM": "kvm_test in the box"}, "tracing": "yes",
                                "runs": runs})
     made.update({"reproduce": "pvkit measure --quick", "only": ""})
-    made["summary"] = stats.summary(made)
+    made["summary"] = parts.of(made).summary(made)
     return made
 
 
@@ -160,14 +163,14 @@ def test_console():
           parse.unpack_fio(packed({"jobs": [1]}, b"fio: note\n")), ({"jobs": [1]}, ""))
     check("fio: a document without jobs is refused", parse.unpack_fio(packed({"a": 1}))[1])
     check("fio: no JSON is refused", parse.unpack_fio(packed([1]))[0] is None)
-    figures = parse.fio_figures({"jobs": [fio_round(7), fio_round(100)]}, 1)
+    figures = disk.round_figures({"jobs": [fio_round(7), fio_round(100)]}, 1)
     equal("fio: figures of a round", [figures[k] for k in (
         "ios", "iops", "mb_s", "seconds", "lat_mean_us", "lat_p50_us", "lat_p99_us")],
         [100, 100.0, 0.4096, 1.0, 5.0, 2.0, 4.0])
     check("fio: an error is refused", "error 5" in raises(
-        "fio: an error", ValueError, parse.fio_figures, {"jobs": [fio_round(1, error=5)]}, 0))
+        "fio: an error", ValueError, disk.round_figures, {"jobs": [fio_round(1, error=5)]}, 0))
     check("fio: no I/O is refused", "no I/O" in raises(
-        "fio: no I/O", ValueError, parse.fio_figures, {"jobs": [fio_round(0)]}, 0))
+        "fio: no I/O", ValueError, disk.round_figures, {"jobs": [fio_round(0)]}, 0))
 
 
 def test_counts():
@@ -211,7 +214,7 @@ def test_counts():
 
 
 def test_runs():
-    run = parse.run_figures(raw_of("pv", PVKIT, stub=account(3)), PLAN)
+    run = DISK.run_figures(raw_of("pv", PVKIT, stub=account(3)), PLAN)
     equal("run: no problem", run["problem"], "")
     equal("run: each round has its figures",
           [(r["ios"], r["exits_per_io"], r["user_per_io"], r["cpu_us_per_io"])
@@ -219,21 +222,21 @@ def test_runs():
           [(100, 3.0, 3.0, 2000.0), (200, 3.0, 3.0, 2000.0)])
     equal("run: boot times are the statistics's", (run["boot"]["init_s"], run["boot"]["disk_s"]),
           (2.0, 3.0))
-    run = parse.run_figures(raw_of("qemu:pc", VIRTIO, trace=traced()), PLAN)
+    run = DISK.run_figures(raw_of("qemu:pc", VIRTIO, trace=traced()), PLAN)
     equal("run: QEMU's figures are the trace's",
           (run["boot"]["init_s"], run["jobs"]["randread-qd1"][0]["exits_per_io"]), (2.0, 3.0))
     for kind, where in (("unmodified", PVKIT), ("unmodified", VIRTIO), ("pv", IDE),
                         ("pv", VIRTIO)):
-        run = parse.run_figures(raw_of(kind, where, stub=account(3)), PLAN)
+        run = DISK.run_figures(raw_of(kind, where, stub=account(3)), PLAN)
         check(f"run: {kind} with the disk {where[-4:]} is void", where in run["problem"],
               run["problem"])
-    run = parse.run_figures(raw_of("pv", PVKIT, stub={"boots": [{"marks": [{}]}]}), PLAN)
+    run = DISK.run_figures(raw_of("pv", PVKIT, stub={"boots": [{"marks": [{}]}]}), PLAN)
     check("run: a damaged account is void", "not understood" in run["problem"], run["problem"])
-    run = parse.run_figures(raw_of("pv", PVKIT, stub=account(3), problem="status 124"), PLAN)
+    run = DISK.run_figures(raw_of("pv", PVKIT, stub=account(3), problem="status 124"), PLAN)
     equal("run: the VMM's failure is the problem, with the console's end",
           (run["problem"], run["console_tail"][-1]), ("status 124", "PVM-DONE"))
     raw = raw_of("pv", PVKIT, stub=account(3), console="PVM-DISK pvka " + PVKIT + "\nPVM-DONE\n")
-    equal("run: a job without a result is void", parse.run_figures(raw, PLAN)["problem"],
+    equal("run: a job without a result is void", DISK.run_figures(raw, PLAN)["problem"],
           "no result of randread-qd1")
 
 
@@ -299,13 +302,13 @@ def look(text):
 
 def test_output():
     result = result_of(three())
-    text = table.render(result)
+    text = DISK.render(result, False)
     row = next((r for r in text.splitlines() if "exits per I/O" in r), "")
     equal("table: exits per I/O of all columns and their ratio", row.split()[-4:],
           ["30.0", "3.00", "2.50", "0.1×"])
     check("table: no colours unless asked for", "\x1b" not in text and "\x1b" in
-          table.render(result, True))
-    text = page.render(result)
+          DISK.render(result, True))
+    text = DISK.render_page(result)
     seen = look(text)
     equal("page: every element is closed", (seen.bad, seen.open), ([], []))
     equal("page: nothing is fetched, no script",
@@ -317,15 +320,15 @@ def test_output():
     bad = three()
     bad[1] = dict(bad[1], problem="status 21 <b>")
     result = result_of(bad)
-    text = table.render(result)
+    text = DISK.render(result, False)
     check("table: a failed run is shown with its words",
           "FAILED and repeated: 1 of 3" in text and "status 21" in text, text)
-    seen = look(page.render(result))
+    seen = look(DISK.render_page(result))
     check("page: a failed run is shown, as text", "status 21 <b>" in seen.text
           and not seen.bad and not seen.open)
     result = result_of([dict(r, problem="x") for r in three()])
-    check("table and page: all runs failed", "FAILED and repeated: 3 of 3" in table.render(result)
-          and page.render(result))
+    check("table and page: all runs failed", DISK.render_page(result)
+          and "FAILED and repeated: 3 of 3" in DISK.render(result, False))
     equal("number: three figures", [table.number(v) for v in (None, 0, 0.0123, 1.234, 12.34, 12345)],
           ["-", "0", "0.012", "1.23", "12.3", "12,345"])
 
@@ -355,8 +358,8 @@ def net_account(per_job):
     """Each job lasts a second and has per_job exits, half to user space, 0.1 s of CPU time."""
     marks = [mark(1, 2 * 10**9, 500, 900, 0), mark(2, 3 * 10**9, 600, 1000, 0)]
     for n in range(len(NET_LINES)):
-        for value in plan.marks(n, 0, 1):
-            after = (value - plan.FIRST_MARK) % 2
+        for value in parse.marks(n, 0, 1):
+            after = (value - parse.FIRST_MARK) % 2
             marks.append(mark(value, (4 + value) * 10**9, 10**6 * (n + 1) + after * per_job // 2,
                               10**7 * (n + 1) + after * per_job, 10**9 * n + after * 5 * 10**7))
     return {"boots": [{"marks": marks, "pv": None, "registers": [
@@ -370,14 +373,15 @@ def net_raw(kind, driver, **more):
 
 
 def net_result(*runs):
-    made = parse.result(NET_PLAN, {"conditions": {"KVM": "kvm_test"}, "tracing": "yes",
+    made = NET.result(NET_PLAN, {"conditions": {"KVM": "kvm_test"}, "tracing": "yes",
                                    "runs": list(runs)})
-    made["summary"] = stats.summary(made)
+    made["summary"] = parts.of(made).summary(made)
     return made
 
 
 def net_refused(name, line, word):
-    check(f"net: refused: {name}", word in raises(f"net: {name}", ValueError, net.figures, line))
+    check(f"net: refused: {name}",
+          word in raises(f"net: {name}", ValueError, net.round_figures, line))
 
 
 def test_net_figures():
@@ -385,7 +389,7 @@ def test_net_figures():
     equal("net: the NIC and its driver, the time",
           (said["nic"], said["net_at"], said["problem"]),
           ({"name": "eth0", "driver": "e1000", "where": "/sys/devices/x y"}, 5.25, ""))
-    out, back, rr, udp, _ = (net.figures(line) for line in NET_LINES)
+    out, back, rr, udp, _ = (net.round_figures(line) for line in NET_LINES)
     equal("net: streams count MB", (out["units"], out["rate"], back["rate"]), (40.0, 20.0, 10.0))
     equal("net: transactions and their latency", (rr["rate"], rr["lat_p99_us"]), (500.0, 4000.0))
     equal("net: packets are those delivered, loss is of those sent",
@@ -404,7 +408,7 @@ def test_net_figures():
 
 
 def test_net_runs():
-    run = parse.run_figures(net_raw("unmodified", "e1000", stub=net_account(4000)), NET_PLAN)
+    run = NET.run_figures(net_raw("unmodified", "e1000", stub=net_account(4000)), NET_PLAN)
     equal("net: a good run has no problem", run["problem"], "")
     equal("net: the boot ends with the first connection",
           (run["boot"]["init_s"], run["boot"]["net_s"], "disk_s" in run["boot"]), (2.0, 3.0, False))
@@ -419,17 +423,17 @@ def test_net_runs():
     equal("without reasons nothing is known of it", parse.guests_share({"exits": 3}), None)
     for kind, driver in (("unmodified", "pvk_net"), ("pv", "e1000"), ("pv", "virtio_net"),
                          ("qemu:vhost", "e1000")):
-        run = parse.run_figures(net_raw(kind, driver), NET_PLAN)
+        run = NET.run_figures(net_raw(kind, driver), NET_PLAN)
         check(f"net: {kind} with {driver} is void", driver in run["problem"], run["problem"])
     for kind, driver in (("pv", "pvk_net"), ("qemu:e1000", "e1000"), ("qemu:virtio", "virtio_net")):
         equal(f"net: {kind} with {driver} is right",
-              parse.run_figures(net_raw(kind, driver), NET_PLAN)["problem"], "")
+              NET.run_figures(net_raw(kind, driver), NET_PLAN)["problem"], "")
     short = net_raw("pv", "pvk_net", console=net_console("pvk_net", NET_LINES[:4]))
-    equal("net: a job without a result is void", parse.run_figures(short, NET_PLAN)["problem"],
+    equal("net: a job without a result is void", NET.run_figures(short, NET_PLAN)["problem"],
           "no result of udp-in")
     swapped = net_raw("pv", "pvk_net", console=net_console("pvk_net", ("{}",) + NET_LINES[1:]))
     check("net: a result of nothing is void", "not understood" in
-          parse.run_figures(swapped, NET_PLAN)["problem"])
+          NET.run_figures(swapped, NET_PLAN)["problem"])
 
 
 def test_net_output():
@@ -439,7 +443,7 @@ def test_net_output():
     equal("net: offloads and drivers are recorded for each column",
           [c.get(k) for k in ("pv: offloads in the guest", "pv: offloads of the TAP", "pv: driver")],
           ["rx-checksumming", "tx-checksumming", "pvk_net"])
-    lines = table.render(result).splitlines()
+    lines = NET.render(result, False).splitlines()
     rows = [r.split() for r in lines if "exits per MB" in r]
     equal("net: the table has exits per MB of the columns and their ratio", rows[0][-4:],
           ["100", "10.0", "-", "~0.1×"])
@@ -447,7 +451,7 @@ def test_net_output():
     equal("net: under them the ratio to the emulated column", lines[at + 1].split(),
           ["to", "unmodified", "~0.1×"])
     check("net: a rate's chart", any("stream-out" in r and "█" in r for r in lines))
-    text = page.render(result)
+    text = NET.render_page(result)
     seen = look(text)
     equal("net: every element of the page is closed", (seen.bad, seen.open), ([], []))
     check("net: registers of the emulated NIC are on the page", "e1000 TDT" in seen.text)
@@ -458,20 +462,20 @@ def test_net_output():
 
 
 def test_net_plan():
-    text = net.job_lines(NET_JOBS, 1.5, 2, plan.marks).splitlines()
+    text = net.job_lines(NET_JOBS, 1.5, 2).splitlines()
     equal("net: a line for each round", (text[0], text[1], len(text)),
           ("0 stream-out 1.5 10 11", "0 stream-out 1.5 12 13", 10))
     its = dict(NET_PLAN, vm="VM", kernel="K", initrd="I", poll_us=None)
-    a, b = (guests.argv(k, its, "D", "S") for k in ("unmodified", "pv"))
+    a, b = (NET.argv(k, its, "D", "S") for k in ("unmodified", "pv"))
     equal("net: unmodified and pv differ in one word",
           [(x, y) for x, y in zip(a, b) if x != y] + [len(a) - len(b)], [("none", "all"), 0])
     check("net: no disk", "--disk" not in a and "--nic" in a, a)
-    a, b = (guests.argv(k, its, "D", "S") for k in ("qemu:virtio", "qemu:vhost"))
+    a, b = (NET.argv(k, its, "D", "S") for k in ("qemu:virtio", "qemu:vhost"))
     equal("net: virtio and vhost differ in vhost alone",
           [(x.replace("vhost=off", ""), y.replace("vhost=on", ""))
            for x, y in zip(a, b) if x != y].count(
                (a[a.index("-netdev") + 1].replace("vhost=off", ""),) * 2), 1)
-    own = guests.argv("qemu:vhost", dict(its, offloads="own"), "D", "S")
+    own = NET.argv("qemu:vhost", dict(its, offloads="own"), "D", "S")
     equal("net: equal offloads restrict virtio, own ones do not",
           ("guest_tso4=off" in b[-1], "guest_tso4=off" in own[-1]), (True, False))
     opts = cli.parse_args(["--net", "--reference", "qemu", "--without", "unmodified"])
@@ -524,7 +528,7 @@ def test_doing():
 
 def test_net_tool():
     with tempfile.TemporaryDirectory() as tmp:
-        tool = plan.build_net(tmp)
+        tool = net.build_tool(tmp)
         server = subprocess.Popen([tool, "serve", "127.0.0.1"], stdout=subprocess.PIPE,
                                   stderr=subprocess.PIPE)
 
@@ -541,7 +545,7 @@ def test_net_tool():
                 for _ in range(3):	# a server that is gone too early shows not each time
                     code, line, err = run_net(job["name"], "127.0.0.1", "0.1")
                     try:
-                        units.append(net.figures(line)["units"] if code == 0 else 0)
+                        units.append(net.round_figures(line)["units"] if code == 0 else 0)
                     except ValueError:
                         units.append(0)
                 # Each has something, and one that was not disturbed has much.
@@ -567,20 +571,20 @@ def test_net_tool():
 
 def test_plan():
     seen = set()
-    jobs = plan.jobs(False, True)
+    jobs = disk.jobs(False, True)
     for job in jobs:
         for which in range(10):
-            seen.update(plan.marks(job["number"], which, 10))
+            seen.update(parse.marks(job["number"], which, 10))
     check("plan: marks of all rounds differ and fit in a byte",
-          len(seen) == 2 * 10 * len(jobs) and max(seen) < 256 and min(seen) >= plan.FIRST_MARK,
+          len(seen) == 2 * 10 * len(jobs) and max(seen) < 256 and min(seen) >= parse.FIRST_MARK,
           sorted(seen))
-    text = plan.job_file(JOB, 1.5, 2)
+    text = disk.job_file(JOB, 1.5, 2)
     check("plan: a job has a section with its marks for each round",
           text.count("stonewall") == 2 and "exec_prerun=mark 12" in text
           and "exec_postrun=mark 13" in text and "runtime=1.5" in text, text)
-    equal("plan: no jobs for the boot alone", plan.jobs(True, False), [])
+    equal("plan: no jobs for the boot alone", disk.jobs(True, False), [])
     its = dict(PLAN, vm="VM", kernel="K", initrd="I", archive=None, poll_us=None)
-    a, b = (guests.argv(k, its, "D", "S") for k in ("unmodified", "pv"))
+    a, b = (DISK.argv(k, its, "D", "S") for k in ("unmodified", "pv"))
     equal("plan: unmodified and pv differ in one word",
           [(x, y) for x, y in zip(a, b) if x != y] + [len(a) - len(b)], [("none", "all"), 0])
 
@@ -593,17 +597,17 @@ def test_changed():
             with open(path, "w", encoding="ascii") as f:
                 f.write(text)
 
-        equal("modules: nothing there is nothing changed", plan.changed(tmp), None)
+        equal("modules: nothing there is nothing changed", make.changed(tmp), None)
         for top in ("", "build/kmod/"):
             write(top + "hypercall/linux/a.c", "1")
             write(top + "drivers/net/Kbuild", "2")
         write("drivers/net/notes", "3")
-        equal("modules: all as built, whatever else is there", plan.changed(tmp), None)
+        equal("modules: all as built, whatever else is there", make.changed(tmp), None)
         write("drivers/net/new.h", "4")
-        equal("modules: a header that was not there", plan.changed(tmp), "drivers/net/new.h")
+        equal("modules: a header that was not there", make.changed(tmp), "drivers/net/new.h")
         os.unlink(os.path.join(tmp, "drivers/net/new.h"))
         write("hypercall/linux/a.c", "5")	# as long as before, perhaps of the same second
-        equal("modules: a source with other contents", plan.changed(tmp), "hypercall/linux/a.c")
+        equal("modules: a source with other contents", make.changed(tmp), "hypercall/linux/a.c")
 
 
 def test_progress():
@@ -679,10 +683,70 @@ def test_command():
                 "--html", out, "--json", "/proc/no/a.json")
 
 
+# --- how the package hangs together ----------------------------------------------
+
+def imports_of(directory):
+    """{module: the modules of the package that it imports, wherever in it}."""
+    sources = {n[:-3]: os.path.join(directory, n) for n in os.listdir(directory)
+               if n.endswith(".py") and n != "__init__.py"}
+    found = {}
+    for name, path in sources.items():
+        with open(path, encoding="utf-8") as f:
+            tree = ast.parse(f.read())
+        nodes = [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.level == 1]
+        names = {n.module for n in nodes} | {a.name for n in nodes if not n.module for a in n.names}
+        found[name] = sorted(names & set(sources))
+    return found
+
+
+ASKS = re.compile(r'on_net|[!=]= "(disk|net|boots|ablate)"|opts\.(net|boots|ablate)\b')
+
+
+def cycle_in(graph):
+    """A way from a module back to itself, or []."""
+    done = set()
+
+    def walk(name, way):
+        if name in way:
+            return way[way.index(name):] + [name]
+        if name in done:
+            return []
+        found = next(filter(None, (walk(n, way + [name]) for n in graph[name])), [])
+        done.add(name)
+        return found
+
+    return next(filter(None, (walk(n, []) for n in sorted(graph))), [])
+
+
+def test_package():
+    directory = os.path.join(TOP, "host-stub/measure")
+    graph = imports_of(directory)
+    check("package: its modules and their imports are found",
+          len(graph) > 15 and "parts" in graph["cli"], graph)
+    equal("package: a cycle is seen", cycle_in({"a": ["b"], "b": ["c"], "c": ["b"], "d": []}),
+          ["b", "c", "b"])
+    equal("package: no module imports itself, by whichever way", " - ".join(cycle_in(graph)), "")
+    equal("package: command line and worker alone look at the registry of parts",
+          sorted(n for n in graph if "parts" in graph[n]), ["cli", "worker"])
+    asks = []
+    for name in graph:
+        with open(os.path.join(directory, name + ".py"), encoding="utf-8") as f:
+            asks += [f"{name}: {line.strip()}" for line in f if ASKS.search(line)]
+    equal("package: nobody asks which part it is", asks, [])
+    methods = [n for n, m in vars(part.Part).items() if callable(m)]
+    for p in parts.PARTS:
+        missing = [n for n in methods if getattr(type(p), n) is vars(part.Part)[n]
+                   and n not in ("host", "run", "full_label")]
+        equal(f"package: {p.name} has all that a part must have", missing, [])
+        equal(f"package: {p.name} is found by its name", parts.of({"part": p.name}), p)
+    equal("package: a document of old is of the disk", parts.of({}).name, "disk")
+
+
 def main():
-    for test in (test_console, test_counts, test_runs, test_statistics, test_output, test_plan,
-                 test_net_figures, test_net_runs, test_net_output, test_net_plan, test_net_trace,
-                 test_doing, test_net_tool, test_changed, test_progress, test_command):
+    for test in (test_package, test_console, test_counts, test_runs, test_statistics, test_output,
+                 test_plan, test_net_figures, test_net_runs, test_net_output, test_net_plan,
+                 test_net_trace, test_doing, test_net_tool, test_changed, test_progress,
+                 test_command):
         test()
     print(f"1..{count}")
     return 1 if failed else 0

@@ -19,7 +19,8 @@ TOP = os.path.realpath(os.path.join(os.path.dirname(os.path.realpath(__file__)),
 sys.path.insert(0, os.path.join(TOP, "host-stub"))
 
 from measure import (  # noqa: E402
-    MeasureError, ablate, ablate_table, boots, boots_table, cases, cli, parts, trace)
+    MeasureError, ablate_cases, ablate_figures, ablate_table, boots_cases, boots_figures, cases,
+    cli, parts, trace)
 
 TOOL = os.path.join(TOP, "host-stub/pvkit")
 count = failed = 0
@@ -68,7 +69,7 @@ def account(ns, exits_all, user):
 BOOT_KINDS = ["patched@quiet", "qemu:pc@quiet", "qemu:microvm@quiet", "qemu:microvm-best@quiet"]
 BOOT_PLAN = {"part": "boots", "kinds": BOOT_KINDS, "runs": 1, "conditions": {
     "guest": "1 vCPU", "commit": "<b>&amp;"},
-    "cases": {k: {"label": boots.label(k), "argv": ["vmm", "a b"], "row": k.partition("@")[0],
+    "cases": {k: {"label": boots_cases.label(k), "argv": ["vmm", "a b"], "row": k.partition("@")[0],
                   "volume": "quiet", "silent": k.startswith("qemu:micro")}
               for k in BOOT_KINDS}}
 
@@ -81,10 +82,10 @@ def boot_run(kind, traced, number=0, **more):
 
 
 def boot_result(runs, plan=None):
-    made = cases.result(plan or BOOT_PLAN, {"conditions": {"KVM": "kvm_test in the box"},
-                                            "tracing": "yes", "runs": runs})
+    made = parts.named("boots").result(plan or BOOT_PLAN, {
+        "conditions": {"KVM": "kvm_test in the box"}, "tracing": "yes", "runs": runs})
     made.update({"reproduce": "pvkit measure --boot-table", "only": ""})
-    made["summary"] = parts.summary(made)
+    made["summary"] = parts.of(made).summary(made)
     return made
 
 
@@ -147,15 +148,15 @@ def test_boot_refused():
     equal("refused: no mark", problems["qemu:microvm@quiet"], "no mark of /init was seen")
     equal("refused: what the worker said", problems["qemu:microvm-best@quiet"], "it hangs")
     equal("refused: in no figure", result["summary"]["qemu:pc@quiet"]["boot"], None)
-    check("refused: shown with its last words", "panic" in parts.render(result, False))
-    text = parts.render(result, False)
+    check("refused: shown with its last words", "panic" in parts.of(result).render(result, False))
+    text = parts.of(result).render(result, False)
     check("refused: a verdict without figures is none", "not measured" in text
           and "NOT MET  exits" not in text, text)
 
 
 def test_verdicts():
     def of(**counts):
-        found = boots.verdicts(boot_result(four(**counts)))
+        found = boots_figures.verdicts(boot_result(four(**counts)))
         return {w.split(":")[0]: good for _, w, good in found}
     met = of()
     equal("verdict: 200 is 1/50 of 10,000",
@@ -168,42 +169,43 @@ def test_verdicts():
     equal("verdict: the fastest", met["fastest of all from power-on"], True)
     slow = four()
     slow[0]["stub"]["boots"][0]["marks"][0]["ns"] = 3 * 10**9
-    found = {w.split(":")[0]: g for _, w, g in boots.verdicts(boot_result(slow))}
+    found = {w.split(":")[0]: g for _, w, g in boots_figures.verdicts(boot_result(slow))}
     equal("verdict: not the fastest", found["fastest of all from power-on"], False)
 
 
 def test_boot_shown():
     result = boot_result(four())
-    text = parts.render(result, False)
+    text = parts.of(result).render(result, False)
     check("table: the guest's exits of a row", any(
         line.split()[:4] == ["plain,", "QEMU", "pc", "10,000"] for line in text.splitlines()), text)
     check("table: what is not met is said", "NOT MET" in text)
-    page = parts.render_page(result)
+    page = parts.of(result).render_page(result)
     check("page: is escaped", "<b>&amp;" not in page and "&lt;b&gt;&amp;amp;" in page)
     html.parser.HTMLParser().feed(page)
     again = json.loads(json.dumps(result))
-    again["summary"] = parts.summary(again)
-    equal("table: the same from JSON", parts.render(again, False), text)
+    again["summary"] = parts.of(again).summary(again)
+    equal("table: the same from JSON", parts.of(again).render(again, False), text)
     no_trace = four()
     for r in no_trace:
         r["trace"] = None
-    check("table: without a trace nothing falls over", parts.render(boot_result(no_trace), False))
+    check("table: without a trace nothing falls over",
+          parts.named("boots").render(boot_result(no_trace), False))
 
 
 def test_commands():
     opts = cli.parse_args(["--boot-table"])
-    row = next(r for r in boots.ROWS if r[0] == "qemu:microvm-best")
-    quiet = boots.case(row, "quiet", "/k", "/i", opts, "/vm")
-    loud = boots.case(row, "loud", "/k", "/i", opts, "/vm")
+    row = next(r for r in boots_cases.ROWS if r[0] == "qemu:microvm-best")
+    quiet = boots_cases.case(row, "quiet", "/k", "/i", opts, "/vm")
+    loud = boots_cases.case(row, "loud", "/k", "/i", opts, "/vm")
     check("command: the best microvm has no serial port when quiet",
           "isa-serial=off" in quiet["argv"][2] and "-serial" not in quiet["argv"]
           and quiet["silent"], quiet["argv"])
     check("command: and one when not", "isa-serial=on" in loud["argv"][2]
           and "-serial" in loud["argv"] and "quiet" not in loud["argv"][-1], loud["argv"])
-    for row in boots.ROWS:
-        made = boots.case(row, "quiet", "/k", "/i", opts, "/vm")
+    for row in boots_cases.ROWS:
+        made = boots_cases.case(row, "quiet", "/k", "/i", opts, "/vm")
         words = " ".join(made["argv"])
-        if "256" not in words or "quiet" not in words or boots.CMDLINE not in words:
+        if "256" not in words or "quiet" not in words or cases.CMDLINE not in words:
             check(f"command: {row[0]} has the same memory and words", False, words)
     check("command: all have the same memory and words", True)
     argv = cases.argv({"argv": ["vm", "DISK.raw", "DISK.raw,models=emulated", "if=none,file=DISK.raw",
@@ -253,7 +255,7 @@ def test_archive():
 
 def test_switches():
     def of(name, away):
-        return ablate.switches(ablate.feature(name), away)
+        return ablate_cases.switches(ablate_cases.feature(name), away)
     equal("switch: KVM's away", of("pv_eoi", True), ["--kvm-mask", "pv_eoi"])
     equal("switch: KVM's alone", of("pv_eoi", False),
           ["--offer", "none", "--kvm-mask", "no-pv_eoi"])
@@ -264,17 +266,18 @@ def test_switches():
           ["--offer", "info", "--info", "cpuid", "--kvm-mask", "all"])
     equal("switch: an offer away", of("smp", True), ["--offer", "no-smp"])
     equal("switch: the disk away is its emulated model",
-          ablate.devices(ablate.feature("block"), True),
+          ablate_cases.devices(ablate_cases.feature("block"), True),
           ["--disk", "DISK.raw,models=emulated", "--nic", "user"])
-    equal("switch: the disk alone", ablate.devices(ablate.feature("block"), False),
+    equal("switch: the disk alone", ablate_cases.devices(ablate_cases.feature("block"), False),
           ["--disk", "DISK.raw", "--nic", "user,models=emulated"])
     with open(os.path.join(TOP, "host-stub/options_features.c"), encoding="ascii") as f:
         source = f.read()
-    words = [w for n in ablate.NAMES for w in ablate.feature(n)["words"] + ablate.feature(n)["needs"]
-             if ablate.feature(n)["owner"] in ("kvm", "offer", "info")]
+    features = [ablate_cases.feature(n) for n in ablate_cases.NAMES]
+    words = [w for f in features for w in f["words"] + f["needs"]
+             if f["owner"] in ("kvm", "offer", "info")]
     unknown = [w for w in words if f'"{w}"' not in source]
     equal("switch: pvkit-vm knows each", unknown, [])
-    told = set(words) | {"disk", "nic"} | {w for n, _ in ablate.NOT_MEASURED
+    told = set(words) | {"disk", "nic"} | {w for n, _ in ablate_cases.NOT_MEASURED
                                            for w in n.replace(",", "").split()}
 
     missing = [w for w in re.findall(r'\{ "(\w+)"', source) if w not in told]
@@ -320,10 +323,10 @@ def six(away=3, **more):
 
 
 def ablation(runs):
-    made = cases.result(PLAN, {"conditions": {"KVM": "kvm_test in the box"}, "tracing": "yes",
-                               "runs": runs})
+    made = parts.named("ablate").result(PLAN, {
+        "conditions": {"KVM": "kvm_test in the box"}, "tracing": "yes", "runs": runs})
     made.update({"reproduce": "pvkit measure --ablate", "only": ""})
-    made["summary"] = parts.summary(made)
+    made["summary"] = parts.of(made).summary(made)
     return made
 
 
@@ -340,13 +343,15 @@ def test_ablation():
     equal("ablation: what the end costs",
           found["all@minimal+load"]["loads"]["end"]["guest"]["median"], 3.0)
     equal("ablation: a boot without its ticks",
-          ablate.steady({"by_reason": {"msr": 100, "interrupt": 50, "hlt": 7, "vintr": 3, "io": 5},
-                         "detail": {"wrmsr 6e0": 40, "wrmsr 80b": 20, "rdmsr 1b": 2}}), 45)
-    equal("ablation: which has to be known by reason", ablate.steady({"by_reason": None}), None)
+          ablate_figures.steady({
+              "by_reason": {"msr": 100, "interrupt": 50, "hlt": 7, "vintr": 3, "io": 5},
+              "detail": {"wrmsr 6e0": 40, "wrmsr 80b": 20, "rdmsr 1b": 2}}), 45)
+    equal("ablation: which has to be known by reason",
+          ablate_figures.steady({"by_reason": None}), None)
     check("ablation: nor among the causes",
           "interrupt" not in found["all@minimal+load"]["loads"]["ipi"]["causes"]
           and "hlt" in found["all@minimal+load"]["loads"]["ipi"]["causes"])
-    f = ablate.feature("pv_eoi")
+    f = ablate_cases.feature("pv_eoi")
     d = ablate_table.differences(result, f, "no-pv_eoi@minimal", "all@minimal")
     equal("ablation: the boot is within the noise", d[0][1], "noise")
     equal("ablation: the load is not; one run: a hint", d[2], (3.0, "hint"))
@@ -359,14 +364,14 @@ def test_ablation():
     same = six(away=0)
     same[8:10] = load_run("pv_eoi@pc", 2000, 3)
     equal("ablation: or are not", ablate_table.verdict(ablation(same), f), ("wrmsr 80b", False))
-    text = parts.render(result, False)
+    text = parts.of(result).render(result, False)
     row = next(line for line in text.splitlines() if line.startswith("  pv_eoi"))
     equal("ablation: its row", row.split(), ["pv_eoi", "ipi/tlb", "·", "·", "~+3.00", "·", "·", "·",
                                              "~−3.00", "·"])
-    html.parser.HTMLParser().feed(parts.render_page(result))
+    html.parser.HTMLParser().feed(parts.of(result).render_page(result))
     less = ablation(six(facts="0x01007ebb"))	# without bit 6
     check("ablation: what KVM does not offer is told",
-          "KVM does not offer it" in parts.render(less, False))
+          "KVM does not offer it" in parts.of(less).render(less, False))
     equal("ablation: and is no failure", ablate_table.verdict(less, f), ("", None))
 
 
@@ -399,8 +404,8 @@ def test_ablation_refused():
     equal("refused: a load without its marks", problems["pv_eoi@pc+load"],
           "no marks of the load ipi")
     equal("refused: what was expected is neither seen nor missing",
-          ablate_table.verdict(result, ablate.feature("pv_eoi")), ("wrmsr 80b", None))
-    text = parts.render(result, False)
+          ablate_table.verdict(result, ablate_cases.feature("pv_eoi")), ("wrmsr 80b", None))
+    text = parts.of(result).render(result, False)
     check("refused: the row says it", "no-pv_eoi@minimal: the guest did not finish" in text, text)
     row = next(line for line in text.splitlines() if line.startswith("  pv_eoi"))
     equal("refused: and has no value", set(row.split()[2:]), {"-"})
@@ -410,14 +415,14 @@ def test_noise():
     def s(*values):
         return {"median": sorted(values)[len(values) // 2], "min": min(values),
                 "max": max(values), "n": len(values)}
-    equal("noise: inside the base's range", ablate.difference(s(10, 12, 14), s(13, 13, 13))[1],
-          "noise")
-    equal("noise: outside by less than its width", ablate.difference(s(10, 12, 14), s(17, 17))[1],
-          "noise")
-    equal("noise: beyond", ablate.difference(s(10, 12, 14), s(19, 20, 21)), (8, "sure"))
-    equal("noise: beyond, by one run", ablate.difference(s(10, 12, 14), s(20)), (8, "hint"))
-    equal("noise: fewer", ablate.difference(s(10, 12, 14), s(1, 2, 3)), (-10, "sure"))
-    equal("noise: nothing to compare with", ablate.difference(None, s(1)), None)
+    equal("noise: inside the base's range",
+          ablate_figures.difference(s(10, 12, 14), s(13, 13, 13))[1], "noise")
+    equal("noise: outside by less than its width",
+          ablate_figures.difference(s(10, 12, 14), s(17, 17))[1], "noise")
+    equal("noise: beyond", ablate_figures.difference(s(10, 12, 14), s(19, 20, 21)), (8, "sure"))
+    equal("noise: beyond, by one run", ablate_figures.difference(s(10, 12, 14), s(20)), (8, "hint"))
+    equal("noise: fewer", ablate_figures.difference(s(10, 12, 14), s(1, 2, 3)), (-10, "sure"))
+    equal("noise: nothing to compare with", ablate_figures.difference(None, s(1)), None)
 
 
 def test_detail():
@@ -434,14 +439,16 @@ def test_detail():
 def test_loads():
     with open(os.path.join(TOP, "host-stub/measure/guest/load.c"), encoding="ascii") as f:
         source = f.read()
-    equal("loads: the guest has each", [n for n in ablate.LOADS if f'"{n}", load_{n}' not in source],
-          [])
-    equal("loads: its list", ablate.loads_of({"ipi", "clock", "end"}, True), "ipi:50,clock:1000")
-    marks = cases.FIRST_MARK + 2 * len(ablate.LOADS)
+    equal("loads: the guest has each",
+          [n for n in ablate_cases.LOADS if f'"{n}", load_{n}' not in source], [])
+    equal("loads: its list", ablate_cases.loads_of({"ipi", "clock", "end"}, True),
+          "ipi:50,clock:1000")
+    marks = cases.FIRST_MARK + 2 * len(ablate_cases.LOADS)
     check("loads: their marks fit a byte", marks < 256 and "FIRST_MARK\t10" in source)
     equal("loads: each feature's is one",
-          [n for n in ablate.NAMES
-           if set(ablate.feature(n)["load"].split("/")) - {*ablate.LOADS, "", ablate.END}], [])
+          [n for n in ablate_cases.NAMES
+           if set(ablate_cases.feature(n)["load"].split("/"))
+           - {*ablate_cases.LOADS, "", ablate_cases.END}], [])
 
 
 for test in (test_said, test_boot_figures, test_boot_refused, test_verdicts, test_boot_shown,
