@@ -147,6 +147,7 @@ struct hs_config {
 	const char *console;	/* "stdio", "none" or a file path */
 	uint64_t console_limit;	/* bytes of that file; 0: none */
 	const char *stats;	/* where to write the statistics as JSON, or NULL */
+	const char *control;	/* a socket to ask things while it runs, or NULL */
 	const char *trace;	/* where to write events, or NULL */
 	uint64_t trace_limit;	/* bytes of that file; 0: none */
 	unsigned int seconds;	/* time limit of the run, 0: none */
@@ -160,6 +161,12 @@ struct hs_config {
 	uint32_t debug_exit;	/* port whose writes end the VM; 0: none */
 	bool force;		/* try a /dev/kvm that has no hardware behind it */
 };
+
+/* Whether there is somebody to read what costs more than a counter. */
+static inline bool hs_config_counts(const struct hs_config *config)
+{
+	return config->stats || config->control;
+}
 
 /* Why the VM ended; vcpu threads and chips report through hs_vm_stop(). */
 enum hs_stop {

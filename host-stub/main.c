@@ -28,8 +28,10 @@
 #include "worker.h"
 #include "pv/pv.h"
 #include "console.h"
+#include "control.h"
 #include "emu/emu.h"
 #include "jail.h"
+#include "live.h"
 #include "options.h"
 #include "reboots.h"
 #include "output.h"
@@ -39,6 +41,7 @@
 #include "vm.h"
 #include "writer.h"
 
+#define OWN_FDS		4u	/* that wait_for_stop() waits for, beside the control socket's */
 #define BOOTS_KEPT	16u	/* boots whose accounts are kept: the last ones */
 
 /* A worker polls for as long as 40 exits take, and coalesces completions for 8 */
@@ -160,6 +163,8 @@ static int open_own(struct host *host)
 		if (host->stats_fd < 0)
 			return HS_EXIT_HOST;
 	}
+	if (config->control && hs_control_prepare(config->control) < 0)
+		return HS_EXIT_HOST;
 	if (config->trace && hs_trace_prepare(config->trace, config->trace_limit) < 0)
 		return HS_EXIT_HOST;
 	return 0;
@@ -230,24 +235,6 @@ static int start_workers(struct host *host)
 	return 0;
 }
 
-/* The guest's time made a jump: it stood still, or ours was set. */
-static void notify_clocks(struct hs_vm *vm)
-{
-	for (unsigned int i = 0; i < vm->config->vcpus; i++)
-		hs_vcpu_resumed(vm->vcpu[i]);
-}
-
-/* By the call that the guest listens for, else by the power button; without either, at once. */
-static void ask_power_off(struct hs_vm *vm)
-{
-	if (vm->pv && hs_pv_ask_power_off(vm->pv))
-		return;
-	if (vm->config->machine == HS_MACHINE_PC)
-		hs_acpi_power_button(vm);
-	else
-		hs_vm_stop(vm, HS_STOP_SIGNAL);
-}
-
 static void on_signal(struct host *host, struct hs_vm *vm)
 {
 	struct signalfd_siginfo info;
@@ -261,11 +248,11 @@ static void on_signal(struct host *host, struct hs_vm *vm)
 			for (unsigned int i = 0; i < host->hs.config->nics; i++)
 				hs_net_set_link(host->hs.net[i], !host->unplugged);
 		} else if (info.ssi_signo == SIGCONT) {
-			notify_clocks(vm);
+			hs_vm_notify_clocks(vm);
 		} else if (info.ssi_signo == SIGTERM && !host->asked) {
 			host->asked = true;
 			host->signal = SIGTERM;
-			ask_power_off(vm);
+			hs_live_ask_power_off(vm);
 		} else {
 			host->signal = (int)info.ssi_signo;
 			hs_vm_stop(vm, HS_STOP_SIGNAL);
@@ -273,19 +260,34 @@ static void on_signal(struct host *host, struct hs_vm *vm)
 	}
 }
 
+/* For the control socket: the VM that runs. */
+struct live {
+	struct hs_live live;
+	struct host *host;
+};
+
+static void print_stats(struct host *host, FILE *f, struct hs_vm *running);
+
+static void running_stats(struct hs_live *live, FILE *out)
+{
+	print_stats(((struct live *)live)->host, out, live->vm);
+}
+
 /* Until somebody stops the VM. */
 static void wait_for_stop(struct host *host, struct hs_vm *vm)
 {
-	struct pollfd fds[] = {
+	struct pollfd fds[OWN_FDS + HS_CONTROL_FDS] = {
 		{ .fd = host->hs.stop_fd, .events = POLLIN },
 		{ .fd = host->signal_fd, .events = POLLIN },
 		{ .fd = host->timer_fd, .events = POLLIN },	/* -1 is ignored */
 		{ .fd = host->clock_fd, .events = POLLIN },
 	};
+	struct live live = { { .vm = vm, .boot = host->hs.boot, .stats = running_stats }, host };
 	uint64_t expired;
 
 	while (hs_vm_stopped(vm) == HS_STOP_NONE) {
-		if (poll(fds, 4, -1) < 0 && errno != EINTR) {
+		hs_control_poll(fds + OWN_FDS);
+		if (poll(fds, OWN_FDS + HS_CONTROL_FDS, -1) < 0 && errno != EINTR) {
 			hs_error("poll: %s", strerror(errno));
 			hs_vm_stop(vm, HS_STOP_ERROR);
 		}
@@ -298,7 +300,8 @@ static void wait_for_stop(struct host *host, struct hs_vm *vm)
 		/* ECANCELED: it was set */
 		if (fds[3].revents && read(host->clock_fd, &expired, sizeof(expired)) < 0 &&
 		    errno == ECANCELED)
-			notify_clocks(vm);
+			hs_vm_notify_clocks(vm);
+		hs_control_serve(fds + OWN_FDS, hs_live_answer, &live.live);
 	}
 }
 
@@ -317,7 +320,7 @@ static void keep_accounts(struct host *host, struct hs_vm *vm)
 	f = open_memstream(slot, &bytes);
 	if (!f)
 		return;
-	hs_stats_json(vm->stats, f);
+	hs_stats_json(vm->stats, f, false);
 	fclose(f);
 }
 
@@ -459,8 +462,6 @@ static void close_messages(struct hs_drain_limit *drain_limit)
 	(void)hs_writer_close(messages, drain_limit);
 }
 
-static void print_stats(struct host *host, FILE *f);
-
 /* The file of --stats, in the form that docs/stub.md describes. 0 or -errno, said. */
 static int write_stats(struct host *host, struct hs_drain_limit *drain_limit)
 {
@@ -474,14 +475,15 @@ static int write_stats(struct host *host, struct hs_drain_limit *drain_limit)
 	f = open_memstream(&text, &len);
 	if (!f)
 		return -ENOMEM;
-	print_stats(host, f);
+	print_stats(host, f, NULL);
 	ret = fclose(f) ? -ENOMEM : hs_output_put("--stats", host->hs.config->stats, host->stats_fd,
 						  text, len, drain_limit);
 	free(text);
 	return ret;
 }
 
-static void print_stats(struct host *host, FILE *f)
+/* running: a boot that has not ended, or NULL. */
+static void print_stats(struct host *host, FILE *f, struct hs_vm *running)
 {
 	const struct hs_config *config = host->hs.config;
 	unsigned int kept = host->boots < BOOTS_KEPT ? host->boots : BOOTS_KEPT;
@@ -520,12 +522,16 @@ static void print_stats(struct host *host, FILE *f)
 		hs_net_json(host->hs.net[i], f);
 		fputc('}', f);
 	}
-	fprintf(f, "],\n\t\"boot_count\": %u,\n\t\"boots\": [", host->boots);
+	fprintf(f, "],\n\t\"boot_count\": %u,\n\t\"boots\": [", host->boots + (running ? 1 : 0));
 	for (unsigned int i = host->boots - kept; i < host->boots; i++) {
 		if (!host->boot[i % BOOTS_KEPT])
 			continue;
 		fprintf(f, "%s\n%s", first ? "" : ",", host->boot[i % BOOTS_KEPT]);
 		first = false;
+	}
+	if (running) {
+		fputs(first ? "\n" : ",\n", f);
+		hs_stats_json(running->stats, f, true);
 	}
 	fprintf(f, "]\n}\n");
 }
@@ -540,6 +546,7 @@ static void close_all(struct host *host, struct hs_drain_limit *drain_limit)
 			hs_blk_close(host->hs.blk[i]);
 	for (unsigned int i = 0; i < BOOTS_KEPT; i++)
 		free(host->boot[i]);
+	hs_control_close();
 	hs_console_end(drain_limit);
 	hs_trace_close(drain_limit);
 	close_messages(drain_limit);

@@ -58,6 +58,7 @@ static void help(void)
 	     "  --console WHERE     stdio (default; Ctrl-A x ends), none, or a file\n"
 	     "  --console-limit SIZE of that file; what was in it before is in FILE.1 (default 16M; 0: no limit)\n"
 	     "  --stats FILE        write the statistics there at the end (JSON)\n"
+	     "  --control PATH      a Unix socket that answers commands while the VM runs (JSON)\n"
 	     "  --trace FILE[,limit=SIZE] write what happens there, for Perfetto (default limit: 64M;\n"
 	     "                      0: none); a comma in FILE is written twice\n"
 	     "  --time-limit SEC    end with status 124 after that\n"
@@ -378,6 +379,7 @@ enum {
 	OPT_CONSOLE,
 	OPT_CONSOLE_LIMIT,
 	OPT_STATS,
+	OPT_CONTROL,
 	OPT_TRACE,
 	OPT_TIME,
 	OPT_NO_REBOOT,
@@ -416,6 +418,7 @@ static const struct option options[] = {
 	{ "console", required_argument, NULL, OPT_CONSOLE },
 	{ "console-limit", required_argument, NULL, OPT_CONSOLE_LIMIT },
 	{ "stats", required_argument, NULL, OPT_STATS },
+	{ "control", required_argument, NULL, OPT_CONTROL },
 	{ "trace", required_argument, NULL, OPT_TRACE },
 	{ "time-limit", required_argument, NULL, OPT_TIME },
 	{ "no-reboot", no_argument, NULL, OPT_NO_REBOOT },
@@ -569,6 +572,9 @@ int hs_options(struct hs_config *config, int argc, char **argv)
 			break;
 		case OPT_STATS:
 			config->stats = optarg;
+			break;
+		case OPT_CONTROL:
+			config->control = optarg;
 			break;
 		case OPT_CGROUP:
 			config->cgroup = optarg;

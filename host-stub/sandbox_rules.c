@@ -21,6 +21,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -58,6 +59,8 @@ static const struct hs_rule rules[] = {
 	{ SCMP_SYS(ppoll), ALL, {}, 0, "the same, as the C library may make it" },
 	{ SCMP_SYS(io_uring_enter), D | N, {}, 0, "disks and NICs" },
 	{ SCMP_SYS(eventfd2), M | V, {}, 0, "event channels, doorbells" },
+	{ SCMP_SYS(accept4), M, { HS_IS(3, SOCK_CLOEXEC | SOCK_NONBLOCK) }, HS_NEEDS_CONTROL,
+	  "clients of the control socket" },
 	/* memory */
 	{ SCMP_SYS(mmap), ALL, { HS_ONLY(2, PROT_READ | PROT_WRITE), HS_NONE_OF(3, MAP_NOT) }, 0,
 	  "malloc; guest memory and stacks at a reboot" },
@@ -160,8 +163,10 @@ unsigned int hs_rules_needs(const struct hs_config *config)
 		needs |= HS_NEEDS_CAP;
 	if (config->kvm_mask)
 		needs |= HS_NEEDS_CAP;
-	if (config->stats)
+	if (hs_config_counts(config))
 		needs |= HS_NEEDS_STATS;
+	if (config->control)
+		needs |= HS_NEEDS_CONTROL;
 	if (!strcmp(config->console, "stdio") && isatty(STDIN_FILENO))
 		needs |= HS_NEEDS_TTY;
 	for (unsigned int i = 0; i < config->nics; i++)

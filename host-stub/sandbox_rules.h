@@ -17,8 +17,9 @@
 #define HS_NEEDS_CAP	1u	/* KVM_ENABLE_CAP: the minimal machine, --kvm-mask */
 #define HS_NEEDS_TAP	2u
 #define HS_NEEDS_PC	4u	/* KVM's chips of a PC */
-#define HS_NEEDS_STATS	8u	/* --stats */
+#define HS_NEEDS_STATS	8u	/* --stats, --control */
 #define HS_NEEDS_TTY	16u	/* a terminal whose mode is put back */
+#define HS_NEEDS_CONTROL 32u	/* --control */
 
 unsigned int hs_rules_needs(const struct hs_config *config);
 

@@ -15,11 +15,13 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "pv/pv.h"
 #include "emu/emu.h"
 #include "io.h"
+#include "json.h"
 #include "stats.h"
 #include "vm.h"
 
@@ -251,7 +253,7 @@ int hs_stats_create(struct hs_stats **out, struct hs_vm *vm)
 		free(stats);
 		return ret;
 	}
-	if (vm->config->stats) {
+	if (hs_config_counts(vm->config)) {
 		block_open(&stats->vm_block, vm->vm_fd);
 		for (unsigned int i = 0; i < vm->config->vcpus; i++)
 			block_open(&stats->vcpu_block[i], vm->vcpu[i]->fd);
@@ -297,6 +299,18 @@ static void json_block(FILE *out, const struct block *b, const uint8_t *data)
 	fprintf(out, "}");
 }
 
+/* CPU time of a vCPU's thread, which may still run. */
+static uint64_t vcpu_cpu_ns(struct hs_vcpu *vcpu)
+{
+	struct timespec cpu;
+	clockid_t clock;
+
+	if (vcpu->started && !pthread_getcpuclockid(vcpu->thread, &clock) &&
+	    !clock_gettime(clock, &cpu))
+		return (uint64_t)cpu.tv_sec * 1000000000ull + (uint64_t)cpu.tv_nsec;
+	return atomic_load(&vcpu->cpu_ns);
+}
+
 static void json_snapshot(struct hs_stats *stats, FILE *out, const struct snapshot *s,
 			  const char *indent, bool at_end)
 {
@@ -328,7 +342,7 @@ static void json_snapshot(struct hs_stats *stats, FILE *out, const struct snapsh
 		fprintf(out, "%s\n%s\t{\"id\": %u, ", i ? "," : "", indent, i);
 		if (at_end)
 			fprintf(out, "\"cpu_ns\": %llu, ",
-				(unsigned long long)atomic_load(&stats->vm->vcpu[i]->cpu_ns));
+				(unsigned long long)vcpu_cpu_ns(stats->vm->vcpu[i]));
 		fprintf(out, "\"pv_calls\": %llu, \"exits\": {",
 			(unsigned long long)s->pv_calls[i]);
 		for (unsigned int r = 0; r <= HS_VCPU_EXITS; r++) {
@@ -355,14 +369,13 @@ static void json_last_words(FILE *out, const struct hs_last_words *words)
 		[PVK_POWER_OFF] = "off", [PVK_POWER_REBOOT] = "reboot", [PVK_POWER_PANIC] = "panic",
 	};
 
-	if (words->op == PVK_POWER_NONE) {
+	if (!words || words->op == PVK_POWER_NONE) {
 		fprintf(out, "null");
 		return;
 	}
-	fprintf(out, "{\"op\": \"%s\", \"code\": %u, \"text\": \"", op[words->op], words->code);
-	for (const char *c = words->text; *c; c++)
-		fprintf(out, *c == '"' || *c == '\\' ? "\\%c" : "%c", *c);
-	fprintf(out, "\"}");
+	fprintf(out, "{\"op\": \"%s\", \"code\": %u, \"text\": ", op[words->op], words->code);
+	hs_json_string(out, words->text);
+	fputc('}', out);
 }
 
 /* How long vm->lock was held. Asking is a hold that does not count. */
@@ -383,10 +396,23 @@ static void json_hold(FILE *out, struct hs_vm *vm)
 	fprintf(out, "]}");
 }
 
-void hs_stats_json(struct hs_stats *stats, FILE *out)
+static void json_marks(struct hs_stats *stats, FILE *out)
+{
+	pthread_mutex_lock(&stats->lock);
+	fprintf(out, ",\n\t\t\t\"marks_lost\": %u,\n\t\t\t\"marks\": [", stats->lost);
+	for (struct snapshot *s = stats->first; s; s = s->next) {
+		fprintf(out, "%s\n\t\t\t\t{\n\t\t\t\t\t\"mark\": %u,\n", s == stats->first ? "" : ",",
+			s->mark);
+		json_snapshot(stats, out, s, "\t\t\t\t\t", false);
+		fprintf(out, "\n\t\t\t\t}");
+	}
+	pthread_mutex_unlock(&stats->lock);
+	fprintf(out, "]\n\t\t}");
+}
+
+void hs_stats_json(struct hs_stats *stats, FILE *out, bool live)
 {
 	struct snapshot *end = calloc(1, sizeof(*end));
-	struct snapshot *s;
 
 	fprintf(out, "\t\t{\n\t\t\t\"end\": \"%s\",\n",
 		hs_stats_stop_name(hs_vm_stopped(stats->vm)));
@@ -401,20 +427,16 @@ void hs_stats_json(struct hs_stats *stats, FILE *out)
 	fprintf(out, ",\n\t\t\t\"lock\": ");
 	json_hold(out, stats->vm);
 	fprintf(out, ",\n\t\t\t\"last_words\": ");
-	json_last_words(out, &stats->vm->last_words);
+	json_last_words(out, live ? NULL : &stats->vm->last_words);
 	fprintf(out, ",\n\t\t\t\"death\": ");
-	hs_death_json(&stats->vm->run->death, out);
+	if (live)
+		fprintf(out, "null");
+	else
+		hs_death_json(&stats->vm->run->death, out);
 	fprintf(out, ",\n\t\t\t\"pv\": ");
 	if (stats->vm->pv)
 		hs_pv_json(stats->vm->pv, out);
 	else
 		fprintf(out, "null");
-	fprintf(out, ",\n\t\t\t\"marks_lost\": %u,\n\t\t\t\"marks\": [", stats->lost);
-	for (s = stats->first; s; s = s->next) {
-		fprintf(out, "%s\n\t\t\t\t{\n\t\t\t\t\t\"mark\": %u,\n", s == stats->first ? "" : ",",
-			s->mark);
-		json_snapshot(stats, out, s, "\t\t\t\t\t", false);
-		fprintf(out, "\n\t\t\t\t}");
-	}
-	fprintf(out, "]\n\t\t}");
+	json_marks(stats, out);
 }

@@ -20,8 +20,11 @@ struct hs_stats;
 int hs_stats_create(struct hs_stats **out, struct hs_vm *vm);
 void hs_stats_destroy(struct hs_stats *stats);
 
-/* One boot as a JSON object. After hs_vm_join(). */
-void hs_stats_json(struct hs_stats *stats, FILE *out);
+/*
+ * One boot as a JSON object. After hs_vm_join(), or live, on the main thread: then without
+ * what the guest said last and how it died.
+ */
+void hs_stats_json(struct hs_stats *stats, FILE *out, bool live);
 
 const char *hs_stats_stop_name(enum hs_stop stop);
 

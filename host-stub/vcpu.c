@@ -78,6 +78,7 @@ static void *vcpu_thread(void *arg)
 			hs_vcpu_count(&vcpu->interrupted);
 			__atomic_store_n(&vcpu->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
 			serve_requests(vcpu);
+			hs_vm_stand(vcpu->vm);
 		} else if (errno != EAGAIN) {
 			/* EAGAIN: woken while it waits for its start-up IPI */
 			hs_vcpu_die(vcpu, HS_STOP_ERROR, "KVM_RUN: %s", strerror(errno));

@@ -7,6 +7,7 @@
 #define HS_VM_H
 
 #include <linux/kvm.h>
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "boot/boot.h"
@@ -54,6 +55,14 @@ struct hs_host {
 	unsigned int boot;		/* the number of this boot, from 1 */
 };
 
+/* vCPUs' threads that stand still, while the user wants it so */
+struct hs_pause {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;		/* either of the two */
+	atomic_bool wanted;		/* written with the lock held */
+	unsigned int standing;
+};
+
 /* hs_vm.run: the request to end */
 struct hs_run {
 	atomic_int stop;		/* enum hs_stop */
@@ -62,6 +71,7 @@ struct hs_run {
 	bool tsc_stable;		/* the host's */
 	atomic_ullong entered;		/* hs_now() when the first vCPU entered, 0 before */
 	unsigned int boot;		/* the host's */
+	struct hs_pause pause;
 	struct hs_death death;		/* of the first vCPU that died */
 };
 
@@ -83,6 +93,19 @@ int hs_vm_start(struct hs_vm *vm);
 void hs_vm_join(struct hs_vm *vm);
 
 void hs_vm_destroy(struct hs_vm *vm);
+
+/*
+ * Has all vCPUs stand still, and returns when they do: 0, or -ETIMEDOUT if one is busy for
+ * too long (then none does). Back ends go on with what they have. The main thread.
+ */
+int hs_vm_pause(struct hs_vm *vm);
+/* They go on, and learn that they stood still. No-op if they do not. The main thread. */
+void hs_vm_resume(struct hs_vm *vm);
+bool hs_vm_paused(const struct hs_vm *vm);
+/* Stands still while that is wanted and the VM is to go on. On a vCPU's thread. */
+void hs_vm_stand(struct hs_vm *vm);
+/* The guest's time made a jump: it stood still, or the host's was set. */
+void hs_vm_notify_clocks(struct hs_vm *vm);
 
 /* vCPUs (vcpu.c) */
 #define HS_VCPU_EXITS	40u	/* KVM_EXIT_* up to this are counted by reason */

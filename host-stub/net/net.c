@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "net_priv.h"
+#include "../json.h"
 #include "../util.h"
 
 #define CLOSE_STEP_NS	1000000
@@ -166,28 +167,12 @@ void hs_net_stats(struct hs_net *net, unsigned int queue, struct hs_net_stats *s
 #undef LOAD
 }
 
-static void json_string(FILE *out, const char *text)
-{
-	fputc('"', out);
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		if (c == '"' || c == '\\')
-			fprintf(out, "\\%c", c);
-		else if (c < ' ')
-			fprintf(out, "\\u%04x", c);
-		else
-			fputc(c, out);
-	}
-	fputc('"', out);
-}
-
 void hs_net_json(struct hs_net *net, FILE *out)
 {
 	struct hs_net_stats s;
 
 	fprintf(out, "\"kind\": \"%s\", \"name\": ", kind_name[net->kind]);
-	json_string(out, net->name);
+	hs_json_string(out, net->name);
 	fprintf(out, ", \"link\": %s, \"queues\": [", hs_net_link(net) ? "true" : "false");
 	for (unsigned int i = 0; i < net->queues; i++) {
 		hs_net_stats(net, i, &s);

@@ -8,7 +8,7 @@
  * they were, in order, none torn; a stream never loses its place; and the model is
  * given nothing that it did not ask for.
  */
-/* LINK: host-stub/net/net.c host-stub/net/net_rx.c host-stub/net/net_tx.c host-stub/net/net_build.c host-stub/net/net_socket.c host-stub/net/net_redial.c host-stub/net/net_tap.c host-stub/net/net_vnet.c host-stub/net/net_soft.c host-stub/log.c */
+/* LINK: host-stub/json.c host-stub/net/net.c host-stub/net/net_rx.c host-stub/net/net_tx.c host-stub/net/net_build.c host-stub/net/net_socket.c host-stub/net/net_redial.c host-stub/net/net_tap.c host-stub/net/net_vnet.c host-stub/net/net_soft.c host-stub/log.c */
 /* LIBS: -lpthread -Wl,--wrap=hs_now -Wl,--wrap=write -Wl,--wrap=writev -Wl,--wrap=nanosleep -Wl,--wrap=open -Wl,--wrap=ioctl -Wl,--wrap=hs_net_redial_begin -Wl,--wrap=fork -Wl,--wrap=pipe2 -Wl,--wrap=fcntl -Wl,--wrap=dup2 -Wl,--wrap=prctl -Wl,--wrap=getppid -Wl,--wrap=syscall -Wl,--wrap=read -Wl,--wrap=connect -Wl,--wrap=_exit */
 #include <signal.h>
 #include <stdio.h>

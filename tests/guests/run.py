@@ -14,6 +14,7 @@ import lzma
 import os
 import re
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -160,6 +161,14 @@ def switches(t):
                 r.value(word) is None and r.value("info bytes") == r.value("info ends"), r.text())
 
 
+def ask_power_off():
+    """By the control socket; one that is left over is replaced by the next VM."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.connect(os.path.join(TOP, "control"))
+        s.sendall(b'{"command": "power-off"}\n')
+        s.recv(4096)
+
+
 def power(t):
     r = Run("--machine", "minimal", append="off=0")
     t.check("off: status 0, nothing said", r.status == OK and
@@ -189,6 +198,10 @@ def power(t):
     r = Run("--machine", "minimal", append="wait off=0", on_line=lambda p, s: s == "waiting" and
             p.send_signal(signal.SIGTERM))
     t.check("SIGTERM asks a guest that listens", r.status == OK and "asked" in r.lines, r.text())
+    r = Run("--machine", "minimal", "--control", os.path.join(TOP, "control"), append="wait off=0",
+            on_line=lambda p, s: s == "waiting" and ask_power_off())
+    t.check("power-off by the control socket asks a guest that listens", r.status == OK and
+            "asked" in r.lines, r.text())
     r = Run("--machine", "minimal", "--offer", "all,no-power", append="wait", on_line=lambda p, s:
             s == "cannot wait" and p.send_signal(signal.SIGTERM))
     t.check("SIGTERM ends a minimal machine whose guest does not", r.status == 128 + signal.SIGTERM,

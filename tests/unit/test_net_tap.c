@@ -3,7 +3,7 @@
  * A TAP as the network back end's other end, in a network namespace of its own;
  * the host's side is a packet socket. Skipped where no TAP can be made.
  */
-/* LINK: host-stub/net/net.c host-stub/net/net_rx.c host-stub/net/net_tx.c host-stub/net/net_build.c host-stub/net/net_tap.c host-stub/net/net_vnet.c host-stub/net/net_socket.c host-stub/net/net_redial.c host-stub/net/net_soft.c host-stub/worker.c host-stub/log.c */
+/* LINK: host-stub/json.c host-stub/net/net.c host-stub/net/net_rx.c host-stub/net/net_tx.c host-stub/net/net_build.c host-stub/net/net_tap.c host-stub/net/net_vnet.c host-stub/net/net_socket.c host-stub/net/net_redial.c host-stub/net/net_soft.c host-stub/worker.c host-stub/log.c */
 /* LIBS: -luring -lpthread */
 #include "net_peer.h"
 #include "host-stub/net/net_priv.h"

@@ -6,7 +6,7 @@
  * at in /proc.
  */
 /* MSAN: no: libseccomp and libslirp are not instrumented */
-/* LINK: host-stub/net/net.c host-stub/net/net_rx.c host-stub/net/net_tx.c host-stub/net/net_build.c host-stub/net/net_tap.c host-stub/net/net_vnet.c host-stub/net/net_socket.c host-stub/net/net_redial.c host-stub/net/net_soft.c host-stub/net/net_user.c host-stub/net/net_user_rules.c host-stub/rules.c host-stub/jail.c host-stub/worker.c host-stub/log.c */
+/* LINK: host-stub/json.c host-stub/net/net.c host-stub/net/net_rx.c host-stub/net/net_tx.c host-stub/net/net_build.c host-stub/net/net_tap.c host-stub/net/net_vnet.c host-stub/net/net_socket.c host-stub/net/net_redial.c host-stub/net/net_soft.c host-stub/net/net_user.c host-stub/net/net_user_rules.c host-stub/rules.c host-stub/jail.c host-stub/worker.c host-stub/log.c */
 /* LIBS: -luring -lseccomp -lslirp -lpthread */
 #include "filtered.h"
 #include "net_peer.h"

@@ -18,6 +18,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 #include "host-stub/sandbox_rules.h"
 
@@ -30,7 +31,8 @@
 #define W	(1u << HS_THREAD_WRITER)
 #define ALL	HS_RULES_ALL
 #define WORKERS	(D | N)
-#define NEEDS	(HS_NEEDS_CAP | HS_NEEDS_TAP | HS_NEEDS_PC | HS_NEEDS_STATS | HS_NEEDS_TTY)
+#define NEEDS	(HS_NEEDS_CAP | HS_NEEDS_TAP | HS_NEEDS_PC | HS_NEEDS_STATS | HS_NEEDS_TTY | \
+		 HS_NEEDS_CONTROL)
 
 /* glibc's flags of a thread */
 #define THREAD                                                                              \
@@ -335,6 +337,8 @@ static void by_need(void **state)
 		{ "pread64", HS_THREAD_VCPU, HS_NEEDS_STATS, SYS_pread64, { -1 } },
 		{ "TCSETS", HS_THREAD_MAIN, HS_NEEDS_TTY, REQUEST(TCSETS) },
 		{ "TCGETS", HS_THREAD_MAIN, HS_NEEDS_TTY, REQUEST(TCGETS) },
+		{ "accept4", HS_THREAD_MAIN, HS_NEEDS_CONTROL, SYS_accept4,
+		  { -1, 0, 0, SOCK_CLOEXEC | SOCK_NONBLOCK } },
 #undef REQUEST
 	};
 

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A line of the control socket: see control.h. The line is anybody's. */
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "control.h"
+#include "json.h"
+
+#define MEMBERS	4u
+
+void hs_command_error(FILE *out, const char *fmt, ...)
+{
+	char text[256];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	fprintf(out, "{\"error\": ");
+	hs_json_string(out, text);
+	fputc('}', out);
+}
+
+static void list_commands(const struct hs_command *commands, FILE *out)
+{
+	char names[160] = "";
+
+	for (; commands->name; commands++)
+		snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s",
+			 *names ? ", " : "", commands->name);
+	hs_command_error(out, "unknown command: there are %s", names);
+}
+
+void hs_command_run(const struct hs_command *commands, void *opaque, const char *line, size_t len,
+		    FILE *out)
+{
+	struct hs_json_member member[MEMBERS];
+	int n = hs_json_object(line, len, member, MEMBERS);
+	const struct hs_command *c = commands;
+
+	if (n < 0) {
+		hs_command_error(out, n == -EINVAL ? "not a JSON object" :
+				 "an object with more than a command has");
+		return;
+	}
+	if (n != 1 || strcmp(member[0].name, "command") || !member[0].string) {
+		hs_command_error(out, "want one member: \"command\", with a name");
+		return;
+	}
+	while (c->name && strcmp(c->name, member[0].value))
+		c++;
+	if (c->name)
+		c->run(opaque, out);
+	else
+		list_commands(commands, out);
+}

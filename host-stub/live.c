@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The commands of the control socket: see live.h. A command is one row of the table and
+ * its handler; docs/debugging.md says what each does.
+ */
+#include "live.h"
+
+#include <string.h>
+
+#include "control.h"
+#include "emu/emu.h"
+#include "options.h"
+#include "pv/pv.h"
+#include "vm.h"
+
+void hs_live_ask_power_off(struct hs_vm *vm)
+{
+	hs_vm_resume(vm);
+	if (vm->pv && hs_pv_ask_power_off(vm->pv))
+		return;
+	if (vm->config->machine == HS_MACHINE_PC)
+		hs_acpi_power_button(vm);
+	else
+		hs_vm_stop(vm, HS_STOP_SIGNAL);
+}
+
+static void live_version(void *opaque, FILE *out)
+{
+	(void)opaque;
+	fprintf(out, "{\"program\": \"pvkit-vm %s\", \"protocol\": %u, \"abi\": \"%u.%u\"}",
+		PVK_RELEASE, HS_CONTROL_PROTOCOL, PVK_VERSION_MAJOR(PVK_ABI_VERSION),
+		PVK_VERSION_MINOR(PVK_ABI_VERSION));
+}
+
+static void live_status(void *opaque, FILE *out)
+{
+	struct hs_live *live = opaque;
+	unsigned long long entered = atomic_load(&live->vm->run->entered);
+
+	fprintf(out, "{\"state\": \"%s\", \"boot\": %u, \"uptime_ns\": %llu, \"vcpus\": %u}",
+		hs_vm_paused(live->vm) ? "paused" : "running", live->boot,
+		entered ? hs_now() - entered : 0, live->vm->config->vcpus);
+}
+
+static void live_stats(void *opaque, FILE *out)
+{
+	struct hs_live *live = opaque;
+
+	live->stats(live, out);
+}
+
+static void live_pause(void *opaque, FILE *out)
+{
+	struct hs_live *live = opaque;
+	int ret = hs_vm_pause(live->vm);
+
+	if (ret < 0)
+		hs_command_error(out, "a vCPU does not stop: %s: the VM goes on", strerror(-ret));
+	else
+		live_status(opaque, out);
+}
+
+static void live_resume(void *opaque, FILE *out)
+{
+	struct hs_live *live = opaque;
+
+	hs_vm_resume(live->vm);
+	live_status(opaque, out);
+}
+
+static void live_reboot(void *opaque, FILE *out)
+{
+	struct hs_live *live = opaque;
+
+	hs_vm_stop(live->vm, HS_STOP_REBOOT);
+	live_status(opaque, out);
+}
+
+static void live_power_off(void *opaque, FILE *out)
+{
+	struct hs_live *live = opaque;
+
+	hs_live_ask_power_off(live->vm);
+	live_status(opaque, out);
+}
+
+static const struct hs_command commands[] = {
+	{ "version", live_version },
+	{ "status", live_status },
+	{ "stats", live_stats },
+	{ "pause", live_pause },
+	{ "resume", live_resume },
+	{ "reboot", live_reboot },
+	{ "power-off", live_power_off },
+	{ NULL, NULL },
+};
+
+void hs_live_answer(void *opaque, const char *line, size_t len, FILE *out)
+{
+	hs_command_run(commands, opaque, line, len, out);
+}
