@@ -167,6 +167,8 @@ static void documented(void **state)
 		if (!strstr(page, want))
 			fail_msg("docs/debugging.md has no row%s", want);
 	}
+	/* No more rows than kinds, up to the end of that table. */
+	*strstr(strstr(page, "| event |"), "\n\n") = 0;
 	for (const char *at = strstr(page, "| event |"); (at = strstr(at, "\n| `")); at += 4)
 		rows++;
 	assert_int_equal(rows, HS_TRACE_KINDS);
