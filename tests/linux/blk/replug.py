@@ -17,7 +17,7 @@ top = scratch()
 rounds = 100 if LONG else 10
 disk = make_disk(top + "/1.img", 32 << 20)
 mounted = make_disk(top + "/2.img", 64 << 20, "ext4")
-with Vm(t, "pvk", f"unplug.sh {rounds}", cpus=2, append='pvk.coldplug=0 pvk.load="ata_piix sd_mod"',
+with Vm(t, "pvk", f"replug.sh {rounds}", cpus=2, append='pvk.coldplug=0 pvk.load="ata_piix sd_mod"',
         disks=[disk + ",serial=PVTEST01", mounted + ",serial=PVTEST02"]) as vm:
     vm.run(400 if not LONG else 2000)
     t.equal("all rounds were made", vm.values.get("rounds"), str(rounds))

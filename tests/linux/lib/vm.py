@@ -2,7 +2,7 @@
 """A guest under pvkit-vm, as the scenarios of tests/linux see it.
 
     t = Checks()
-    with Vm(t, "pvk", "unplug.sh", disks=[disk]) as vm:
+    with Vm(t, "pvk", "replug.sh", disks=[disk]) as vm:
         vm.run(90)
     sys.exit(t.end())
 
