@@ -181,10 +181,12 @@ class Vm:
             self.finished = int(rest) == self.results
 
     def wait_for(self, pattern, limit):
-        """The match of a pattern in what the console says from the last match on, or None."""
+        """The match of a pattern in the console's whole lines from the last match on, or None."""
         deadline = time.monotonic() + limit
         while True:
-            m = re.compile(pattern).search(self.text, self.seen)
+            # Half a line matches too early: who then ends the guest never sees its rest.
+            m = re.compile(pattern).search(self.text, self.seen,
+                                           len(self.text) - len(self.partial))
             if m:
                 self.seen = m.end()
                 return m
