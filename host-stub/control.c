@@ -7,11 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "hs.h"
+#include "listen.h"
 
 struct client {
 	int fd;			/* -1: none */
@@ -27,56 +26,16 @@ static struct {
 	struct client client[HS_CONTROL_CLIENTS];
 } control = { .fd = -1 };
 
-/* ---- the socket ---- */
-
-/* Whether somebody serves a path that is taken. A socket that nobody does is left over. */
-static bool control_served(const struct sockaddr_un *to)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool refused = fd >= 0 && connect(fd, (const struct sockaddr *)to, sizeof(*to)) < 0 &&
-		       errno == ECONNREFUSED;
-
-	if (fd >= 0)
-		close(fd);
-	return !refused;
-}
-
-/* 0 or -errno: mode 0600 from its beginning, in place of one that a dead process left. */
-static int control_bind(int fd, const struct sockaddr_un *to)
-{
-	const struct sockaddr *address = (const struct sockaddr *)to;
-	mode_t old = umask(0177);
-	int ret = bind(fd, address, sizeof(*to)) < 0 ? -errno : 0;
-	struct stat st;
-
-	if (ret == -EADDRINUSE && lstat(to->sun_path, &st) == 0 && S_ISSOCK(st.st_mode) &&
-	    !control_served(to) && unlink(to->sun_path) == 0)
-		ret = bind(fd, address, sizeof(*to)) < 0 ? -errno : 0;
-	umask(old);
-	return ret;
-}
-
 int hs_control_prepare(const char *path)
 {
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	int ret;
-
 	for (unsigned int i = 0; i < HS_CONTROL_CLIENTS; i++)
 		control.client[i].fd = -1;
-	if (strlen(path) >= sizeof(to.sun_path)) {
-		hs_error("--control %s: longer than %zu characters", path, sizeof(to.sun_path) - 1);
-		return -ENAMETOOLONG;
-	}
-	memcpy(to.sun_path, path, strlen(path));
-	control.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	ret = control.fd < 0 ? -errno : control_bind(control.fd, &to);
-	if (!ret && listen(control.fd, HS_CONTROL_CLIENTS) < 0)
-		ret = -errno;
-	if (ret < 0)
-		hs_error("--control %s: %s", path, ret == -EADDRINUSE ?
+	control.fd = hs_listen_unix(path, HS_CONTROL_CLIENTS);
+	if (control.fd < 0)
+		hs_error("--control %s: %s", path, control.fd == -EADDRINUSE ?
 			 "is there, and no socket that a dead process left: give another path" :
-			 strerror(-ret));
-	return ret;
+			 strerror(-control.fd));
+	return control.fd < 0 ? control.fd : 0;
 }
 
 /* ---- clients ---- */

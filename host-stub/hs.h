@@ -45,6 +45,7 @@ struct hs_pv;
 struct hs_ide;
 struct hs_e1000;
 struct hs_run;
+struct hs_park;
 struct hs_stats;
 
 /* Which models a disk or NIC has (docs/abi.md, "Models"). */
@@ -157,6 +158,9 @@ struct hs_config {
 	enum hs_jail_mode jail;
 	uint32_t uid, gid;	/* to become, as root; 0: one of its own */
 	const char *cgroup;	/* its directory, or NULL */
+	const char *gdb;	/* where a debugger connects, or NULL */
+	uint16_t gdb_port;	/* of 127.0.0.1; 0: gdb is a Unix socket's path */
+	bool gdb_wait;		/* the first boot waits for it */
 	bool mp_table;		/* Intel MP tables, for kernels without ACPI */
 	uint32_t debug_exit;	/* port whose writes end the VM; 0: none */
 	bool force;		/* try a /dev/kvm that has no hardware behind it */
@@ -177,6 +181,7 @@ enum hs_stop {
 	HS_STOP_PANIC,		/* the guest said so (PVK_POWER_PANIC) */
 	HS_STOP_DEBUG_EXIT,	/* a write to config.debug_exit; the value is vm->exit_value */
 	HS_STOP_SIGNAL,		/* the user ended it */
+	HS_STOP_KILLED,		/* the debugger killed it */
 	HS_STOP_TIMEOUT,	/* config.seconds */
 	HS_STOP_ERROR,		/* KVM or the stub gave up; said on stderr */
 };
@@ -209,6 +214,7 @@ struct hs_vm {
 	pthread_mutex_t lock;
 	struct hs_hold hold;	/* of the lock */
 	struct hs_run *run;	/* vm.c: who asked for the end, and the main thread's wake-up */
+	struct hs_park *park;	/* vcpu_park.h; NULL: without --gdb */
 	struct hs_stats *stats;	/* of this boot, stats.h */
 };
 

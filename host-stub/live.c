@@ -13,9 +13,18 @@
 #include "pv/pv.h"
 #include "vm.h"
 
+#define PAUSE_NS	2000000000u	/* until all vCPUs stand still */
+
+/* A paused VM goes on, and its clocks learn that it stood still. */
+static void live_go_on(struct hs_vm *vm)
+{
+	if (hs_park_holds(vm, HS_HELD_BY_USER))
+		hs_park_release(vm, HS_HELD_BY_USER, UINT32_MAX, true);
+}
+
 void hs_live_ask_power_off(struct hs_vm *vm)
 {
-	hs_vm_resume(vm);
+	live_go_on(vm);
 	if (vm->pv && hs_pv_ask_power_off(vm->pv))
 		return;
 	if (vm->config->machine == HS_MACHINE_PC)
@@ -38,7 +47,7 @@ static void live_status(void *opaque, FILE *out)
 	unsigned long long entered = atomic_load(&live->vm->run->entered);
 
 	fprintf(out, "{\"state\": \"%s\", \"boot\": %u, \"uptime_ns\": %llu, \"vcpus\": %u}",
-		hs_vm_paused(live->vm) ? "paused" : "running", live->boot,
+		hs_park_holds(live->vm, HS_HELD_BY_USER) ? "paused" : "running", live->boot,
 		entered ? hs_now() - entered : 0, live->vm->config->vcpus);
 }
 
@@ -52,7 +61,8 @@ static void live_stats(void *opaque, FILE *out)
 static void live_pause(void *opaque, FILE *out)
 {
 	struct hs_live *live = opaque;
-	int ret = hs_vm_pause(live->vm);
+	int ret = hs_park_holds(live->vm, HS_HELD_BY_USER) ? 0 :
+		  hs_park_all(live->vm, HS_HELD_BY_USER, PAUSE_NS);
 
 	if (ret < 0)
 		hs_command_error(out, "a vCPU does not stop: %s: the VM goes on", strerror(-ret));
@@ -64,7 +74,7 @@ static void live_resume(void *opaque, FILE *out)
 {
 	struct hs_live *live = opaque;
 
-	hs_vm_resume(live->vm);
+	live_go_on(live->vm);
 	live_status(opaque, out);
 }
 

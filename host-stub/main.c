@@ -30,6 +30,7 @@
 #include "console.h"
 #include "control.h"
 #include "emu/emu.h"
+#include "gdb/gdb.h"
 #include "jail.h"
 #include "live.h"
 #include "options.h"
@@ -67,6 +68,7 @@ struct host {
 	char *boot[BOOTS_KEPT];	/* accounts of boots, JSON */
 	unsigned int boots;
 	struct hs_reboots reboots;
+	struct hs_gdb *gdb;	/* NULL: without --gdb */
 	bool asked;		/* the guest was asked to switch off */
 	bool unplugged;		/* the NICs' links are down by SIGUSR2 */
 	int signal;		/* that ended it */
@@ -336,8 +338,11 @@ static int power_on(struct host *host, enum hs_stop *why)
 	ret = hs_vm_create(&vm, &host->hs);
 	if (ret < 0)
 		return ret;
-	ret = hs_vm_start(vm);
+	ret = hs_gdb_boot_prepare(host->gdb, vm);
+	if (!ret)
+		ret = hs_vm_start(vm);
 	if (!ret) {
+		hs_gdb_boot_begin(host->gdb, vm);
 		wait_for_stop(host, vm);
 		hs_vm_join(vm);
 		*why = hs_vm_stopped(vm);
@@ -346,6 +351,7 @@ static int power_on(struct host *host, enum hs_stop *why)
 			     vm->last_words.op == PVK_POWER_OFF ? vm->last_words.code : 0;
 		keep_accounts(host, vm);
 	}
+	hs_gdb_boot_end(host->gdb);
 	hs_vm_destroy(vm);
 	return ret;
 }
@@ -365,6 +371,8 @@ static int exit_status(const struct host *host, enum hs_stop why)
 		return HS_EXIT_CRASH;
 	case HS_STOP_SIGNAL:
 		return HS_EXIT_SIGNAL + host->signal;
+	case HS_STOP_KILLED:
+		return HS_EXIT_SIGNAL + SIGKILL;
 	case HS_STOP_TIMEOUT:
 		return HS_EXIT_TIMEOUT;
 	default:
@@ -448,7 +456,7 @@ static int confine(struct host *host)
 		status = HS_EXIT_HOST;
 	/* Threads that begin from here on narrow themselves (thread.h). */
 	if (!status && (open_messages() < 0 || hs_trace_open() < 0 ||
-			hs_console_open(config->console) < 0))
+			hs_console_open(config->console) < 0 || hs_gdb_start(host->gdb) < 0))
 		status = HS_EXIT_HOST;
 	return status;
 }
@@ -629,11 +637,14 @@ int main(int argc, char **argv)
 	hs_console_limit(config.console_limit);
 	if (!status && hs_console_prepare(config.console) < 0)
 		status = HS_EXIT_HOST;
+	if (!status && hs_gdb_listen(&host.gdb, &host.hs) < 0)
+		status = HS_EXIT_HOST;
 	if (!status)
 		status = confine(&host);
 	drain_limit = drain_limit_of(&host);
 	if (!status)
 		status = main_run(&host, &drain_limit);
+	hs_gdb_close(host.gdb, status);
 	close_all(&host, &drain_limit);
 	return status;
 }

@@ -64,6 +64,8 @@ static void help(void)
 	     "  --time-limit SEC    end with status 124 after that\n"
 	     "  --mp-table          Intel MP tables, for kernels without ACPI\n"
 	     "  --debug-exit PORT   a byte V written there ends the VM with status 2*V+1\n"
+	     "  --gdb WHERE[,wait]  a debugger's: port of 127.0.0.1, or path of a Unix socket; wait: the\n"
+	     "                      guest starts when it says so\n"
 	     "  --no-reboot         a reboot ends the VM\n"
 	     "  --reboots N         so many boots within 10 s end it with status 24: 1 to 1000, or any\n"
 	     "                      for no limit (default 10)\n"
@@ -389,6 +391,7 @@ enum {
 	OPT_UID,
 	OPT_GID,
 	OPT_CGROUP,
+	OPT_GDB,
 	OPT_FORCE,
 	OPT_HELP,
 	OPT_VERSION
@@ -427,6 +430,7 @@ static const struct option options[] = {
 	{ "uid", required_argument, NULL, OPT_UID },
 	{ "gid", required_argument, NULL, OPT_GID },
 	{ "cgroup", required_argument, NULL, OPT_CGROUP },
+	{ "gdb", required_argument, NULL, OPT_GDB },
 	{ "no-sandbox", no_argument, NULL, OPT_NO_SANDBOX },
 	{ "force", no_argument, NULL, OPT_FORCE },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -521,6 +525,8 @@ static int parse_value(struct hs_config *config, int opt, char *arg)
 		return parse_module(config, arg);
 	case OPT_JAIL:
 		return hs_options_jail(config, arg);
+	case OPT_GDB:
+		return hs_options_gdb(config, arg);
 	case OPT_UID:
 		return hs_options_id("--uid", arg, &config->uid);
 	case OPT_GID:

@@ -42,6 +42,9 @@ void hs_options_unknown(const char *word, const struct option *options);
 int hs_options_jail(struct hs_config *config, const char *text);
 int hs_options_id(const char *option, const char *text, uint32_t *id);
 
+/* options_gdb.c: the value of --gdb, taken apart in place. 0 or -EINVAL, with the line printed. */
+int hs_options_gdb(struct hs_config *config, char *text);
+
 /* pvkit's features, all of them */
 #define HS_OFFER_ALL	(PVK_FEAT_EVENT | PVK_FEAT_BUS | PVK_FEAT_BATCH | PVK_FEAT_UNPLUG | \
 			 PVK_FEAT_INFO | PVK_FEAT_POWER | PVK_FEAT_SMP | PVK_FEAT_CONSOLE | \

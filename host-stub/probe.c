@@ -11,6 +11,8 @@
  * to answer CPUID leaf 0xD. Under QEMU's TCG (7.2), which does not intercept XSETBV for a nested
  * guest, KVM never hears of it: Linux 6.1 warns then, other versions crash. Nothing in CPUID tells,
  * so a guest of 8 instructions tries it.
+ *
+ * And: does KVM report a debugger's int3? TCG lets a nested guest have it, whatever KVM intercepts.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -30,6 +32,7 @@
 #define MAX_ENTRIES	256u
 #define XCR0_X87_SSE	3ull
 #define LOOP		(CODE + 0x100u)	/* where the loop of exits is */
+#define INT3		(CODE + 0x200u)	/* and a breakpoint */
 #define TIMED_EXITS	48u
 
 static const uint8_t code[] = {
@@ -46,6 +49,11 @@ static const uint8_t code[] = {
 static const uint8_t loop[] = {
 	0xe6, PORT,				/* out %al, $PORT */
 	0xeb, 0xfc,				/* jmp back to it */
+};
+
+static const uint8_t int3[] = {
+	0xcc,					/* int3 */
+	0xe6, PORT,				/* out %al, $PORT */
 };
 
 /* CPUID as KVM offers it: XSAVE has to be there to be tried. */
@@ -129,6 +137,22 @@ static bool try_it(int vcpu_fd, const struct kvm_run *run)
 	return false;
 }
 
+/* Whether a breakpoint's int3 ends in KVM_EXIT_DEBUG. The vCPU is of no use afterwards. */
+static bool reports_int3(int vcpu_fd, const struct kvm_run *run)
+{
+	struct kvm_guest_debug debug = { .control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_SW_BP };
+
+	if (set_state(vcpu_fd, INT3) < 0 || ioctl(vcpu_fd, KVM_SET_GUEST_DEBUG, &debug) < 0)
+		return false;
+	for (int i = 0; i < MOST_EXITS; i++) {
+		if (ioctl(vcpu_fd, KVM_RUN, 0) < 0 && errno != EINTR && errno != EAGAIN)
+			return false;
+		if (run->exit_reason != KVM_EXIT_INTR)
+			return run->exit_reason == KVM_EXIT_DEBUG;
+	}
+	return false;
+}
+
 /* Does the host's kernel trust its TSC? Then guests' are alike and steady, too. */
 static bool tsc_stable(void)
 {
@@ -162,6 +186,7 @@ int hs_probe(int kvm_fd, struct hs_probe *probe)
 		goto failed;
 	memcpy(ram, code, sizeof(code));
 	memcpy((uint8_t *)ram + (LOOP - CODE), loop, sizeof(loop));
+	memcpy((uint8_t *)ram + (INT3 - CODE), int3, sizeof(int3));
 	region.userspace_addr = (uintptr_t)ram;
 	if (ioctl(vm_fd, KVM_SET_USER_MEMORY_REGION, &region) < 0)
 		goto failed;
@@ -183,8 +208,14 @@ int hs_probe(int kvm_fd, struct hs_probe *probe)
 		run->immediate_exit = 0;
 		ret = set_state(vcpu_fd, CODE);
 	}
-	if (!ret)
+	if (!ret) {
 		probe->xsetbv = try_it(vcpu_fd, run);
+		/* As above. */
+		run->immediate_exit = 1;
+		(void)ioctl(vcpu_fd, KVM_RUN, 0);
+		run->immediate_exit = 0;
+		probe->int3 = reports_int3(vcpu_fd, run);
+	}
 	goto unmap;
 failed:
 	ret = -errno;

@@ -35,6 +35,7 @@
 #define C	(1u << HS_THREAD_CONSOLE)
 #define K	(1u << HS_THREAD_CLOCK)
 #define W	(1u << HS_THREAD_WRITER)
+#define G	(1u << HS_THREAD_GDB)
 #define ALL	HS_RULES_ALL			/* the trace's thread (trace.c) needs no more */
 
 /* What the C library starts a thread with; musl adds CLONE_DETACHED, which does nothing. */
@@ -46,7 +47,7 @@
 
 static const struct hs_rule rules[] = {
 	/* I/O on descriptors that are open. What goes by io_uring is not seen here: worker.c */
-	{ SCMP_SYS(read), M | C, {}, 0, "signalfd, timerfd, console input, eventfds" },
+	{ SCMP_SYS(read), M | C | G, {}, 0, "signalfd, timerfd, console input, eventfds, a debugger" },
 	{ SCMP_SYS(write), ALL, {}, 0, "console output, eventfds, messages, statistics" },
 	{ SCMP_SYS(writev), ALL, {}, 0, "last words of the C library" },
 	{ SCMP_SYS(pread64), M, {}, 0, "kernel and initrd at a reboot" },
@@ -54,10 +55,12 @@ static const struct hs_rule rules[] = {
 	{ SCMP_SYS(pread64), W, {}, 0, "a console's file that is full moves over" },
 	{ SCMP_SYS(ftruncate), W, { HS_IS(1, 0) }, 0, "the same: it begins anew" },
 	{ SCMP_SYS(lseek), M | D, {}, 0, "size of an image (SIGHUP); is an output a file" },
-	{ SCMP_SYS(close), M | V | D | N, {}, 0, "queues, connections, the old VM" },
+	{ SCMP_SYS(close), M | V | D | N | G, {}, 0, "queues, connections, the old VM" },
 	{ SCMP_SYS(poll), ALL, {}, 0, "waits; whether a message would block" },
 	{ SCMP_SYS(ppoll), ALL, {}, 0, "the same, as the C library may make it" },
 	{ SCMP_SYS(io_uring_enter), D | N, {}, 0, "disks and NICs" },
+	{ SCMP_SYS(accept4), G, { HS_IS(3, SOCK_CLOEXEC | SOCK_NONBLOCK) }, HS_NEEDS_GDB,
+	  "a debugger connects" },
 	{ SCMP_SYS(eventfd2), M | V, {}, 0, "event channels, doorbells" },
 	{ SCMP_SYS(accept4), M, { HS_IS(3, SOCK_CLOEXEC | SOCK_NONBLOCK) }, HS_NEEDS_CONTROL,
 	  "clients of the control socket" },
@@ -93,7 +96,7 @@ static const struct hs_rule rules[] = {
 	/* signals: within the process */
 	{ SCMP_SYS(getpid), ALL, {}, 0, "signalling a thread" },
 	{ SCMP_SYS(gettid), ALL, {}, 0, "the same" },
-	{ SCMP_SYS(tgkill), M | V, { HS_SELF(0), HS_IS(2, SIGUSR1) }, 0, "kicking a thread" },
+	{ SCMP_SYS(tgkill), M | V | G, { HS_SELF(0), HS_IS(2, SIGUSR1) }, 0, "kicking a thread" },
 	{ SCMP_SYS(tgkill), C, { HS_SELF(0), HS_IS(2, SIGINT) }, 0, "Ctrl-A x" },
 	{ SCMP_SYS(tgkill), ALL, { HS_SELF(0), HS_IS(2, SIGABRT) }, 0, "abort() of the C library" },
 	{ SCMP_SYS(rt_sigaction), ALL, { HS_IS(0, SIGABRT) }, 0, "the same" },
@@ -144,6 +147,16 @@ static const struct hs_rule rules[] = {
 	  "the VM stood still: its TSC; information page at a reboot" },
 	{ SCMP_SYS(ioctl), M | V, REQUEST(KVM_GET_TSC_KHZ), 0, "information page" },
 	{ SCMP_SYS(ioctl), M, REQUEST(KVM_GET_STATS_FD), HS_NEEDS_STATS, "reboot" },
+	/* Of vCPUs that are parked (gdb/gdb_vcpu.c) */
+	{ SCMP_SYS(ioctl), G, REQUEST(KVM_SET_GUEST_DEBUG), HS_NEEDS_GDB, "breakpoints, steps" },
+	{ SCMP_SYS(ioctl), G, REQUEST(KVM_TRANSLATE), HS_NEEDS_GDB, "a debugger reads memory" },
+	{ SCMP_SYS(ioctl), G, REQUEST(KVM_GET_REGS), HS_NEEDS_GDB, "registers" },
+	{ SCMP_SYS(ioctl), G, REQUEST(KVM_SET_REGS), HS_NEEDS_GDB, "registers" },
+	{ SCMP_SYS(ioctl), G, REQUEST(KVM_GET_SREGS), HS_NEEDS_GDB, "registers" },
+	{ SCMP_SYS(ioctl), G, REQUEST(KVM_SET_SREGS), HS_NEEDS_GDB, "registers" },
+	{ SCMP_SYS(ioctl), G, REQUEST(KVM_GET_FPU), HS_NEEDS_GDB, "registers" },
+	{ SCMP_SYS(ioctl), G, REQUEST(KVM_SET_FPU), HS_NEEDS_GDB, "registers" },
+	{ SCMP_SYS(ioctl), G, REQUEST(KVM_GET_MSRS), HS_NEEDS_GDB, "registers: k_gs_base" },
 	{ SCMP_SYS(ioctl), M | V | N, REQUEST(TUNSETOFFLOAD), HS_NEEDS_TAP,
 	  "what the attached device can take" },
 	{ SCMP_SYS(ioctl), M | V | N, REQUEST(TUNSETQUEUE), HS_NEEDS_TAP,
@@ -167,6 +180,8 @@ unsigned int hs_rules_needs(const struct hs_config *config)
 		needs |= HS_NEEDS_STATS;
 	if (config->control)
 		needs |= HS_NEEDS_CONTROL;
+	if (config->gdb)
+		needs |= HS_NEEDS_GDB;
 	if (!strcmp(config->console, "stdio") && isatty(STDIN_FILENO))
 		needs |= HS_NEEDS_TTY;
 	for (unsigned int i = 0; i < config->nics; i++)

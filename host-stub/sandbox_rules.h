@@ -20,6 +20,7 @@
 #define HS_NEEDS_STATS	8u	/* --stats, --control */
 #define HS_NEEDS_TTY	16u	/* a terminal whose mode is put back */
 #define HS_NEEDS_CONTROL 32u	/* --control */
+#define HS_NEEDS_GDB	64u	/* --gdb */
 
 unsigned int hs_rules_needs(const struct hs_config *config);
 

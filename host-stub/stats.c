@@ -76,7 +76,7 @@ const char *hs_stats_stop_name(enum hs_stop stop)
 		[HS_STOP_REBOOT] = "reboot", [HS_STOP_CRASH] = "crash",
 		[HS_STOP_SIGNAL] = "signal", [HS_STOP_TIMEOUT] = "timeout",
 		[HS_STOP_ERROR] = "error", [HS_STOP_PANIC] = "panic",
-		[HS_STOP_DEBUG_EXIT] = "debug_exit",
+		[HS_STOP_DEBUG_EXIT] = "debug_exit", [HS_STOP_KILLED] = "killed",
 	};
 
 	return name[stop];

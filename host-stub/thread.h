@@ -17,6 +17,7 @@ enum hs_thread {
 	HS_THREAD_CLOCK,	/* of the clock chip (emu/rtc.c) */
 	HS_THREAD_WRITER,	/* of output that somebody may not read (writer.c) */
 	HS_THREAD_TRACE,	/* that makes text of events (trace.c) */
+	HS_THREAD_GDB,		/* of a debugger's connection (gdb/gdb.c) */
 	HS_THREADS,
 };
 

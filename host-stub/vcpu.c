@@ -78,12 +78,13 @@ static void *vcpu_thread(void *arg)
 			hs_vcpu_count(&vcpu->interrupted);
 			__atomic_store_n(&vcpu->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
 			serve_requests(vcpu);
-			hs_vm_stand(vcpu->vm);
+			hs_park_here(vcpu);
 		} else if (errno != EAGAIN) {
 			/* EAGAIN: woken while it waits for its start-up IPI */
 			hs_vcpu_die(vcpu, HS_STOP_ERROR, "KVM_RUN: %s", strerror(errno));
 		}
 	}
+	hs_park_leave(vcpu);
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
 	atomic_store(&vcpu->cpu_ns, (unsigned long long)cpu.tv_sec * 1000000000ull +
 					    (unsigned long long)cpu.tv_nsec);

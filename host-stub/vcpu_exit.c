@@ -12,6 +12,7 @@
 
 #include "pv/pv.h"
 #include "emu/emu.h"
+#include "gdb/gdb_points.h"
 #include "io.h"
 #include "trace.h"
 #include "vm.h"
@@ -101,6 +102,14 @@ static void pv_call(struct hs_vcpu *vcpu, uint32_t number)
 		hs_vcpu_die(vcpu, HS_STOP_PANIC, "panic");
 }
 
+/* A debugger's, or the guest's own while there is one: the vCPU's next KVM_RUN parks it. */
+static void met_breakpoint(struct hs_vcpu *vcpu, const struct kvm_debug_exit_arch *debug)
+{
+	vcpu->debug = *debug;
+	atomic_store(&vcpu->hit, true);
+	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+}
+
 static void exit_io(struct hs_vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
@@ -113,6 +122,11 @@ static void exit_io(struct hs_vcpu *vcpu)
 
 		memcpy(&number, data, sizeof(number));
 		pv_call(vcpu, number);
+		return;
+	}
+	if (vcpu->vm->run->by_out && run->io.port == HS_GDB_PORT && write && run->io.size == 1) {
+		met_breakpoint(vcpu, &(struct kvm_debug_exit_arch){
+			.exception = HS_VCPU_MET_OUT, .pc = run->s.regs.regs.rip });
 		return;
 	}
 	hs_io_dispatch(vcpu->vm->io, HS_PIO, run->io.port, write, run->io.size, data,
@@ -178,13 +192,21 @@ static void exit_unexpected(struct hs_vcpu *vcpu)
 		    vcpu->run->exit_reason);
 }
 
+static void exit_debug(struct hs_vcpu *vcpu)
+{
+	if (vcpu->vm->config->gdb)
+		met_breakpoint(vcpu, &vcpu->run->debug.arch);
+	else
+		exit_unexpected(vcpu);
+}
+
 /* KVM API, section 5; what cannot happen with KVM's own chips is "unexpected". */
 static const struct exit exits[HS_VCPU_EXITS] = {
 	[KVM_EXIT_UNKNOWN] = { "unknown", exit_unexpected },
 	[KVM_EXIT_EXCEPTION] = { "exception", exit_unexpected },
 	[KVM_EXIT_IO] = { "io", exit_io },
 	[KVM_EXIT_HYPERCALL] = { "hypercall", exit_unexpected },
-	[KVM_EXIT_DEBUG] = { "debug", exit_unexpected },
+	[KVM_EXIT_DEBUG] = { "debug", exit_debug },
 	[KVM_EXIT_HLT] = { "hlt", exit_unexpected },
 	[KVM_EXIT_MMIO] = { "mmio", exit_mmio },
 	[KVM_EXIT_IRQ_WINDOW_OPEN] = { "irq_window", NULL },

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "disk/disk.h"
@@ -20,8 +19,6 @@
 #include "mem.h"
 #include "stats.h"
 #include "vm.h"
-
-#define PAUSE_NS	2000000000u	/* until all vCPUs stand still */
 
 /*
  * Four pages that KVM on Intel CPUs without unrestricted guest needs, below
@@ -151,17 +148,6 @@ static int create_chips(struct hs_vm *vm)
 	return ret;
 }
 
-static void init_pause(struct hs_pause *p)
-{
-	pthread_condattr_t attr;
-
-	pthread_mutex_init(&p->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&p->changed, &attr);
-	pthread_condattr_destroy(&attr);
-}
-
 int hs_vm_create(struct hs_vm **out, struct hs_host *host)
 {
 	struct hs_vm *vm = calloc(1, sizeof(*vm));
@@ -180,10 +166,11 @@ int hs_vm_create(struct hs_vm **out, struct hs_host *host)
 	vm->run = calloc(1, sizeof(*vm->run));
 	if (!vm->run)
 		goto destroy;
-	init_pause(&vm->run->pause);
+	hs_park_init(&vm->run->park);
 	vm->run->stop_fd = host->stop_fd;
 	vm->run->xsave = host->probe.xsetbv;
 	vm->run->tsc_stable = host->probe.tsc_stable;
+	vm->run->by_out = vm->config->gdb && !host->probe.int3;
 	vm->run->boot = host->boot;
 
 	ret = create_kvm(vm);
@@ -247,74 +234,15 @@ int hs_vm_start(struct hs_vm *vm)
 	return 0;
 }
 
-static void set_paused(struct hs_pause *p, bool wanted)
-{
-	pthread_mutex_lock(&p->lock);
-	atomic_store(&p->wanted, wanted);
-	pthread_cond_broadcast(&p->changed);
-	pthread_mutex_unlock(&p->lock);
-}
-
-void hs_vm_stand(struct hs_vm *vm)
-{
-	struct hs_pause *p = &vm->run->pause;
-
-	if (!atomic_load(&p->wanted))
-		return;
-	pthread_mutex_lock(&p->lock);
-	p->standing++;
-	pthread_cond_broadcast(&p->changed);
-	while (atomic_load(&p->wanted))
-		pthread_cond_wait(&p->changed, &p->lock);
-	p->standing--;
-	pthread_mutex_unlock(&p->lock);
-}
-
-int hs_vm_pause(struct hs_vm *vm)
-{
-	struct hs_pause *p = &vm->run->pause;
-	uint64_t until = hs_now() + PAUSE_NS;
-	const struct timespec ts = { .tv_sec = (time_t)(until / 1000000000u),
-				     .tv_nsec = (long)(until % 1000000000u) };
-	int ret = 0;
-
-	if (hs_vm_paused(vm))
-		return 0;
-	set_paused(p, true);
-	for (unsigned int i = 0; i < vm->config->vcpus; i++)
-		hs_vcpu_kick(vm->vcpu[i]);
-	pthread_mutex_lock(&p->lock);
-	/* One that ends instead, because the VM was stopped, is waited for in vain. */
-	while (p->standing < vm->config->vcpus && !ret)
-		ret = -pthread_cond_timedwait(&p->changed, &p->lock, &ts);
-	pthread_mutex_unlock(&p->lock);
-	if (ret)
-		hs_vm_resume(vm);
-	return ret;
-}
-
-bool hs_vm_paused(const struct hs_vm *vm)
-{
-	return atomic_load(&vm->run->pause.wanted);
-}
-
 void hs_vm_notify_clocks(struct hs_vm *vm)
 {
 	for (unsigned int i = 0; i < vm->config->vcpus; i++)
 		hs_vcpu_resumed(vm->vcpu[i]);
 }
 
-void hs_vm_resume(struct hs_vm *vm)
-{
-	if (!hs_vm_paused(vm))
-		return;
-	set_paused(&vm->run->pause, false);
-	hs_vm_notify_clocks(vm);
-}
-
 void hs_vm_join(struct hs_vm *vm)
 {
-	set_paused(&vm->run->pause, false);
+	hs_park_end(vm);
 	for (unsigned int i = 0; i < vm->config->vcpus; i++)
 		if (vm->vcpu[i]->started)
 			hs_vcpu_kick(vm->vcpu[i]);
@@ -353,10 +281,8 @@ void hs_vm_destroy(struct hs_vm *vm)
 	/* A stop that came late must not end the next boot. */
 	if (vm->run && read(vm->run->stop_fd, &wakes, sizeof(wakes)) < 0 && errno != EAGAIN)
 		hs_error("stop event: %s", strerror(errno));
-	if (vm->run) {
-		pthread_cond_destroy(&vm->run->pause.changed);
-		pthread_mutex_destroy(&vm->run->pause.lock);
-	}
+	if (vm->run)
+		hs_park_destroy(&vm->run->park);
 	free(vm->run);
 	pthread_mutex_destroy(&vm->lock);
 	free(vm);

@@ -13,6 +13,7 @@
 #include "boot/boot.h"
 #include "death.h"
 #include "hs.h"
+#include "vcpu_park.h"
 
 /* Exit statuses; docs/man/pvkit-vm.1 lists them. */
 enum hs_exit {
@@ -39,6 +40,7 @@ enum hs_exit {
 /* What probe.c found out about the host. */
 struct hs_probe {
 	bool tsc_stable;	/* the host's kernel keeps time by its TSC */
+	bool int3;		/* KVM reports int3 to a debugger */
 	bool xsetbv;		/* KVM follows XSETBV: if not, a guest must not be shown XSAVE */
 	uint64_t exit_ns;	/* an exit to user space and back; 0: unknown */
 };
@@ -55,23 +57,16 @@ struct hs_host {
 	unsigned int boot;		/* the number of this boot, from 1 */
 };
 
-/* vCPUs' threads that stand still, while the user wants it so */
-struct hs_pause {
-	pthread_mutex_t lock;
-	pthread_cond_t changed;		/* either of the two */
-	atomic_bool wanted;		/* written with the lock held */
-	unsigned int standing;
-};
-
 /* hs_vm.run: the request to end */
 struct hs_run {
 	atomic_int stop;		/* enum hs_stop */
 	int stop_fd;			/* the host's */
 	bool xsave;			/* the host's */
 	bool tsc_stable;		/* the host's */
+	bool by_out;			/* --gdb, and the host's KVM does not report int3 */
 	atomic_ullong entered;		/* hs_now() when the first vCPU entered, 0 before */
 	unsigned int boot;		/* the host's */
-	struct hs_pause pause;
+	struct hs_park park;
 	struct hs_death death;		/* of the first vCPU that died */
 };
 
@@ -94,16 +89,6 @@ void hs_vm_join(struct hs_vm *vm);
 
 void hs_vm_destroy(struct hs_vm *vm);
 
-/*
- * Has all vCPUs stand still, and returns when they do: 0, or -ETIMEDOUT if one is busy for
- * too long (then none does). Back ends go on with what they have. The main thread.
- */
-int hs_vm_pause(struct hs_vm *vm);
-/* They go on, and learn that they stood still. No-op if they do not. The main thread. */
-void hs_vm_resume(struct hs_vm *vm);
-bool hs_vm_paused(const struct hs_vm *vm);
-/* Stands still while that is wanted and the VM is to go on. On a vCPU's thread. */
-void hs_vm_stand(struct hs_vm *vm);
 /* The guest's time made a jump: it stood still, or the host's was set. */
 void hs_vm_notify_clocks(struct hs_vm *vm);
 
@@ -121,6 +106,8 @@ struct hs_cpu_state {
 	bool la57;
 };
 
+#define HS_VCPU_MET_OUT	0x100u	/* hs_vcpu.debug.exception: no exception, but gdb_points.h's OUT */
+
 struct hs_vcpu {
 	struct hs_vm *vm;
 	unsigned int id;	/* also the APIC id */
@@ -133,6 +120,8 @@ struct hs_vcpu {
 	bool started;
 	atomic_uint requests;
 	struct hs_cpu_state state;	/* with HS_VCPU_RESTART: the thread's, else the asker's */
+	atomic_bool hit;	/* met a debug exception (`debug`): the vCPU parks */
+	struct kvm_debug_exit_arch debug;
 	atomic_ullong cpu_ns;	/* of the thread, at its end */
 	/* accounts: written by the thread, read by any */
 	uint64_t exits[HS_VCPU_EXITS + 1];	/* [HS_VCPU_EXITS]: any other reason */

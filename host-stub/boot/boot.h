@@ -36,6 +36,7 @@
 struct hs_piece {
 	hs_gpa gpa;
 	uint64_t offset, bytes;
+	uint64_t vaddr;			/* an ELF file's; else 0 */
 };
 
 struct hs_module {
@@ -80,6 +81,12 @@ int hs_boot_load(struct hs_vm *vm, const struct hs_kernel *kernel);
  */
 int hs_bzimage_check(struct hs_kernel *k, const char *path);
 int hs_elf_check(struct hs_kernel *k, const char *path);	/* settles k->way, too */
+
+/*
+ * Where the ELF file has an address of the kernel's half, for as long as a boot vCPU's tables do
+ * not map it. false: in no piece.
+ */
+bool hs_elf_place(const struct hs_kernel *k, uint64_t vaddr, hs_gpa *gpa);
 
 /*
  * Replaces a bzImage's k->fd by a file in memory with its payload unpacked. 0,

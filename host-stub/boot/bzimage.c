@@ -102,7 +102,7 @@ int hs_bzimage_check(struct hs_kernel *k, const char *path)
 			 path, k->start, init_size);
 		return HS_EXIT_KERNEL;
 	}
-	k->piece[0] = (struct hs_piece){ k->start, setup_bytes, payload_bytes };
+	k->piece[0] = (struct hs_piece){ k->start, setup_bytes, payload_bytes, 0 };
 	k->pieces = 1;
 	k->entry = k->start + ENTRY_64;
 	k->cmdline_most = hs_get_le32(s + OFF_CMDLINE_SIZE);

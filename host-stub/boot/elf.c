@@ -110,7 +110,8 @@ static const char *take_pieces(struct hs_kernel *k, const struct segment *segmen
 			continue;
 		if (k->pieces == HS_BOOT_PIECES)
 			return "too many segments: more than 128 to load";
-		k->piece[k->pieces++] = (struct hs_piece){ s->paddr, s->offset, s->filesz };
+		k->piece[k->pieces++] = (struct hs_piece){ s->paddr, s->offset, s->filesz,
+							      s->vaddr };
 	}
 	if (!k->pieces)
 		return "nothing to load";
@@ -232,6 +233,19 @@ static const char *settle_way(struct hs_kernel *k, const struct segment *segment
 	    find_entry(k, segment, count, false))
 		return NULL;
 	return "its entry lies outside of what is loaded";
+}
+
+bool hs_elf_place(const struct hs_kernel *k, uint64_t vaddr, hs_gpa *gpa)
+{
+	for (unsigned int i = 0; i < k->pieces && vaddr >> 63; i++) {
+		const struct hs_piece *piece = &k->piece[i];
+
+		if (vaddr < piece->vaddr || vaddr - piece->vaddr >= piece->bytes)
+			continue;
+		*gpa = piece->gpa + (vaddr - piece->vaddr);
+		return true;
+	}
+	return false;
 }
 
 int hs_elf_check(struct hs_kernel *k, const char *path)

@@ -75,7 +75,7 @@ static const char *take_addresses(struct hs_kernel *k, const struct header *h, u
 	if (!bytes || h->entry_addr < h->load_addr || h->entry_addr - h->load_addr >= bytes)
 		return "its Multiboot header's entry lies outside of what is loaded";
 	k->pieces = 1;
-	k->piece[0] = (struct hs_piece){ h->load_addr, offset, bytes };
+	k->piece[0] = (struct hs_piece){ h->load_addr, offset, bytes, 0 };
 	k->start = h->load_addr;
 	k->end = h->bss_end_addr > h->load_addr + bytes ? h->bss_end_addr : h->load_addr + bytes;
 	problem = hs_boot_place(k->start, k->end - k->start);

@@ -353,10 +353,18 @@ static void do_write_binary(struct hs_gdb_proto *p, struct text t)
 
 /* ---- breakpoints ---- */
 
+/* Where a breakpoint's instruction goes; NULL: nothing is mapped there, or it crosses a page. */
+static uint8_t *place_of_point(struct hs_gdb_proto *p, uint64_t address)
+{
+	size_t bytes = hs_gdb_points_code(&p->points);
+	uint8_t *ram = p->ops->ram(p->machine, p->cpu_g, address, &bytes);
+
+	return bytes == hs_gdb_points_code(&p->points) ? ram : NULL;
+}
+
 static void do_point(struct hs_gdb_proto *p, struct text t, bool insert)
 {
 	uint64_t kind, address, length;
-	size_t one = 1;
 	int ret;
 
 	if (!take_number(&t, &kind) || !take_char(&t, ',') || !take_number(&t, &address) ||
@@ -375,8 +383,7 @@ static void do_point(struct hs_gdb_proto *p, struct text t, bool insert)
 	if (insert)
 		ret = hs_gdb_point_insert(&p->points, (enum hs_gdb_kind)kind, address,
 					  length > 8 ? 0 : (unsigned int)length,
-					  kind == HS_GDB_SOFT ?
-					  p->ops->ram(p->machine, p->cpu_g, address, &one) : NULL);
+					  kind == HS_GDB_SOFT ? place_of_point(p, address) : NULL);
 	else
 		ret = hs_gdb_point_remove(&p->points, (enum hs_gdb_kind)kind, address,
 					  length > 8 ? 0 : (unsigned int)length);

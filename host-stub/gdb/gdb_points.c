@@ -5,13 +5,50 @@
 
 #include "gdb_points.h"
 
-#define INT3	0xccu
+static const uint8_t int3[] = { 0xcc };
+static const uint8_t out[] = { 0xe6, HS_GDB_PORT };	/* out %al, $port */
+
+_Static_assert(sizeof(out) <= HS_GDB_CODE, "room for what was there");
 
 /* Intel SDM vol. 3, 18.2.4: DR7 */
 #define DR7_EXACT	0x700u			/* LE, GE, and bit 10, which is always set */
 #define DR7_GLOBAL(slot)	(2ull << 2 * (slot))
 #define DR7_KIND(slot, kind)	((uint64_t)(kind) << (16 + 4 * (slot)))
 #define DR7_LENGTH(slot, code)	((uint64_t)(code) << (18 + 4 * (slot)))
+
+static const uint8_t *point_code(const struct hs_gdb_points *points)
+{
+	return points->by_out ? out : int3;
+}
+
+unsigned int hs_gdb_points_code(const struct hs_gdb_points *points)
+{
+	return points->by_out ? sizeof(out) : sizeof(int3);
+}
+
+bool hs_gdb_points_is_code(const struct hs_gdb_points *points, const uint8_t *ram)
+{
+	return !memcmp(ram, point_code(points), hs_gdb_points_code(points));
+}
+
+/* Is the point's instruction there still? The guest may have put something in its place. */
+static bool is_in(const struct hs_gdb_points *points, const struct hs_gdb_point *p)
+{
+	return p->used && p->ram && hs_gdb_points_is_code(points, p->ram);
+}
+
+static bool overlaps(const struct hs_gdb_points *points, const uint8_t *ram)
+{
+	for (unsigned int i = 0; i < HS_GDB_POINTS; i++) {
+		const struct hs_gdb_point *p = &points->point[i];
+
+		/* At the same place, by two addresses, it is the same instruction. */
+		if (p->used && p->ram && p->ram != ram &&
+		    (p->ram < ram ? ram - p->ram : p->ram - ram) < hs_gdb_points_code(points))
+			return true;
+	}
+	return false;
+}
 
 static struct hs_gdb_point *find_point(struct hs_gdb_points *points, enum hs_gdb_kind kind,
 				       uint64_t address, unsigned int length)
@@ -66,13 +103,15 @@ int hs_gdb_point_insert(struct hs_gdb_points *points, enum hs_gdb_kind kind, uin
 		return 0;
 	if (!new.ram && free_slot(points, &new.slot) < 0)
 		return -ENOSPC;
+	if (new.ram && overlaps(points, new.ram))
+		return -EBUSY;
 	for (unsigned int i = 0; i < HS_GDB_POINTS; i++) {
 		if (points->point[i].used)
 			continue;
-		/* Two addresses of one byte: the second finds what was there. */
+		/* Two addresses of one place: the second finds what was there. */
 		if (new.ram) {
-			hs_gdb_points_read(points, new.ram, &new.saved, 1);
-			*new.ram = INT3;
+			hs_gdb_points_read(points, new.ram, new.saved, hs_gdb_points_code(points));
+			memcpy(new.ram, point_code(points), hs_gdb_points_code(points));
 		}
 		points->point[i] = new;
 		return 0;
@@ -82,14 +121,13 @@ int hs_gdb_point_insert(struct hs_gdb_points *points, enum hs_gdb_kind kind, uin
 
 static void drop_point(struct hs_gdb_points *points, struct hs_gdb_point *p)
 {
-	bool shared = false;
+	bool shared = false, in = is_in(points, p);
 
 	p->used = false;
 	for (unsigned int i = 0; i < HS_GDB_POINTS && p->ram; i++)
 		shared |= points->point[i].used && points->point[i].ram == p->ram;
-	/* What the guest has put there in the meantime stays. */
-	if (p->ram && !shared && *p->ram == INT3)
-		*p->ram = p->saved;
+	if (in && !shared)
+		memcpy(p->ram, p->saved, hs_gdb_points_code(points));
 }
 
 int hs_gdb_point_remove(struct hs_gdb_points *points, enum hs_gdb_kind kind, uint64_t address,
@@ -123,23 +161,31 @@ void hs_gdb_points_read(const struct hs_gdb_points *points, const uint8_t *ram, 
 	for (unsigned int i = 0; i < HS_GDB_POINTS; i++) {
 		const struct hs_gdb_point *p = &points->point[i];
 
-		if (p->used && p->ram && p->ram >= ram && (size_t)(p->ram - ram) < len &&
-		    to[p->ram - ram] == INT3)
-			to[p->ram - ram] = p->saved;
+		if (!is_in(points, p))
+			continue;
+		for (unsigned int b = 0; b < hs_gdb_points_code(points); b++)
+			if (p->ram + b >= ram && (size_t)(p->ram + b - ram) < len)
+				to[p->ram + b - ram] = p->saved[b];
 	}
 }
 
 void hs_gdb_points_write(struct hs_gdb_points *points, uint8_t *ram, const uint8_t *from,
 			 size_t len)
 {
-	memcpy(ram, from, len);
-	for (unsigned int i = 0; i < HS_GDB_POINTS; i++) {
-		struct hs_gdb_point *p = &points->point[i];
+	for (size_t i = 0; i < len; i++) {
+		bool taken = false;
 
-		if (!p->used || !p->ram || p->ram < ram || (size_t)(p->ram - ram) >= len)
-			continue;
-		p->saved = from[p->ram - ram];
-		*p->ram = INT3;
+		for (unsigned int k = 0; k < HS_GDB_POINTS; k++) {
+			struct hs_gdb_point *p = &points->point[k];
+
+			if (!is_in(points, p) || ram + i < p->ram ||
+			    (size_t)(ram + i - p->ram) >= hs_gdb_points_code(points))
+				continue;
+			p->saved[ram + i - p->ram] = from[i];
+			taken = true;
+		}
+		if (!taken)
+			ram[i] = from[i];
 	}
 }
 

@@ -241,9 +241,10 @@ void hs_gdb_proto_input(struct hs_gdb_proto *p, const uint8_t *data, size_t len)
 /* ---- life ---- */
 
 void hs_gdb_proto_init(struct hs_gdb_proto *p, const struct hs_gdb_ops *ops, void *machine,
-		       unsigned int cpus)
+		       unsigned int cpus, bool by_out)
 {
 	memset(p, 0, sizeof(*p));
+	p->points.by_out = by_out;
 	p->ops = ops;
 	p->machine = machine;
 	p->cpus = cpus;
@@ -257,7 +258,8 @@ void hs_gdb_proto_end(struct hs_gdb_proto *p)
 		if (p->running)
 			p->ops->stop(p->machine);
 		hs_gdb_points_clear(&p->points);
+		p->session = false;	/* nothing more is told */
 		p->ops->resume(p->machine, &p->points, UINT32_MAX >> (32 - p->cpus), 0);
 	}
-	hs_gdb_proto_init(p, p->ops, p->machine, p->cpus);
+	hs_gdb_proto_init(p, p->ops, p->machine, p->cpus, p->points.by_out);
 }

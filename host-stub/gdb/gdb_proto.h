@@ -73,9 +73,9 @@ struct hs_gdb_proto {
 	char out[HS_GDB_PACKET + 8];	/* the last answer, with its frame */
 };
 
-/* A debugger to come; no breakpoint is set. */
+/* A debugger to come; no breakpoint is set. by_out: see gdb_points.h. */
 void hs_gdb_proto_init(struct hs_gdb_proto *p, const struct hs_gdb_ops *ops, void *machine,
-		       unsigned int cpus);
+		       unsigned int cpus, bool by_out);
 
 /* Bytes of the debugger. */
 void hs_gdb_proto_input(struct hs_gdb_proto *p, const uint8_t *data, size_t len);

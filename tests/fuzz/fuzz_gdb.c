@@ -23,7 +23,7 @@ static void holds(void)
 	for (unsigned int i = 1; i < 2 * GDB_PAGES; i += 2)
 		for (unsigned int k = 0; k < GDB_PAGE; k++)
 			MUST(machine.page[i][k] == CANARY);
-	MUST(proto.cpu_g < GDB_CPUS && proto.cpu_c < GDB_CPUS);
+	MUST(proto.cpu_g < GDB_CPUS && proto.cpu_c < GDB_CPUS, size & 1);
 	MUST(proto.in_len <= HS_GDB_PACKET && proto.out_len <= HS_GDB_PACKET + 4);
 	MUST(!(machine.run & machine.step) && (machine.run | machine.step) < 1u << GDB_CPUS);
 	if (proto.session)

@@ -3,7 +3,7 @@
  * The control socket (host-stub/control.h) and its JSON: what is a command, several clients
  * at once, one that does not read, lines without an end.
  */
-/* LINK: host-stub/control.c host-stub/command.c host-stub/json.c host-stub/log.c */
+/* LINK: host-stub/control.c host-stub/listen.c host-stub/command.c host-stub/json.c host-stub/log.c */
 /* LIBS: -lpthread */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -17,7 +17,7 @@ static int begin(void **state)
 {
 	(void)state;
 	memset(&m, 0, sizeof(m));
-	hs_gdb_proto_init(&proto, &gdb_machine_ops, &m, GDB_CPUS);
+	hs_gdb_proto_init(&proto, &gdb_machine_ops, &m, GDB_CPUS, false);
 	return 0;
 }
 
@@ -283,6 +283,40 @@ static void software_breakpoints(void **state)
 	assert_false(hs_gdb_points_soft(&proto.points));
 }
 
+/* The same by an OUT, of two bytes, where KVM does not report int3. */
+static void breakpoints_by_out(void **state)
+{
+	static const uint8_t was[] = { 0x55, 0x48, 0x89, 0xe5 };
+
+	(void)state;
+	proto.points.by_out = true;
+	memcpy(&m.page[0][0x10], was, sizeof(was));
+	expect("Z0,ffffffff81000010,1", "OK");
+	assert_int_equal(m.page[0][0x10], 0xe6);
+	assert_int_equal(m.page[0][0x11], HS_GDB_PORT);
+	assert_int_equal(m.page[0][0x12], 0x89);
+	expect("mffffffff81000010,4", "554889e5");
+	expect("mffffffff81000011,1", "48");
+	expect("Mffffffff81000011,2:4142", "OK");
+	assert_int_equal(m.page[0][0x11], HS_GDB_PORT);
+	assert_int_equal(m.page[0][0x12], 0x42);
+	/* Not over another one; at its place by another packet, it is the same. */
+	expect("Z0,ffffffff81000011,1", "E10");
+	expect("Z0,ffffffff8100000f,1", "E10");
+	expect("Z0,ffffffff81000010,1", "OK");
+	expect("z0,ffffffff81000010,1", "OK");
+	assert_memory_equal(&m.page[0][0x10], "UAB\xe5", 4);
+	/* One byte of a page is too few: a debug register. */
+	expect("Z0,ffffffff81000fff,1", "OK");
+	assert_int_equal(hs_gdb_points_in_slot(&proto.points, 0)->kind, HS_GDB_SOFT);
+	/* What the guest wrote over it stays. */
+	expect("Z0,ffffffff81000020,1", "OK");
+	m.page[0][0x21] = 0x55;
+	expect("z0,ffffffff81000020,1", "OK");
+	assert_int_equal(m.page[0][0x20], 0xe6);
+	assert_int_equal(m.page[0][0x21], 0x55);
+}
+
 /* Where nothing is mapped yet, a software breakpoint takes a debug register. */
 static void debug_registers(void **state)
 {
@@ -439,6 +473,7 @@ int main(void)
 		cmocka_unit_test_setup(description, begin),
 		cmocka_unit_test_setup(memory, begin),
 		cmocka_unit_test_setup(software_breakpoints, begin),
+		cmocka_unit_test_setup(breakpoints_by_out, begin),
 		cmocka_unit_test_setup(debug_registers, begin),
 		cmocka_unit_test_setup(going_on, begin),
 		cmocka_unit_test_setup(stops, begin),

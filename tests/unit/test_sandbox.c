@@ -29,10 +29,11 @@
 #define C	(1u << HS_THREAD_CONSOLE)
 #define K	(1u << HS_THREAD_CLOCK)
 #define W	(1u << HS_THREAD_WRITER)
+#define G	(1u << HS_THREAD_GDB)
 #define ALL	HS_RULES_ALL
 #define WORKERS	(D | N)
 #define NEEDS	(HS_NEEDS_CAP | HS_NEEDS_TAP | HS_NEEDS_PC | HS_NEEDS_STATS | HS_NEEDS_TTY | \
-		 HS_NEEDS_CONTROL)
+		 HS_NEEDS_CONTROL | HS_NEEDS_GDB)
 
 /* glibc's flags of a thread */
 #define THREAD                                                                              \
@@ -40,7 +41,7 @@
 	 CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID)
 
 static const char * const kind_name[HS_THREADS] = {
-	"main", "vCPU", "disk", "NIC", "console", "clock", "writer", "trace",
+	"main", "vCPU", "disk", "NIC", "console", "clock", "writer", "trace", "debugger",
 };
 
 /* Programs, built once for each set of needs: [HS_THREADS] is the process's. */
@@ -82,7 +83,7 @@ static void never(void **state)
 		CALL(open), CALL(openat), CALL(openat2), CALL(creat), CALL(open_by_handle_at),
 		CALL(execve), CALL(execveat), CALL(fork), CALL(vfork),
 		CALL(socket), CALL(socketpair), CALL(connect), CALL(bind), CALL(listen),
-		CALL(accept), CALL(accept4), CALL(sendto), CALL(sendmsg), CALL(sendmmsg),
+		CALL(accept), CALL(sendto), CALL(sendmsg), CALL(sendmmsg),
 		CALL(recvfrom), CALL(recvmsg), CALL(setsockopt),
 		CALL(ptrace), CALL(process_vm_readv), CALL(process_vm_writev), CALL(kcmp),
 		CALL(kill), CALL(tkill), CALL(rt_sigqueueinfo), CALL(rt_tgsigqueueinfo),
@@ -145,7 +146,7 @@ static void signals(void **state)
 		{ "tgkill of init", SYS_tgkill, { 1, 1, SIGKILL }, 0 },
 		{ "tgkill of all", SYS_tgkill, { -1, -1, SIGKILL }, 0 },
 		/* No such thread: the kernel was reached, which is what is asked. */
-		{ "kick", SYS_tgkill, { SELF, 0, SIGUSR1 }, M | V },
+		{ "kick", SYS_tgkill, { SELF, 0, SIGUSR1 }, M | V | G },
 		{ "end by the console", SYS_tgkill, { SELF, 0, SIGINT }, C },
 		{ "abort", SYS_tgkill, { SELF, 0, SIGABRT }, ALL },
 		{ "SIGKILL to itself", SYS_tgkill, { SELF, 0, SIGKILL }, 0 },
@@ -257,12 +258,17 @@ static void requests(void **state)
 		{ REQUEST(KVM_IOEVENTFD), M | V },
 		{ REQUEST(KVM_SET_GSI_ROUTING), M | V },
 		{ REQUEST(KVM_SET_LAPIC), M | V },
-		{ REQUEST(KVM_GET_SREGS), M | V },
-		{ REQUEST(KVM_SET_SREGS), M | V },
-		{ REQUEST(KVM_SET_REGS), M | V },
+		{ REQUEST(KVM_GET_SREGS), M | V | G },
+		{ REQUEST(KVM_SET_SREGS), M | V | G },
+		{ REQUEST(KVM_SET_REGS), M | V | G },
 		{ REQUEST(KVM_SET_VCPU_EVENTS), M | V },
 		{ REQUEST(KVM_SET_MP_STATE), M | V },
-		{ REQUEST(KVM_GET_MSRS), M | V },
+		{ REQUEST(KVM_GET_MSRS), M | V | G },
+		{ REQUEST(KVM_GET_REGS), G },
+		{ REQUEST(KVM_GET_FPU), G },
+		{ REQUEST(KVM_SET_FPU), G },
+		{ REQUEST(KVM_TRANSLATE), G },
+		{ REQUEST(KVM_SET_GUEST_DEBUG), G },
 		{ REQUEST(KVM_GET_TSC_KHZ), M | V },
 		{ REQUEST(TUNSETQUEUE), M | V | N },
 		{ REQUEST(TCGETS), M },
@@ -286,13 +292,15 @@ static void requests(void **state)
 static void by_kind(void **state)
 {
 	static const struct attempt cases[] = {
-		{ "read", SYS_read, { -1, 0, 0 }, M | C },
+		{ "read", SYS_read, { -1, 0, 0 }, M | C | G },
+		{ "accept4", SYS_accept4, { -1, 0, 0, SOCK_CLOEXEC | SOCK_NONBLOCK }, M | G },
+		{ "accept4, as it likes", SYS_accept4, { -1, 0, 0, 0 }, 0 },
 		{ "write", SYS_write, { -1, 0, 0 }, ALL },
 		{ "pread64", SYS_pread64, { -1, 0, 0, 0 }, M | V | W },
 		{ "ftruncate to nothing", SYS_ftruncate, { -1, 0 }, W },
 		{ "ftruncate to more", SYS_ftruncate, { -1, 1l << 40 }, 0 },
 		{ "lseek", SYS_lseek, { -1, 0, SEEK_END }, M | D },
-		{ "close", SYS_close, { -1 }, M | V | WORKERS },
+		{ "close", SYS_close, { -1 }, M | V | WORKERS | G },
 		{ "poll", SYS_poll, { 0, 0, 0 }, ALL },
 		{ "io_uring_enter", SYS_io_uring_enter, { -1 }, WORKERS },
 		{ "eventfd2", SYS_eventfd2, { 0, 0 }, M | V },
@@ -335,6 +343,12 @@ static void by_need(void **state)
 		{ "KVM_IRQ_LINE", HS_THREAD_VCPU, HS_NEEDS_PC, REQUEST(KVM_IRQ_LINE) },
 		{ "KVM_GET_STATS_FD", HS_THREAD_MAIN, HS_NEEDS_STATS, REQUEST(KVM_GET_STATS_FD) },
 		{ "pread64", HS_THREAD_VCPU, HS_NEEDS_STATS, SYS_pread64, { -1 } },
+		{ "KVM_SET_GUEST_DEBUG", HS_THREAD_GDB, HS_NEEDS_GDB,
+		  REQUEST(KVM_SET_GUEST_DEBUG) },
+		{ "KVM_TRANSLATE", HS_THREAD_GDB, HS_NEEDS_GDB, REQUEST(KVM_TRANSLATE) },
+		{ "KVM_SET_REGS", HS_THREAD_GDB, HS_NEEDS_GDB, REQUEST(KVM_SET_REGS) },
+		{ "accept4", HS_THREAD_GDB, HS_NEEDS_GDB, SYS_accept4,
+		  { -1, 0, 0, SOCK_CLOEXEC | SOCK_NONBLOCK } },
 		{ "TCSETS", HS_THREAD_MAIN, HS_NEEDS_TTY, REQUEST(TCSETS) },
 		{ "TCGETS", HS_THREAD_MAIN, HS_NEEDS_TTY, REQUEST(TCGETS) },
 		{ "accept4", HS_THREAD_MAIN, HS_NEEDS_CONTROL, SYS_accept4,
@@ -360,6 +374,8 @@ static void needs_of(void **state)
 	assert_int_equal(hs_rules_needs(&config), HS_NEEDS_PC | HS_NEEDS_CAP);
 	config = (struct hs_config){ .machine = HS_MACHINE_MINIMAL, .console = "none", .stats = "x" };
 	assert_int_equal(hs_rules_needs(&config), HS_NEEDS_CAP | HS_NEEDS_STATS);
+	config.gdb = "1234";
+	assert_int_equal(hs_rules_needs(&config), HS_NEEDS_CAP | HS_NEEDS_STATS | HS_NEEDS_GDB);
 	config.nics = 1;
 	config.nic[0].kind = HS_NIC_TAP;
 	assert_true(hs_rules_needs(&config) & HS_NEEDS_TAP);
