@@ -56,7 +56,7 @@ stub: needs-stub	## Build the host stub (build/pvkit-vm)
 
 # The tools of guests: not part of the stub, and they run without it.
 TOOLS	:= $(addprefix $(BUILD)/pvkit-,detect status load)
-READ	:= $(wildcard hypercall/detect/*.c hypercall/detect/dump/*.c)
+READ	:= $(wildcard hypercall/detect/*.c hypercall/detect/dump/*.c) hypercall/tools/tool.c
 JUDGE	:= $(wildcard hypercall/tools/status/*.c)
 pvkit-detect	:= $(wildcard hypercall/tools/detect/*.c) $(READ)
 pvkit-status	:= $(JUDGE) $(READ)

@@ -4,34 +4,20 @@
  * judging is hypercall/detect/, the same code that the kernel module uses; here are
  * the command line and the exit status: see docs/man/pvkit-detect.1.
  */
-#include <errno.h>
-#include <getopt.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../../detect/dump/record.h"
+#include "../tool.h"
 
-enum { EXIT_YES = 0, EXIT_NO = 1, EXIT_USAGE = 2, EXIT_TROUBLE = 3 };
+enum { EXIT_YES = 0, EXIT_NO = 1 };	/* and tool.h's */
+enum form { TEXT, JSON, TERSE, SHORT, QUIET };
 
 struct options {
 	const char *raw, *save, *is, *offers;
-	enum { TEXT, JSON, TERSE, SHORT, QUIET } form;
+	int form;	/* enum form */
 	bool all;
 };
-
-static void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static void complain(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	fprintf(stderr, "pvkit-detect: ");
-	vfprintf(stderr, format, args);
-	fprintf(stderr, "\n");
-	va_end(args);
-}
 
 static void help(void)
 {
@@ -90,7 +76,7 @@ static int is(const struct pvk_stack *s, const char *word)
 
 	if (hv < 0 && platform < 0) {
 		complain("--is: '%s' is unknown: see --list", word);
-		return EXIT_USAGE;
+		return TOOL_USAGE;
 	}
 	if (hv == PVK_HV_NONE)
 		return s->layers ? EXIT_NO : EXIT_YES;
@@ -112,7 +98,7 @@ static int offers(const struct pvk_stack *s, const char *word)
 				break;
 	if (kind <= 0 || (word[len] && !f)) {
 		complain("--offers: '%s' is unknown: see --list", word);
-		return EXIT_USAGE;
+		return TOOL_USAGE;
 	}
 	for (unsigned int i = 0; i < s->interfaces; i++)
 		if (s->interface[i].kind == kind &&
@@ -121,96 +107,24 @@ static int offers(const struct pvk_stack *s, const char *word)
 	return EXIT_NO;
 }
 
-static int read_raw(struct dump *dump, const char *path)
-{
-	FILE *f = strcmp(path, "-") ? fopen(path, "re") : stdin;
-	unsigned int line = 0;
-	int ret;
-
-	if (!f) {
-		complain("%s: %s", path, strerror(errno));
-		return -errno;
-	}
-	ret = dump_read(dump, f, &line);
-	if (f != stdin)
-		fclose(f);
-	if (!ret)
-		return 0;
-	if (ret == -E2BIG)
-		complain("%s, line %u: too much for one machine: more than %u leaves", path, line,
-			 DUMP_LEAVES);
-	else if (line)
-		complain("%s, line %u: %s", path, line, dump_problem(ret));
-	else if (ret == -EINVAL)
-		complain("%s: no CPUID leaf 1 in it: a dump of --save, libcpuid or cpuid -r is needed",
-			 path);
-	else
-		complain("%s: %s", path, strerror(-ret));
-	return ret;
-}
-
-/* -1: go on; else the exit status */
 static int parse(struct options *o, int argc, char **argv)
 {
-	enum { RAW = 256, SAVE, IS, OFFERS, FORM_JSON, FORM_TERSE, FORM_SHORT, FORM_QUIET, ALL,
-	       LIST, HELP };
-	static const struct option longs[] = {
-		{ "raw", required_argument, NULL, RAW },
-		{ "save", required_argument, NULL, SAVE },
-		{ "is", required_argument, NULL, IS },
-		{ "offers", required_argument, NULL, OFFERS },
-		{ "json", no_argument, NULL, FORM_JSON },
-		{ "terse", no_argument, NULL, FORM_TERSE },
-		{ "short", no_argument, NULL, FORM_SHORT },
-		{ "quiet", no_argument, NULL, FORM_QUIET },
-		{ "all", no_argument, NULL, ALL },
-		{ "list", no_argument, NULL, LIST },
-		{ "help", no_argument, NULL, HELP },
-		{ NULL, 0, NULL, 0 },
+	const struct tool_option options[] = {
+		{ .name = "raw", .text = &o->raw },
+		{ .name = "save", .text = &o->save },
+		{ .name = "is", .text = &o->is },
+		{ .name = "offers", .text = &o->offers },
+		{ .name = "json", .choice = &o->form, .value = JSON },
+		{ .name = "terse", .choice = &o->form, .value = TERSE },
+		{ .name = "short", .choice = &o->form, .value = SHORT },
+		{ .name = "quiet", .choice = &o->form, .value = QUIET },
+		{ .name = "all", .flag = &o->all },
+		{ .name = "list", .print = list },
+		{ .name = "help", .print = help },
+		{ .name = NULL },
 	};
-	int opt;
 
-	opterr = 0;
-	while ((opt = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
-		switch (opt) {
-		case RAW:
-			o->raw = optarg;
-			break;
-		case SAVE:
-			o->save = optarg;
-			break;
-		case IS:
-			o->is = optarg;
-			break;
-		case OFFERS:
-			o->offers = optarg;
-			break;
-		case FORM_JSON:
-		case FORM_TERSE:
-		case FORM_SHORT:
-		case FORM_QUIET:
-			o->form = JSON + (unsigned int)(opt - FORM_JSON);
-			break;
-		case ALL:
-			o->all = true;
-			break;
-		case LIST:
-			list();
-			return EXIT_YES;
-		case HELP:
-			help();
-			return EXIT_YES;
-		default:
-			complain("%s: %s: see --help", argv[optind - 1],
-				 opt == ':' ? "takes a value" : "unknown option");
-			return EXIT_USAGE;
-		}
-	}
-	if (optind < argc) {
-		complain("'%s': unexpected: see --help", argv[optind]);
-		return EXIT_USAGE;
-	}
-	return -1;
+	return tool_parse(options, argc, argv);
 }
 
 static void say(const struct options *o, const struct report *report)
@@ -240,15 +154,15 @@ int main(int argc, char **argv)
 	if (ret >= 0)
 		return ret;
 	if (o.raw) {
-		if (read_raw(&dump, o.raw))
-			return EXIT_TROUBLE;
+		if (tool_read_dump(&dump, o.raw))
+			return TOOL_TROUBLE;
 		dump_machine(&dump, &machine);
 		pvk_stack_detect(&machine, &stack);
 	} else {
 		ret = record_machine(&dump, &stack);
 		if (ret) {
 			complain("this machine has more than %u leaves", DUMP_LEAVES);
-			return EXIT_TROUBLE;
+			return TOOL_TROUBLE;
 		}
 	}
 	record_processor(&dump, &processor);
@@ -257,19 +171,15 @@ int main(int argc, char **argv)
 		status = is(&stack, o.is);
 	if (o.offers && (!o.is || status == EXIT_YES))
 		status = offers(&stack, o.offers);
-	if (status == EXIT_USAGE)
+	if (status == TOOL_USAGE)
 		return status;
 	if (o.save) {
 		ret = record_save(&dump, o.save);
 		if (ret) {
 			complain("%s: %s", o.save, strerror(-ret));
-			return EXIT_TROUBLE;
+			return TOOL_TROUBLE;
 		}
 	}
 	say(&o, &report);
-	if (fflush(stdout) || ferror(stdout)) {
-		complain("standard output: %s", strerror(errno));
-		return EXIT_TROUBLE;
-	}
-	return status;
+	return tool_end(status);
 }

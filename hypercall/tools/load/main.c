@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +14,9 @@
 
 #include "../status/judge.h"
 #include "../status/source.h"
+#include "../tool.h"
 
-enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_TROUBLE = 3 };
+enum { EXIT_FINE = 0, EXIT_FAILED = 1 };	/* and tool.h's */
 
 #define ROUNDS		6u	/* a bus brings devices, those another bus */
 #define MODULES		64u
@@ -71,58 +71,25 @@ static void list_modules(void)
 
 static int parse(struct options *o, int argc, char **argv)
 {
-	enum { DRY = 256, QUIET, LIST, SNAPSHOT, ROOT, CPUID, HELP };
-	static const struct option longs[] = {
-		{ "dry-run", no_argument, NULL, DRY },
-		{ "quiet", no_argument, NULL, QUIET },
-		{ "modules", no_argument, NULL, LIST },
-		{ "snapshot", required_argument, NULL, SNAPSHOT },
-		{ "root", required_argument, NULL, ROOT },
-		{ "cpuid", required_argument, NULL, CPUID },
-		{ "help", no_argument, NULL, HELP },
-		{ NULL, 0, NULL, 0 },
+	const struct tool_option options[] = {
+		{ .name = "dry-run", .flag = &o->dry },
+		{ .name = "quiet", .flag = &o->quiet },
+		{ .name = "modules", .print = list_modules },
+		{ .name = "snapshot", .text = &o->source.snapshot },
+		{ .name = "root", .text = &o->source.root },
+		{ .name = "cpuid", .text = &o->source.cpuid },
+		{ .name = "help", .print = help },
+		{ .name = NULL },
 	};
-	int opt;
+	int ret = tool_parse(options, argc, argv);
 
-	opterr = 0;
-	while ((opt = getopt_long(argc, argv, ":", longs, NULL)) != -1) {
-		switch (opt) {
-		case DRY:
-			o->dry = true;
-			break;
-		case QUIET:
-			o->quiet = true;
-			break;
-		case LIST:
-			list_modules();
-			return EXIT_FINE;
-		case SNAPSHOT:
-			o->source.snapshot = optarg;
-			break;
-		case ROOT:
-			o->source.root = optarg;
-			break;
-		case CPUID:
-			o->source.cpuid = optarg;
-			break;
-		case HELP:
-			help();
-			return EXIT_FINE;
-		default:
-			complain("%s: %s: see --help", argv[optind - 1],
-				 opt == ':' ? "takes a value" : "unknown option");
-			return EXIT_USAGE;
-		}
-	}
-	if (optind < argc) {
-		complain("'%s': unexpected: see --help", argv[optind]);
-		return EXIT_USAGE;
-	}
+	if (ret >= 0)
+		return ret;
 	if (!o->dry && (o->source.root || o->source.cpuid || o->source.snapshot)) {
 		complain("modules of another system cannot be loaded: add --dry-run");
-		return EXIT_USAGE;
+		return TOOL_USAGE;
 	}
-	return source_refused(&o->source) ? EXIT_USAGE : -1;
+	return source_refused(&o->source) ? TOOL_USAGE : -1;
 }
 
 /* Runs modprobe; its words, as one line, in said. 0 when it succeeded, else -1. */
@@ -251,7 +218,7 @@ int main(int argc, char **argv)
 		return status;
 	if (!o.dry && geteuid()) {
 		complain("only root can load modules: --dry-run says what would be loaded");
-		return EXIT_TROUBLE;
+		return TOOL_TROUBLE;
 	}
 	for (unsigned int round = 0; ret == 1 && round < ROUNDS; round++) {
 		if (round)
@@ -259,14 +226,10 @@ int main(int argc, char **argv)
 		ret = look_and_load(&o, &tried);
 	}
 	if (ret < 0)
-		return EXIT_TROUBLE;
+		return TOOL_TROUBLE;
 	if (!o.quiet && !tried.count)
 		puts("nothing to load: what is offered has its drivers");
 	else if (!o.quiet && o.dry && tried.loads)
 		puts("what their devices then need is found when they are there");
-	if (fflush(stdout) || ferror(stdout)) {
-		complain("standard output: %s", strerror(errno));
-		return EXIT_TROUBLE;
-	}
-	return tried.failed ? EXIT_FAILED : EXIT_FINE;
+	return tool_end(tried.failed ? EXIT_FAILED : EXIT_FINE);
 }

@@ -4,19 +4,20 @@
  * the rest; or another system, or a recorded one. See docs/man/pvkit-status.1.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "../tool.h"
 #include "say.h"
 #include "source.h"
 
-enum { EXIT_FINE = 0, EXIT_LEFT = 1, EXIT_USAGE = 2, EXIT_TROUBLE = 3 };
+enum { EXIT_FINE = 0, EXIT_LEFT = 1 };	/* and tool.h's */
+enum form { TEXT, JSON, TERSE, QUIET };
 
 struct options {
 	struct source source;
 	const char *save, *why;
-	enum { TEXT, JSON, TERSE, QUIET } form;
+	int form;	/* enum form */
 	bool all, verbose, strict;
 };
 
@@ -57,79 +58,31 @@ static void list(void)
 /* -1: go on; else the exit status */
 static int parse(struct options *o, int argc, char **argv)
 {
-	enum { FORM_JSON = 256, FORM_TERSE, FORM_QUIET, WHY, ALL, STRICT, SAVE, SNAPSHOT, ROOT,
-	       CPUID, LIST, HELP };
-	static const struct option longs[] = {
-		{ "json", no_argument, NULL, FORM_JSON },
-		{ "terse", no_argument, NULL, FORM_TERSE },
-		{ "quiet", no_argument, NULL, FORM_QUIET },
-		{ "why", required_argument, NULL, WHY },
-		{ "verbose", no_argument, NULL, 'v' },
-		{ "all", no_argument, NULL, ALL },
-		{ "strict", no_argument, NULL, STRICT },
-		{ "save", required_argument, NULL, SAVE },
-		{ "snapshot", required_argument, NULL, SNAPSHOT },
-		{ "root", required_argument, NULL, ROOT },
-		{ "cpuid", required_argument, NULL, CPUID },
-		{ "list", no_argument, NULL, LIST },
-		{ "help", no_argument, NULL, HELP },
-		{ NULL, 0, NULL, 0 },
+	const struct tool_option options[] = {
+		{ .name = "json", .choice = &o->form, .value = JSON },
+		{ .name = "terse", .choice = &o->form, .value = TERSE },
+		{ .name = "quiet", .choice = &o->form, .value = QUIET },
+		{ .name = "why", .text = &o->why },
+		{ .name = "verbose", .letter = 'v', .flag = &o->verbose },
+		{ .name = "all", .flag = &o->all },
+		{ .name = "strict", .flag = &o->strict },
+		{ .name = "save", .text = &o->save },
+		{ .name = "snapshot", .text = &o->source.snapshot },
+		{ .name = "root", .text = &o->source.root },
+		{ .name = "cpuid", .text = &o->source.cpuid },
+		{ .name = "list", .print = list },
+		{ .name = "help", .print = help },
+		{ .name = NULL },
 	};
-	int opt;
+	int ret = tool_parse(options, argc, argv);
 
-	opterr = 0;
-	while ((opt = getopt_long(argc, argv, ":v", longs, NULL)) != -1) {
-		switch (opt) {
-		case FORM_JSON:
-		case FORM_TERSE:
-		case FORM_QUIET:
-			o->form = JSON + (unsigned int)(opt - FORM_JSON);
-			break;
-		case WHY:
-			o->why = optarg;
-			break;
-		case 'v':
-			o->verbose = true;
-			break;
-		case ALL:
-			o->all = true;
-			break;
-		case STRICT:
-			o->strict = true;
-			break;
-		case SAVE:
-			o->save = optarg;
-			break;
-		case SNAPSHOT:
-			o->source.snapshot = optarg;
-			break;
-		case ROOT:
-			o->source.root = optarg;
-			break;
-		case CPUID:
-			o->source.cpuid = optarg;
-			break;
-		case LIST:
-			list();
-			return EXIT_FINE;
-		case HELP:
-			help();
-			return EXIT_FINE;
-		default:
-			complain("%s: %s: see --help", argv[optind - 1],
-				 opt == ':' ? "takes a value" : "unknown option");
-			return EXIT_USAGE;
-		}
-	}
-	if (optind < argc) {
-		complain("'%s': unexpected: see --help", argv[optind]);
-		return EXIT_USAGE;
-	}
+	if (ret >= 0)
+		return ret;
 	if (o->source.snapshot && o->save) {
 		complain("--snapshot does not go with --save");
-		return EXIT_USAGE;
+		return TOOL_USAGE;
 	}
-	return source_refused(&o->source) ? EXIT_USAGE : -1;
+	return source_refused(&o->source) ? TOOL_USAGE : -1;
 }
 
 static int save(const struct snap *snap, const char *path)
@@ -167,7 +120,7 @@ static int say(const struct status *r, const struct options *o)
 
 	if (o->why && !one) {
 		complain("--why: no '%s' on this system: see the report, or --list", o->why);
-		return EXIT_USAGE;
+		return TOOL_USAGE;
 	}
 	for (unsigned int i = 0; i < r->count; i++)
 		if ((!one || one == &r->verdict[i]) && is_left(o, r->verdict[i].state))
@@ -180,11 +133,7 @@ static int say(const struct status *r, const struct options *o)
 		say_terse(r, stdout);
 	else if (o->form == TEXT)
 		say_text(r, stdout, o->all, o->verbose);
-	if (fflush(stdout) || ferror(stdout)) {
-		complain("standard output: %s", strerror(errno));
-		return EXIT_TROUBLE;
-	}
-	return status;
+	return tool_end(status);
 }
 
 int main(int argc, char **argv)
@@ -198,7 +147,7 @@ int main(int argc, char **argv)
 		return status;
 	snap_init(&snap);
 	if (source_read(&snap, &o.source) || (o.save && save(&snap, o.save))) {
-		status = EXIT_TROUBLE;
+		status = TOOL_TROUBLE;
 	} else {
 		judge(&snap, &report);
 		status = say(&report, &o);

@@ -1,23 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* Where a snapshot comes from, and what to say when it does not: see source.h. */
 #include <errno.h>
-#include <stdarg.h>
 #include <string.h>
 
 #include "../../detect/dump/record.h"
+#include "../tool.h"
 #include "gather.h"
 #include "source.h"
-
-void complain(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	fprintf(stderr, "%s: ", program_invocation_short_name);
-	vfprintf(stderr, format, args);
-	fprintf(stderr, "\n");
-	va_end(args);
-}
 
 bool source_refused(const struct source *o)
 {
@@ -28,23 +17,6 @@ bool source_refused(const struct source *o)
 	else
 		return false;
 	return true;
-}
-
-static int read_cpuid(struct snap *snap, const char *path)
-{
-	FILE *f = fopen(path, "re");
-	unsigned int line = 0;
-	int ret = f ? dump_read(&snap->dump, f, &line) : -errno;
-
-	if (f)
-		fclose(f);
-	if (ret && line)
-		complain("%s, line %u: %s", path, line, dump_problem(ret));
-	else if (ret == -EINVAL)
-		complain("%s: no dump of pvkit detect --save, libcpuid or cpuid -r", path);
-	else if (ret)
-		complain("%s: %s", path, strerror(-ret));
-	return ret;
 }
 
 static int read_snapshot(struct snap *snap, const char *path)
@@ -74,7 +46,7 @@ int source_read(struct snap *snap, const struct source *o)
 
 	if (o->snapshot) {
 		ret = read_snapshot(snap, o->snapshot);
-		return ret || !o->cpuid ? ret : read_cpuid(snap, o->cpuid);
+		return ret || !o->cpuid ? ret : tool_read_dump(&snap->dump, o->cpuid);
 	}
 	ret = gather(snap, o->root ? o->root : "");
 	if (ret == -ENOENT) {
@@ -87,7 +59,7 @@ int source_read(struct snap *snap, const struct source *o)
 		return ret;
 	}
 	if (o->cpuid)
-		return read_cpuid(snap, o->cpuid);
+		return tool_read_dump(&snap->dump, o->cpuid);
 	ret = record_machine(&snap->dump, &stack);
 	if (ret)
 		complain("this machine has more than %u leaves", DUMP_LEAVES);

@@ -9,9 +9,6 @@ struct source {
 	const char *root, *cpuid, *snapshot;	/* options of that name, or NULL */
 };
 
-/* One line on stderr, with the program's name in front. */
-void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
 /* true: these options do not go together; that has been said. */
 bool source_refused(const struct source *source);
 
