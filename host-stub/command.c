@@ -2,6 +2,7 @@
 /* A line of the control socket: see control.h. The line is anybody's. */
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "control.h"
@@ -37,6 +38,7 @@ void hs_command_run(const struct hs_command *commands, void *opaque, const char 
 {
 	struct hs_json_member member[MEMBERS];
 	int n = hs_json_object(line, len, member, MEMBERS);
+	const struct hs_json_member *name = NULL, *argument = NULL;
 	const struct hs_command *c = commands;
 
 	if (n < 0) {
@@ -44,13 +46,29 @@ void hs_command_run(const struct hs_command *commands, void *opaque, const char 
 				 "an object with more than a command has");
 		return;
 	}
-	if (n != 1 || strcmp(member[0].name, "command") || !member[0].string) {
-		hs_command_error(out, "want one member: \"command\", with a name");
+	for (int i = 0; i < n; i++) {
+		bool is_command = !strcmp(member[i].name, "command");
+
+		if (!member[i].string || n > 2 || (is_command ? name : argument)) {
+			name = NULL;
+			break;
+		}
+		if (is_command)
+			name = &member[i];
+		else
+			argument = &member[i];
+	}
+	if (!name) {
+		hs_command_error(out, "want \"command\", with a name, and at most one more string");
 		return;
 	}
-	while (c->name && strcmp(c->name, member[0].value))
+	while (c->name && strcmp(c->name, name->value))
 		c++;
-	if (c->name)
+	if (c->name && argument && (!c->argument || strcmp(c->argument, argument->name)))
+		hs_command_error(out, "%s takes no \"%s\"", c->name, argument->name);
+	else if (c->name && argument)
+		c->run_with(opaque, argument->value, out);
+	else if (c->name)
 		c->run(opaque, out);
 	else
 		list_commands(commands, out);

@@ -39,6 +39,9 @@ struct hs_command {
 	const char *name;
 	/* Writes the answer: one object, {"error": "..."} for what cannot be done. */
 	void (*run)(void *opaque, FILE *out);
+	/* The member that it may have beside "command", and what is run with its value then. */
+	const char *argument;
+	void (*run_with)(void *opaque, const char *value, FILE *out);
 };
 
 /* Runs the command that the line names, of those up to one without a name. */

@@ -94,15 +94,36 @@ static void live_power_off(void *opaque, FILE *out)
 	live_status(opaque, out);
 }
 
+static void live_log(void *opaque, FILE *out)
+{
+	const char *level, *area;
+
+	(void)opaque;
+	for (unsigned int n = 0; (area = hs_log_area(n, &level)) != NULL; n++)
+		fprintf(out, "%s\"%s\": \"%s\"", n ? ", " : "{", area, level);
+	fputc('}', out);
+}
+
+static void live_set_log(void *opaque, const char *levels, FILE *out)
+{
+	const char *wrong;
+
+	if (hs_log_levels(levels, &wrong) < 0)
+		hs_command_error(out, "'%s' is no AREA=off|error|note|debug", wrong);
+	else
+		live_log(opaque, out);
+}
+
 static const struct hs_command commands[] = {
-	{ "version", live_version },
-	{ "status", live_status },
-	{ "stats", live_stats },
-	{ "pause", live_pause },
-	{ "resume", live_resume },
-	{ "reboot", live_reboot },
-	{ "power-off", live_power_off },
-	{ NULL, NULL },
+	{ "version", live_version, NULL, NULL },
+	{ "status", live_status, NULL, NULL },
+	{ "stats", live_stats, NULL, NULL },
+	{ "pause", live_pause, NULL, NULL },
+	{ "resume", live_resume, NULL, NULL },
+	{ "log", live_log, "levels", live_set_log },
+	{ "reboot", live_reboot, NULL, NULL },
+	{ "power-off", live_power_off, NULL, NULL },
+	{ NULL, NULL, NULL, NULL },
 };
 
 void hs_live_answer(void *opaque, const char *line, size_t len, FILE *out)

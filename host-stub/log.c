@@ -20,6 +20,7 @@
 
 #include "hs.h"
 #include "trace.h"
+#include "util.h"
 
 #define WAIT_MS	200
 #define LINE	512u
@@ -38,6 +39,45 @@ static struct {
 	_Atomic(bool (*)(const char *line, size_t len)) put;
 	atomic_ullong lost;	/* lines that standard error did not take */
 } out = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+/* Sources of one kind, from `first` up to the next row's. */
+static const struct area {
+	enum hs_log_source first;
+	const char *word;	/* --log's */
+	const char *name;	/* in a line about it */
+} areas[] = {
+	{ HS_LOG_HOST, "host", "the host" },
+	{ HS_LOG_VCPU, "vcpu", "the vCPUs" },
+	{ HS_LOG_POWER, "power", "the guest's power calls" },
+	{ HS_LOG_CONSOLE, "console", "the console" },
+	{ HS_LOG_ACPI, "acpi", "ACPI" },
+	{ HS_LOG_DISK, "disk", "disk %u" },
+	{ HS_LOG_NIC, "nic", "nic %u" },
+	{ HS_LOG_IMAGE, "image", "the image of disk %u" },
+	{ HS_LOG_PEER, "peer", "the other end of nic %u" },
+};
+
+static const char * const level_word[] = {
+	[HS_LOG_OFF] = "off", [HS_LOG_ERRORS] = "error", [HS_LOG_NOTES] = "note",
+	[HS_LOG_DEBUG] = "debug",
+};
+
+/* Of each area, as a difference to what is shown at first. */
+static atomic_int level_change[HS_COUNT(areas)];
+
+static unsigned int area_of(enum hs_log_source source)
+{
+	unsigned int n = HS_COUNT(areas) - 1;
+
+	while (source < areas[n].first)
+		n--;
+	return n;
+}
+
+static bool is_shown(enum hs_log_source source, enum hs_log_level level)
+{
+	return HS_LOG_NOTES + atomic_load(&level_change[area_of(source)]) >= (int)level;
+}
 
 static bool write_line(const char *line, size_t len)
 {
@@ -138,7 +178,7 @@ void hs_guest_error(enum hs_log_source source, const char *fmt, ...)
 	uint64_t hidden;
 	va_list args;
 
-	if (!may_say(source, &hidden))
+	if (!is_shown(source, HS_LOG_ERRORS) || !may_say(source, &hidden))
 		return;
 	va_start(args, fmt);
 	log_say("guest: ", hidden, fmt, args);
@@ -150,7 +190,7 @@ void hs_note_from(enum hs_log_source source, const char *fmt, ...)
 	uint64_t hidden;
 	va_list args;
 
-	if (!may_say(source, &hidden))
+	if (!is_shown(source, HS_LOG_NOTES) || !may_say(source, &hidden))
 		return;
 	va_start(args, fmt);
 	log_say("note: ", hidden, fmt, args);
@@ -162,26 +202,82 @@ void hs_log_to(bool (*put)(const char *line, size_t len))
 	atomic_store(&out.put, put);
 }
 
+void hs_debug(enum hs_log_source source, const char *fmt, ...)
+{
+	va_list args;
+
+	if (!is_shown(source, HS_LOG_DEBUG))
+		return;
+	va_start(args, fmt);
+	log_say("debug: ", 0, fmt, args);
+	va_end(args);
+}
+
+/* ---- levels ---- */
+
+static bool is_word(const char *word, const char *text, size_t len)
+{
+	return strlen(word) == len && !memcmp(word, text, len);
+}
+
+/* Sets one AREA=LEVEL of `len` bytes; false: it is none. Only looks if !set. */
+static bool set_level(const char *text, size_t len, bool set)
+{
+	size_t area = strcspn(text, "=");
+	int level = -1;
+	bool any = false;
+
+	if (area >= len)
+		return false;
+	for (unsigned int i = 0; i < HS_COUNT(level_word); i++)
+		if (is_word(level_word[i], text + area + 1, len - area - 1))
+			level = (int)i;
+	for (unsigned int i = 0; i < HS_COUNT(areas) && level >= 0; i++) {
+		if (!is_word("all", text, area) && !is_word(areas[i].word, text, area))
+			continue;
+		any = true;
+		if (set)
+			atomic_store(&level_change[i], level - HS_LOG_NOTES);
+	}
+	return any;
+}
+
+int hs_log_levels(const char *text, const char **wrong)
+{
+	for (int set = 0; set < 2; set++) {
+		for (const char *at = text;; at++) {
+			size_t len = strcspn(at, ",");
+
+			*wrong = at;
+			if (!set_level(at, len, set))
+				return -EINVAL;
+			at += len;
+			if (!*at)
+				break;
+		}
+	}
+	return 0;
+}
+
+const char *hs_log_area(unsigned int n, const char **level)
+{
+	if (n >= HS_COUNT(areas))
+		return NULL;
+	*level = level_word[HS_LOG_NOTES + atomic_load(&level_change[n])];
+	return areas[n].word;
+}
+
+/* ---- the end ---- */
+
 /* "the guest's power calls", "nic 1" ... */
 static void name_source(enum hs_log_source source, char *name, size_t size)
 {
-	static const struct {
-		enum hs_log_source first;
-		const char *format;
-	} names[] = {
-		{ HS_LOG_PEER, "the other end of nic %u" }, { HS_LOG_IMAGE, "the image of disk %u" },
-		{ HS_LOG_NIC, "nic %u" }, { HS_LOG_DISK, "disk %u" }, { HS_LOG_ACPI, "ACPI" },
-		{ HS_LOG_CONSOLE, "the console" }, { HS_LOG_POWER, "the guest's power calls" },
-		{ HS_LOG_VCPU, "the vCPUs" }, { HS_LOG_HOST, "the host" },
-	};
-	unsigned int i = 0;
+	const struct area *area = &areas[area_of(source)];
 
-	while (source < names[i].first)
-		i++;
 	/* A format without a conversion ignores the number. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-	snprintf(name, size, names[i].format, source - names[i].first);
+	snprintf(name, size, area->name, source - area->first);
 #pragma GCC diagnostic pop
 }
 

@@ -40,6 +40,23 @@ static inline enum hs_log_source hs_log_nth(enum hs_log_source first, unsigned i
 	return (enum hs_log_source)(first + (n < HS_MAX_NICS ? n : 0));
 }
 
+/* What is shown of an area: of the guest's and of what hs_note_from() and hs_debug() say. */
+enum hs_log_level {
+	HS_LOG_OFF,
+	HS_LOG_ERRORS,
+	HS_LOG_NOTES,		/* at first */
+	HS_LOG_DEBUG,
+};
+
+/*
+ * AREA=LEVEL[,AREA=LEVEL...], AREA being all or the word of a source, which is that of all of its
+ * kind. Any thread. 0, or -EINVAL with nothing changed and the faulty part in *wrong.
+ */
+int hs_log_levels(const char *text, const char **wrong);
+
+/* An area's word and what is shown of it, from number 0 on; NULL: no more. */
+const char *hs_log_area(unsigned int n, const char **level);
+
 /* Not bounded: what is said once, at the start or the end, or ends the run. */
 void hs_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void hs_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -48,6 +65,10 @@ void hs_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void hs_guest_error(enum hs_log_source source, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 void hs_note_from(enum hs_log_source source, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* What happens in good order, for who looks for a fault. Not bounded: only who asked sees it. */
+void hs_debug(enum hs_log_source source, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /*

@@ -25,6 +25,7 @@
 
 #include "disk/disk.h"
 #include "net/net.h"
+#include "accounts.h"
 #include "worker.h"
 #include "pv/pv.h"
 #include "console.h"
@@ -43,7 +44,6 @@
 #include "writer.h"
 
 #define OWN_FDS		4u	/* that wait_for_stop() waits for, beside the control socket's */
-#define BOOTS_KEPT	16u	/* boots whose accounts are kept: the last ones */
 
 /* A worker polls for as long as 40 exits take, and coalesces completions for 8 */
 #define POLL_EXITS	40u
@@ -64,9 +64,7 @@ struct host {
 	int signal_fd;
 	int timer_fd;		/* -1: no limit */
 	int clock_fd;		/* readable when the host's clock was set */
-	int stats_fd;		/* -1: not wanted */
-	char *boot[BOOTS_KEPT];	/* accounts of boots, JSON */
-	unsigned int boots;
+	struct hs_accounts accounts;
 	struct hs_reboots reboots;
 	struct hs_gdb *gdb;	/* NULL: without --gdb */
 	bool asked;		/* the guest was asked to switch off */
@@ -161,8 +159,8 @@ static int open_own(struct host *host)
 		return HS_EXIT_HOST;
 	}
 	if (config->stats) {
-		host->stats_fd = hs_output_open("--stats", config->stats, O_WRONLY);
-		if (host->stats_fd < 0)
+		host->accounts.fd = hs_output_open("--stats", config->stats, O_WRONLY);
+		if (host->accounts.fd < 0)
 			return HS_EXIT_HOST;
 	}
 	if (config->control && hs_control_prepare(config->control) < 0)
@@ -268,11 +266,11 @@ struct live {
 	struct host *host;
 };
 
-static void print_stats(struct host *host, FILE *f, struct hs_vm *running);
-
 static void running_stats(struct hs_live *live, FILE *out)
 {
-	print_stats(((struct live *)live)->host, out, live->vm);
+	struct host *host = ((struct live *)live)->host;
+
+	hs_accounts_print(&host->accounts, &host->hs, out, live->vm);
 }
 
 /* Until somebody stops the VM. */
@@ -307,25 +305,6 @@ static void wait_for_stop(struct host *host, struct hs_vm *vm)
 	}
 }
 
-/* Keeps a boot's accounts until the end; a failure costs only them. */
-static void keep_accounts(struct host *host, struct hs_vm *vm)
-{
-	char **slot = &host->boot[host->boots % BOOTS_KEPT];
-	size_t bytes;
-	FILE *f;
-
-	host->boots++;
-	if (host->stats_fd < 0)
-		return;
-	free(*slot);
-	*slot = NULL;
-	f = open_memstream(slot, &bytes);
-	if (!f)
-		return;
-	hs_stats_json(vm->stats, f, false);
-	fclose(f);
-}
-
 /* One boot. *why tells how it ended; 0 or -errno, said. */
 static int power_on(struct host *host, enum hs_stop *why)
 {
@@ -335,6 +314,7 @@ static int power_on(struct host *host, enum hs_stop *why)
 	hs_reboots_begin(&host->reboots, hs_now());
 	host->hs.boot = host->reboots.boots;
 	hs_trace(HS_TRACE_BOOT, 0, NULL, host->hs.boot);
+	hs_debug(HS_LOG_POWER, "boot %u begins", host->hs.boot);
 	ret = hs_vm_create(&vm, &host->hs);
 	if (ret < 0)
 		return ret;
@@ -347,9 +327,10 @@ static int power_on(struct host *host, enum hs_stop *why)
 		hs_vm_join(vm);
 		*why = hs_vm_stopped(vm);
 		hs_trace(HS_TRACE_STOP, 0, hs_stats_stop_name(*why), host->hs.boot);
+		hs_debug(HS_LOG_POWER, "boot %u ended: %s", host->hs.boot, hs_stats_stop_name(*why));
 		host->code = *why == HS_STOP_DEBUG_EXIT ? vm->exit_value :
 			     vm->last_words.op == PVK_POWER_OFF ? vm->last_words.code : 0;
-		keep_accounts(host, vm);
+		hs_accounts_keep(&host->accounts, vm);
 	}
 	hs_gdb_boot_end(host->gdb);
 	hs_vm_destroy(vm);
@@ -378,21 +359,6 @@ static int exit_status(const struct host *host, enum hs_stop why)
 	default:
 		return HS_EXIT_ERROR;
 	}
-}
-
-static uint64_t thread_ns(void)
-{
-	struct timespec cpu;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
-	return (uint64_t)cpu.tv_sec * 1000000000ull + (uint64_t)cpu.tv_nsec;
-}
-
-static void thread_ns_on_worker(void *arg)
-{
-	uint64_t *ns = arg;
-
-	*ns = thread_ns();
 }
 
 /* ---- the end: output that somebody may not read ---- */
@@ -470,80 +436,6 @@ static void close_messages(struct hs_drain_limit *drain_limit)
 	(void)hs_writer_close(messages, drain_limit);
 }
 
-/* The file of --stats, in the form that docs/stub.md describes. 0 or -errno, said. */
-static int write_stats(struct host *host, struct hs_drain_limit *drain_limit)
-{
-	char *text = NULL;
-	size_t len = 0;
-	FILE *f;
-	int ret;
-
-	if (host->stats_fd < 0)
-		return 0;
-	f = open_memstream(&text, &len);
-	if (!f)
-		return -ENOMEM;
-	print_stats(host, f, NULL);
-	ret = fclose(f) ? -ENOMEM : hs_output_put("--stats", host->hs.config->stats, host->stats_fd,
-						  text, len, drain_limit);
-	free(text);
-	return ret;
-}
-
-/* running: a boot that has not ended, or NULL. */
-static void print_stats(struct host *host, FILE *f, struct hs_vm *running)
-{
-	const struct hs_config *config = host->hs.config;
-	unsigned int kept = host->boots < BOOTS_KEPT ? host->boots : BOOTS_KEPT;
-	uint64_t user, system, ns;
-	bool first = true;
-
-	hs_stats_cpu(&user, &system);
-	fprintf(f, "{\n\t\"format\": 1,\n\t\"program\": \"pvkit-vm %s\",\n", PVK_RELEASE);
-	fprintf(f, "\t\"config\": {\"memory\": %llu, \"vcpus\": %u, \"disks\": %u, \"nics\": %u, \"offer\": %llu, "
-		"\"kvm_mask\": %llu, \"poll_ns\": %llu, \"coalesce_ns\": %llu, \"exit_ns\": %llu},\n", (unsigned long long)config->memory,
-		config->vcpus, config->disks, config->nics, (unsigned long long)config->pv_offer,
-		(unsigned long long)config->kvm_mask, (unsigned long long)config->poll_ns,
-		(unsigned long long)config->coalesce_ns,
-		(unsigned long long)host->hs.probe.exit_ns);
-	fprintf(f, "\t\"cpu_user_ns\": %llu,\n\t\"cpu_system_ns\": %llu,\n", (unsigned long long)user,
-		(unsigned long long)system);
-	fprintf(f, "\t\"threads\": [{\"name\": \"main\", \"cpu_ns\": %llu}",
-		(unsigned long long)thread_ns());
-	for (unsigned int i = 0; i < config->disks; i++) {
-		hs_worker_call(hs_blk_worker(host->hs.blk[i]), thread_ns_on_worker, &ns);
-		fprintf(f, ", {\"name\": \"disk%u\", \"cpu_ns\": %llu}", i, (unsigned long long)ns);
-	}
-	for (unsigned int i = 0; i < config->nics; i++) {
-		struct hs_net_info info;
-
-		hs_net_info(host->hs.net[i], &info);
-		for (unsigned int q = 0; q < info.queues; q++) {
-			hs_worker_call(hs_net_worker(host->hs.net[i], q), thread_ns_on_worker, &ns);
-			fprintf(f, ", {\"name\": \"nic%u-%u\", \"cpu_ns\": %llu}", i, q,
-				(unsigned long long)ns);
-		}
-	}
-	fprintf(f, "],\n\t\"nics\": [");
-	for (unsigned int i = 0; i < config->nics; i++) {
-		fprintf(f, "%s{", i ? ", " : "");
-		hs_net_json(host->hs.net[i], f);
-		fputc('}', f);
-	}
-	fprintf(f, "],\n\t\"boot_count\": %u,\n\t\"boots\": [", host->boots + (running ? 1 : 0));
-	for (unsigned int i = host->boots - kept; i < host->boots; i++) {
-		if (!host->boot[i % BOOTS_KEPT])
-			continue;
-		fprintf(f, "%s\n%s", first ? "" : ",", host->boot[i % BOOTS_KEPT]);
-		first = false;
-	}
-	if (running) {
-		fputs(first ? "\n" : ",\n", f);
-		hs_stats_json(running->stats, f, true);
-	}
-	fprintf(f, "]\n}\n");
-}
-
 static void close_all(struct host *host, struct hs_drain_limit *drain_limit)
 {
 	for (unsigned int i = host->hs.config->nics; i-- > 0;)
@@ -552,14 +444,11 @@ static void close_all(struct host *host, struct hs_drain_limit *drain_limit)
 	for (unsigned int i = host->hs.config->disks; i-- > 0;)
 		if (host->hs.blk[i])
 			hs_blk_close(host->hs.blk[i]);
-	for (unsigned int i = 0; i < BOOTS_KEPT; i++)
-		free(host->boot[i]);
+	hs_accounts_free(&host->accounts);
 	hs_control_close();
 	hs_console_end(drain_limit);
 	hs_trace_close(drain_limit);
 	close_messages(drain_limit);
-	if (host->stats_fd >= 0)
-		close(host->stats_fd);
 	if (host->clock_fd >= 0)
 		close(host->clock_fd);
 	if (host->timer_fd >= 0)
@@ -583,16 +472,16 @@ static int main_run(struct host *host, struct hs_drain_limit *drain_limit)
 	host->reboots.most = config->reboots;
 	do {
 		if (power_on(host, &why) < 0)
-			return host->boots ? HS_EXIT_ERROR : HS_EXIT_HOST;
+			return host->accounts.boots ? HS_EXIT_ERROR : HS_EXIT_HOST;
 		host->asked = false;
 		again = !config->no_reboot && (why == HS_STOP_REBOOT || why == HS_STOP_CRASH);
 		loop = again && hs_reboots_loop(&host->reboots, hs_now());
 	} while (again && !loop);
 	if (loop)
 		hs_error("boot loop: %u boots within %llu s, %u in all: --reboots allows more, --no-reboot ends at the first",
-			 config->reboots, HS_LOOP_NS / 1000000000ull, host->boots);
+			 config->reboots, HS_LOOP_NS / 1000000000ull, host->accounts.boots);
 	*drain_limit = drain_limit_of(host);
-	if (write_stats(host, drain_limit) < 0)
+	if (hs_accounts_write(&host->accounts, &host->hs, drain_limit) < 0)
 		return HS_EXIT_HOST;
 	return loop ? HS_EXIT_LOOP : exit_status(host, why);
 }
@@ -603,7 +492,7 @@ int main(int argc, char **argv)
 	struct host host = {
 		.hs = { .config = &config, .kvm_fd = -1, .stop_fd = -1,
 			.kernel = { .fd = -1 } },
-		.signal_fd = -1, .timer_fd = -1, .clock_fd = -1, .stats_fd = -1,
+		.signal_fd = -1, .timer_fd = -1, .clock_fd = -1, .accounts.fd = -1,
 	};
 	struct hs_drain_limit drain_limit;
 	int status;

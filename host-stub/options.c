@@ -19,65 +19,6 @@
 #define CONSOLE_LIMIT		(16ull << 20)
 #define CONSOLE_LIMIT_MIN	4096u
 
-static void help(void)
-{
-	puts("usage: pvkit-vm --kernel FILE [options]\n"
-	     "\n"
-	     "Run a Linux guest under KVM, with emulated devices for an unmodified kernel and\n"
-	     "paravirtual ones for a kernel with pvkit.\n"
-	     "\n"
-	     "  --kernel FILE       bzImage, vmlinux, ELF with a PVH note, or Multiboot\n"
-	     "  --boot HOW          auto (default), bzimage, linux64, pvh or multiboot\n"
-	     "  --module FILE[,TEXT] a Multiboot module and its command line; up to 7\n"
-	     "  --machine WHAT      pc (default), or minimal: nothing but pvkit's devices\n"
-	     "  --initrd FILE       initial RAM disk\n"
-	     "  --append TEXT       kernel command line (default: console=ttyS0)\n"
-	     "  --memory SIZE       K, M or G (default 256M)\n"
-	     "  --pages WHAT        auto (default), small, or huge: 2 MiB pages set aside on this host\n"
-	     "  --prefault          have all memory there before the guest starts\n"
-	     "  --cpus N            1 to 4 (default 1)\n"
-	     "  --disk FILE[,OPT]   raw image or block device; up to 4. OPT:\n"
-	     "                        models=both|emulated|pvkit, ro, direct, serial=TEXT,\n"
-	     "                        block=512|4096; a comma in FILE is written twice\n"
-	     "  --nic KIND[,OPT]    network card; up to 4. KIND: tap=NAME, user, stream=PATH,\n"
-	     "                      dgram=PATH, or tap, stream, dgram with fd=N. OPT:\n"
-	     "                        models=both|emulated|pvkit, mac=ADDRESS, mtu=BYTES,\n"
-	     "                        tap: queues=N, fd=N[:N...]; stream: listen; dgram: peer=PATH;\n"
-	     "                        user: forward=tcp|udp:[ADDR]:PORT-[ADDR]:PORT, restricted\n"
-	     "  --offer WHAT        pvkit's features: all (default), none, or a list of event, bus, batch,\n"
-	     "                      unplug, info, power, smp, console, mem, or no- before one of them\n"
-	     "  --info WHAT         sections of the information page: all (default), none, or a list\n"
-	     "                      of clock, absent, cpus, cpuid, msr, seed, or no- before one\n"
-	     "  --kvm-mask WHAT     KVM's own features to withhold: a list of names, all, or a\n"
-	     "                      number; --kvm-mask help lists the names\n"
-	     "  --cpuid FILE        show the hypervisor leaves of a recorded machine (pvkit detect\n"
-	     "                      --save, cpuid -r) instead of KVM's and pvkit's; more than\n"
-	     "                      one: of vCPU 0, 1 ... and the last for all others\n"
-	     "  --poll-us N         longest that a back end's worker polls before it sleeps (default: 40 exits' time)\n"
-	     "  --coalesce-us N       longest that completions are coalesced for one interrupt (default: 8 exits' time)\n"
-	     "  --console WHERE     stdio (default; Ctrl-A x ends), none, or a file\n"
-	     "  --console-limit SIZE of that file; what was in it before is in FILE.1 (default 16M; 0: no limit)\n"
-	     "  --stats FILE        write the statistics there at the end (JSON)\n"
-	     "  --control PATH      a Unix socket that answers commands while the VM runs (JSON)\n"
-	     "  --trace FILE[,limit=SIZE] write what happens there, for Perfetto (default limit: 64M;\n"
-	     "                      0: none); a comma in FILE is written twice\n"
-	     "  --time-limit SEC    end with status 124 after that\n"
-	     "  --mp-table          Intel MP tables, for kernels without ACPI\n"
-	     "  --debug-exit PORT   a byte V written there ends the VM with status 2*V+1\n"
-	     "  --gdb WHERE[,wait]  a debugger's: port of 127.0.0.1, or path of a Unix socket; wait: the\n"
-	     "                      guest starts when it says so\n"
-	     "  --no-reboot         a reboot ends the VM\n"
-	     "  --reboots N         so many boots within 10 s end it with status 24: 1 to 1000, or any\n"
-	     "                      for no limit (default 10)\n"
-	     "  --jail HOW          auto (default): the namespaces, empty root and user that this host\n"
-	     "                      permits; strict: all of them or status 11; off\n"
-	     "  --uid N, --gid N    as root: the user and group to become (default: of its own)\n"
-	     "  --cgroup DIR        run in that cgroup\n"
-	     "  --no-sandbox        keep system calls that a running VM does not need\n"
-	     "  --force             use a /dev/kvm that has no VMX or SVM behind it\n"
-	     "  --help, --version");
-}
-
 /* A whole number of at most `most`; false when text is anything else. */
 static bool parse_number(const char *text, int base, uint64_t most, uint64_t *value)
 {
@@ -383,6 +324,7 @@ enum {
 	OPT_STATS,
 	OPT_CONTROL,
 	OPT_TRACE,
+	OPT_LOG,
 	OPT_TIME,
 	OPT_NO_REBOOT,
 	OPT_REBOOTS,
@@ -423,6 +365,7 @@ static const struct option options[] = {
 	{ "stats", required_argument, NULL, OPT_STATS },
 	{ "control", required_argument, NULL, OPT_CONTROL },
 	{ "trace", required_argument, NULL, OPT_TRACE },
+	{ "log", required_argument, NULL, OPT_LOG },
 	{ "time-limit", required_argument, NULL, OPT_TIME },
 	{ "no-reboot", no_argument, NULL, OPT_NO_REBOOT },
 	{ "reboots", required_argument, NULL, OPT_REBOOTS },
@@ -533,6 +476,8 @@ static int parse_value(struct hs_config *config, int opt, char *arg)
 		return hs_options_id("--gid", arg, &config->gid);
 	case OPT_KVM_MASK:
 		return hs_options_kvm_mask(config, arg);
+	case OPT_LOG:
+		return hs_options_log(arg);
 	case OPT_TRACE:
 		return hs_options_trace(config, arg);
 	case OPT_CPUID:
@@ -601,7 +546,7 @@ int hs_options(struct hs_config *config, int argc, char **argv)
 			config->force = true;
 			break;
 		case OPT_HELP:
-			help();
+			hs_options_help();
 			return HS_EXIT_OK;
 		case OPT_VERSION:
 			printf("pvkit-vm %s, ABI %u.%u\n", PVK_RELEASE,

@@ -28,8 +28,13 @@ bool hs_options_size(const char *text, uint64_t *bytes);
  */
 char *hs_options_path(char *text);
 
+/* options_help.c: what --help prints. */
+void hs_options_help(void);
+
 /* options_observe.c: the value of --trace, taken apart in place. 0 or -EINVAL, said. */
 int hs_options_trace(struct hs_config *config, char *text);
+/* The same of --log, at once: it is no part of the configuration. */
+int hs_options_log(const char *text);
 
 /* options_nic.c: the value of --nic, taken apart in place. 0 or -errno, with the line printed. */
 int hs_options_nic(struct hs_config *config, char *text);

@@ -147,6 +147,7 @@ static void reset_registers(struct hs_e1000 *nic)
 	nic->rx_notified = false;
 	e1000_interrupt(nic);
 	e1000_rx_kick(nic);
+	hs_debug(hs_log_nth(HS_LOG_NIC, nic->number), "nic %u: the 82540EM was reset", nic->number);
 }
 
 /* Lets go of the lock until no frame is in flight, for LOOK_NS at most. */

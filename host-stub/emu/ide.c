@@ -146,6 +146,7 @@ static void reset_begin(struct ide_channel *c)
 	c->bm_status &= (uint8_t)~BM_ST_ACTIVE;
 	c->interrupt = false;
 	c->status = ATA_BSY;
+	hs_debug(hs_log_nth(HS_LOG_DISK, 2 * c->number), "IDE channel %u: is being reset", c->number);
 }
 
 /* The reset is over when SRST is clear and the request is back. */

@@ -71,6 +71,8 @@ static void set_link(void *arg)
 void hs_net_set_link(struct hs_net *net, bool up)
 {
 	atomic_store(&net->user_up, up);
+	hs_debug(hs_log_nth(HS_LOG_PEER, net->number), "nic %u: the user %s the link", net->number,
+		 up ? "plugs" : "unplugs");
 	for (unsigned int i = 0; i < net->queues; i++) {
 		struct link_call call = { .q = &net->queue[i], .up = up };
 

@@ -38,15 +38,19 @@ void hs_pv_dev_changed(struct hs_pv_dev *dev)
 		hs_irq_msi_raise(dev->pv->vm->irq, channel);
 }
 
+static enum hs_log_source log_of(const struct hs_pv_dev *dev)
+{
+	return hs_log_nth(dev->ops->type == PVK_DEV_NET ? HS_LOG_NIC : HS_LOG_DISK, dev->number);
+}
+
 void hs_pv_dev_broken(struct hs_pv_dev *dev, const char *what)
 {
 	uint32_t running = PVK_DEV_RUNNING;
 
 	if (!atomic_compare_exchange_strong(&dev->state, &running, PVK_DEV_NEEDS_RESET))
 		return;
-	hs_guest_error(
-		hs_log_nth(dev->ops->type == PVK_DEV_NET ? HS_LOG_NIC : HS_LOG_DISK, dev->number),
-		"%s %u: %s: the device waits for its reset", dev->ops->name, dev->number, what);
+	hs_guest_error(log_of(dev), "%s %u: %s: the device waits for its reset", dev->ops->name,
+		       dev->number, what);
 	hs_pv_dev_changed(dev);
 }
 
@@ -270,6 +274,8 @@ int64_t hs_pv_dev_accept(struct hs_pv *pv, const uint64_t arg[4])
 	if (dev->ops->accepted)
 		dev->ops->accepted(dev);
 	atomic_store(&dev->state, PVK_DEV_SETUP);
+	hs_debug(log_of(dev), "%s %u: the driver takes features 0x%llx of 0x%llx", dev->ops->name,
+		 dev->number, (unsigned long long)dev->accepted, (unsigned long long)dev->features);
 	return 0;
 }
 
@@ -289,6 +295,8 @@ int64_t hs_pv_dev_start(struct hs_pv *pv, const uint64_t arg[4])
 	ret = dev->ops->start(dev);
 	if (ret < 0)
 		atomic_store(&dev->state, PVK_DEV_SETUP);
+	hs_debug(log_of(dev), "%s %u: start: %s", dev->ops->name, dev->number,
+		 ret < 0 ? "refused" : "runs");
 	return ret;
 }
 
@@ -308,8 +316,10 @@ static int64_t reset_dev(struct hs_pv_dev *dev)
 	/* The back end writes to the guest's buffers until the last one is back. */
 	if (in_flight(dev))
 		return -PVK_EAGAIN;
-	if (state_of(dev) != PVK_DEV_RESET)
+	if (state_of(dev) != PVK_DEV_RESET) {
 		dev->resets++;
+		hs_debug(log_of(dev), "%s %u: was reset", dev->ops->name, dev->number);
+	}
 	queues_free(dev);
 	if (dev->ops->forget)
 		dev->ops->forget(dev);
@@ -339,6 +349,8 @@ int64_t hs_pv_unplug(struct hs_pv *pv, const uint64_t arg[4])
 	if (dev->model == PVK_MODEL_PVKIT)
 		return 0;
 	ret = dev->ops->unplug(dev);
+	hs_debug(log_of(dev), "%s %u: the emulated model is unplugged: %s", dev->ops->name,
+		 dev->number, ret < 0 ? strerror(-ret) : "done");
 	if (ret < 0)
 		return -PVK_EBUSY;
 	dev->model = PVK_MODEL_PVKIT;
@@ -351,6 +363,7 @@ static void replug_counterpart(struct hs_pv_dev *dev)
 		return;
 	dev->model = PVK_MODEL_EMULATED;
 	dev->ops->replug(dev);
+	hs_debug(log_of(dev), "%s %u: the emulated model is back", dev->ops->name, dev->number);
 }
 
 int64_t hs_pv_replug(struct hs_pv *pv, const uint64_t arg[4])

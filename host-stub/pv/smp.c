@@ -47,5 +47,7 @@ int64_t hs_pv_cpu_start(struct hs_pv *pv, const uint64_t arg[4])
 	if (ret < 0)
 		return -PVK_EAGAIN;
 	pv->cpu_starts++;
+	hs_debug(HS_LOG_VCPU, "vCPU %u: started by call at 0x%llx", vcpu->id,
+		 (unsigned long long)state.rip);
 	return 0;
 }

@@ -64,6 +64,12 @@ static void run_hello(void *opaque, FILE *out)
 	fprintf(out, "{\n\t\"hello\": 1\n}\n");
 }
 
+static void run_hello_to(void *opaque, const char *whom, FILE *out)
+{
+	(void)opaque;
+	fprintf(out, "{\"hello\": \"%s\"}", whom);
+}
+
 static void run_large(void *opaque, FILE *out)
 {
 	(void)opaque;
@@ -72,7 +78,8 @@ static void run_large(void *opaque, FILE *out)
 }
 
 static const struct hs_command commands[] = {
-	{ "hello", run_hello }, { "large", run_large }, { NULL, NULL },
+	{ "hello", run_hello, "to", run_hello_to }, { "large", run_large, NULL, NULL },
+	{ NULL, NULL, NULL, NULL },
 };
 
 static void answer(void *opaque, const char *line, size_t len, FILE *out)
@@ -138,10 +145,16 @@ static void language(void **state)
 	asks(" { \"command\" :\t\"hello\" } \r", "\"hello\": 1");
 	asks("{\"command\":\"h\\u0065llo\"}", "\"hello\": 1");
 	asks("{\"command\":\"nonsense\"}", "unknown command: there are hello, large");
-	asks("{\"command\":1}", "\"error\": \"want one member");
-	asks("{\"order\":\"hello\"}", "\"error\": \"want one member");
-	asks("{}", "\"error\": \"want one member");
-	asks("{\"command\":\"hello\",\"more\":-1.5e3}", "\"error\": \"want one member");
+	asks("{\"command\":1}", "\"error\": \"want ");
+	asks("{\"order\":\"hello\"}", "\"error\": \"want ");
+	asks("{}", "\"error\": \"want ");
+	asks("{\"command\":\"hello\",\"to\":\"you\"}", "{\"hello\": \"you\"}");
+	asks("{\"to\":\"you\",\"command\":\"hello\"}", "{\"hello\": \"you\"}");
+	asks("{\"command\":\"large\",\"to\":\"you\"}", "\"error\": \"large takes no ");
+	asks("{\"command\":\"hello\",\"from\":\"me\"}", "\"error\": \"hello takes no ");
+	asks("{\"command\":\"hello\",\"command\":\"hello\"}", "\"error\": \"want ");
+	asks("{\"command\":\"hello\",\"to\":\"a\",\"from\":\"b\"}", "\"error\": \"want ");
+	asks("{\"command\":\"hello\",\"more\":-1.5e3}", "\"error\": \"want ");
 	asks("{\"command\":{}}", "\"error\": \"an object with more");
 	asks("{\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1}", "\"error\": \"an object with more");
 	asks("{\"command\":\"0123456789012345678901234567890123456789012345678901234567890123\"}",

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -165,6 +166,57 @@ static void a_full_pipe_does_not_stop_the_caller(void **state)
 	close(fds[1]);
 }
 
+static const char *level_of(const char *word)
+{
+	const char *level = NULL, *area;
+
+	for (unsigned int n = 0; (area = hs_log_area(n, &level)) != NULL; n++)
+		if (!strcmp(area, word))
+			return level;
+	return NULL;
+}
+
+/* Notes are shown at first; --log and the control socket change that, by area. */
+static void levels(void **state)
+{
+	static const char * const bad[] = {
+		"", "disk", "disk=", "=note", "disk=loud", "dis=note", "disk=note,", ",disk=note",
+		"disk=debug,nic=never", "disk=note=note", "disk =note",
+	};
+	const char *wrong = NULL;
+
+	(void)state;
+	hs_debug(HS_LOG_DISK, "nobody asked");
+	assert_int_equal(lines, 0);
+	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(hs_log_levels(bad[i], &wrong), -EINVAL);
+	hs_log_levels("disk=debug,nic=never", &wrong);
+	assert_string_equal(wrong, "nic=never");
+	assert_string_equal(level_of("disk"), "note");
+
+	assert_int_equal(hs_log_levels("disk=debug,nic=error", &wrong), 0);
+	for (unsigned int i = 0; i < 2 * HS_LOG_BURST; i++)
+		hs_debug(hs_log_nth(HS_LOG_DISK, 3), "request %u", i);
+	assert_int_equal(lines, 2 * HS_LOG_BURST);
+	assert_string_equal(last, "pvkit-vm: debug: request 19\n");
+	hs_debug(HS_LOG_IMAGE, "another area");
+	hs_note_from(HS_LOG_NIC, "no errors");
+	assert_int_equal(lines, 2 * HS_LOG_BURST);
+	hs_guest_error(HS_LOG_NIC, "an error");
+	assert_int_equal(lines, 2 * HS_LOG_BURST + 1);
+
+	assert_int_equal(hs_log_levels("all=off,peer=note", &wrong), 0);
+	hs_guest_error(HS_LOG_NIC, "hidden, and not counted");
+	hs_note_from(hs_log_nth(HS_LOG_PEER, 1), "shown");
+	hs_error("always");
+	assert_int_equal(lines, 2 * HS_LOG_BURST + 3);
+	assert_string_equal(level_of("vcpu"), "off");
+	assert_null(level_of("nonsense"));
+	assert_int_equal(hs_log_levels("all=note", &wrong), 0);
+	hs_log_end();
+	assert_int_equal(lines, 2 * HS_LOG_BURST + 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +224,7 @@ int main(void)
 		cmocka_unit_test_setup(sources_have_budgets_of_their_own, begin),
 		cmocka_unit_test_setup(time_refills_and_the_count_is_shown_once, begin),
 		cmocka_unit_test_setup(long_lines_are_cut, begin),
+		cmocka_unit_test_setup(levels, begin),
 		cmocka_unit_test_setup(what_nobody_takes_is_counted, begin),
 		cmocka_unit_test_setup(a_full_pipe_does_not_stop_the_caller, begin),
 	};

@@ -9,6 +9,7 @@ each category.
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -98,8 +99,8 @@ class Control:
         self.socket.connect(path)
         self.file = self.socket.makefile("rw", encoding="utf-8")
 
-    def ask(self, command):
-        self.file.write(json.dumps({"command": command}) + "\n")
+    def ask(self, command, **argument):
+        self.file.write(json.dumps({"command": command, **argument}) + "\n")
         self.file.flush()
         return json.loads(self.file.readline())
 
@@ -156,6 +157,10 @@ def judge_control(t, vm, path):
             status.get("boot") == 1 and status.get("uptime_ns", 0) > 0, status)
     t.check("an unknown command", "there are version" in c.ask("dance").get("error", ""))
     first = figures(c.ask("stats"))
+    t.check("log: levels", c.ask("log").get("disk") == "debug" and c.ask("log")["image"] == "note",
+            c.ask("log"))
+    t.equal("log: changed", c.ask("log", levels="nic=off,power=debug").get("nic"), "off")
+    t.check("log: refused", "loud" in c.ask("log", levels="nic=loud").get("error", ""))
     t.check("the guest goes on", ticks(vm, 3) > 0)
     second = figures(c.ask("stats"))
     t.check("figures grow", all(second[k] > first[k] for k in ("exits", "cpu")) and
@@ -181,7 +186,7 @@ def main():
     disk = make_disk(os.path.join(top, "disk"), 4 << 20)
     with Vm(t, "net", "observe.sh", cpus=2, disks=[disk + ",models=pvkit,serial=PVTEST01"],
             options=["--nic", "user,models=pvkit", "--trace", trace,
-                     "--control", control]) as vm:
+                     "--control", control, "--log", "disk=debug"]) as vm:
         vm.start()
         vm.wait_at("ready")
         judge_control(t, vm, control)
@@ -193,7 +198,13 @@ def main():
         vm.signal(signal.SIGINT)
         t.equal("SIGINT ends it, with its status", vm.wait(60), 128 + signal.SIGINT)
         judge_trace(t, trace, [1, 2])
-        t.check("and it had nothing to complain of", "trace" not in vm.errors(), vm.errors())
+        said = vm.errors()
+        t.check("and it had nothing to complain of", "trace" not in said, said)
+        t.check("--log: what the disk's driver did is said, of the card nothing",
+                re.search(r"debug: .* 0: the driver takes features 0x", said) and
+                "nic 0: start" not in said, said)
+        t.check("log: from the reboot on, boots are said", "debug: boot 1 ended: reboot" in said and
+                "debug: boot 2 begins" in said and "debug: boot 1 begins" not in said, said)
     return t.end()
 
 
