@@ -299,7 +299,7 @@ static int pvk_blk_probe(struct pvk_device *pdev)
 		 blk->disk->disk_name, size, blk->nr_irq, blk->nr_poll,
 		 blk->tags.queue_depth, blk->config.serial,
 		 blk->features & PVK_BLK_F_READ_ONLY ? ", read-only" : "",
-		 pdev->info.counterpart ? ", taken over from its emulated model" : "");
+		 pdev->info.counterpart ? ", in place of its emulated model" : "");
 	return 0;
 
 err_counterpart:

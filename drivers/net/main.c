@@ -473,7 +473,7 @@ static int pvk_net_probe(struct pvk_device *pdev)
 	rtnl_unlock();
 	dev_info(&pdev->dev, "%s: address %pM, %u pairs of queues%s\n", dev->name, dev->dev_addr,
 		 net->max_pairs,
-		 pdev->info.counterpart ? ", taken over from its emulated model" : "");
+		 pdev->info.counterpart ? ", in place of its emulated model" : "");
 	return 0;
 
 err_counterpart:

@@ -57,7 +57,7 @@ def stub_conditions(runs):
     if not config:
         return {}
     return {"pvkit-vm: polling": f"{config.get('poll_ns', 0) / 1e3:g} µs at most",
-            "pvkit-vm: gathering": f"{config.get('coalesce_ns', 0) / 1e3:g} µs at most",
+            "pvkit-vm: coalescing": f"{config.get('coalesce_ns', 0) / 1e3:g} µs at most",
             "exit to user space": f"{config.get('exit_ns', 0) / 1e3:g} µs, measured"}
 
 

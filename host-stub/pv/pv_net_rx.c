@@ -244,7 +244,7 @@ void hs_pv_net_received(struct hs_net_model *model, unsigned int queue)
 
 	for (unsigned int i = queue; i < net->pairs; i += net->serving)
 		if (net->rx[i]->q.live)
-			hs_pv_queue_tell(&net->rx[i]->q);
+			hs_pv_queue_notify(&net->rx[i]->q);
 }
 
 void hs_pv_net_rx_again(struct hs_pv_net_rx *rx)

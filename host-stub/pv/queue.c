@@ -39,7 +39,7 @@ static void raise_event(struct hs_pv_queue *q)
 	q->told = q->cq.next;
 }
 
-void hs_pv_queue_tell(struct hs_pv_queue *q)
+void hs_pv_queue_notify(struct hs_pv_queue *q)
 {
 	if (q->cq.next == q->looked)
 		return;
@@ -101,7 +101,7 @@ static bool poll(struct hs_source *source)
 		hs_pv_add(&q->counters->doorbells, source->rings);
 		source->rings = 0;
 	}
-	hs_pv_queue_tell(q);
+	hs_pv_queue_notify(q);
 	if (!hs_pv_queue_running(q))
 		return false;
 	if (!q->ops->serve(q)) {
@@ -110,7 +110,7 @@ static bool poll(struct hs_source *source)
 		return false;
 	}
 	hs_pv_add(&q->counters->polls_found, 1);
-	hs_pv_queue_tell(q);
+	hs_pv_queue_notify(q);
 	return true;
 }
 

@@ -112,7 +112,7 @@ bool hs_pv_queue_get(struct hs_pv_queue *q, bool room, union pvk_sqe_words *word
 void hs_pv_queue_answer(struct hs_pv_queue *q, uint16_t id, uint8_t op, uint8_t flags, int status,
 			uint64_t value);
 /* Tells the guest of the answers put since last time, if it asked for one of them. */
-void hs_pv_queue_tell(struct hs_pv_queue *q);
+void hs_pv_queue_notify(struct hs_pv_queue *q);
 
 /* request.c: all but the pool's on the worker's thread */
 int hs_pv_req_pool(struct hs_pv_queue *q);	/* makes it: 0 or -ENOMEM */

@@ -108,9 +108,9 @@ int pvp_blk_submit(struct pvp_blk *blk, __u8 op, __u8 flags, __u64 sector, __u32
 	return (int)n;
 }
 
-void pvp_blk_tell(struct pvp_blk *blk)
+void pvp_blk_kick(struct pvp_blk *blk)
 {
-	pvp_queue_tell(&blk->queue);
+	pvp_queue_kick(&blk->queue);
 }
 
 int pvp_blk_poll(struct pvp_blk *blk, __u32 *number, int *status)
@@ -138,7 +138,7 @@ static int one(struct pvp_blk *blk, __u8 op, __u64 sector, __u64 gpa, __u32 leng
 	ret = pvp_blk_submit(blk, op, 0, sector, length, gpa);
 	if (ret < 0)
 		return ret;
-	pvp_blk_tell(blk);
+	pvp_blk_kick(blk);
 	while (!(ret = pvp_blk_poll(blk, &number, &status))) {
 		if (pvp_late(start, cycles)) {
 			(void)pvp_queue_break(&blk->queue, "pvkit: a disk does not answer");

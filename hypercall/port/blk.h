@@ -35,11 +35,11 @@ int pvp_blk_close(struct pvp_blk *blk);
  * number, below PVP_BLK_ENTRIES, which pvp_blk_poll() gives back; -PVK_EINVAL: not
  * what this disk can do, out of its range or not in whole blocks; -PVK_EROFS;
  * -PVK_EAGAIN: all entries are in use; -PVK_EIO: the queue is broken. The host is
- * told by pvp_blk_tell(), once for many.
+ * told by pvp_blk_kick(), once for many.
  */
 int pvp_blk_submit(struct pvp_blk *blk, __u8 op, __u8 flags, __u64 sector, __u32 length,
 		   __u64 gpa);
-void pvp_blk_tell(struct pvp_blk *blk);
+void pvp_blk_kick(struct pvp_blk *blk);
 
 /* 1: request *number ended with *status (0 or -PVK_E*); 0: none has; -PVK_EIO: broken */
 int pvp_blk_poll(struct pvp_blk *blk, __u32 *number, int *status);

@@ -193,7 +193,7 @@ void pvp_queue_put(struct pvp_queue *queue, const union pvk_sqe_words *entry)
 	queue->used++;
 }
 
-void pvp_queue_tell(struct pvp_queue *queue)
+void pvp_queue_kick(struct pvp_queue *queue)
 {
 	if (queue->told != queue->sq.next && pvk_ring_must_wake(&queue->sq, queue->told))
 		pvp_ring(queue->device->host, queue->doorbell);

@@ -81,9 +81,9 @@ static inline __u32 pvp_queue_room(const struct pvp_queue *queue)
 	return queue->broken ? 0 : queue->entries - queue->used;
 }
 
-/* Puts an entry for which there is room; the host is told by pvp_queue_tell(). */
+/* Puts an entry for which there is room; the host is told by pvp_queue_kick(). */
 void pvp_queue_put(struct pvp_queue *queue, const union pvk_sqe_words *entry);
-void pvp_queue_tell(struct pvp_queue *queue);
+void pvp_queue_kick(struct pvp_queue *queue);
 
 /*
  * The next answer, checked to be one that can be: 1; 0: none yet; -PVK_EIO: broken.

@@ -66,7 +66,7 @@ int pvp_net_open(struct pvp_net *net, struct pvp_host *host, __u32 n, __u32 chan
 	}
 	for (i = 0; i < net->rx.entries; i++)
 		put_buffer(net, i);
-	pvp_queue_tell(&net->rx);
+	pvp_queue_kick(&net->rx);
 	return 0;
 }
 
@@ -129,7 +129,7 @@ int pvp_net_send(struct pvp_net *net, const void *frame, __u32 length)
 	e.sqe.seg[0].len = length;
 	net->tx_flight |= 1u << n;
 	pvp_queue_put(&net->tx, &e.words);
-	pvp_queue_tell(&net->tx);
+	pvp_queue_kick(&net->tx);
 	return 0;
 }
 
@@ -162,7 +162,7 @@ int pvp_net_receive(struct pvp_net *net, void *frame, __u32 size)
 		copy(frame, net->memory + a.id * PVP_NET_BUFFER,
 		     (__u32)length < size ? (__u32)length : size);
 		put_buffer(net, a.id);
-		pvp_queue_tell(&net->rx);
+		pvp_queue_kick(&net->rx);
 		if (length)
 			return length;
 	}

@@ -191,7 +191,7 @@ static void disk(struct pvp_host *host)
 	p = pvp_os_alloc(8192, &gpa);
 	for (unsigned int i = 0; i < 40 && left; i++) {
 		(void)pvp_blk_submit(&blk, (uint8_t)(take(1) % 7), 0, take(2), number(512), gpa);
-		pvp_blk_tell(&blk);
+		pvp_blk_kick(&blk);
 		answer(&blk.queue);
 		if (pvp_blk_poll(&blk, &n, &status) == 1)
 			MUST(n < PVP_BLK_ENTRIES && status <= 0);

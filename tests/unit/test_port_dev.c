@@ -82,7 +82,7 @@ static void many_requests_at_once(void **state)
 						gpa + i * 4096), i);
 	}
 	assert_int_equal(pvp_blk_submit(&blk, PVK_BLK_READ, 0, 0, 512, gpa), -PVK_EAGAIN);
-	pvp_blk_tell(&blk);
+	pvp_blk_kick(&blk);
 	while (done < blk.entries) {
 		ret = pvp_blk_poll(&blk, &number, &status);
 		assert_true(ret >= 0);
@@ -155,7 +155,7 @@ static void events_instead_of_polling(void **state)
 	assert_int_equal(pvp_blk_open(&blk, &host, 0, 5), 0);
 	assert_int_equal(pvp_queue_arm(&blk.queue), 0);
 	assert_true(pvp_blk_submit(&blk, PVK_BLK_READ, 0, 0, 512, gpa) >= 0);
-	pvp_blk_tell(&blk);
+	pvp_blk_kick(&blk);
 	assert_true(FAKE_UNTIL(atomic_load(&fake.irq.message[5].raised) == 1));
 	assert_int_equal(pvp_blk_poll(&blk, &number, &status), 1);
 	assert_int_equal(pvp_blk_close(&blk), 0);
