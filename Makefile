@@ -150,7 +150,11 @@ test:	## One test, built and run: T=ring, T=pv_net, T=boot-full-4
 	@test -n "$(T)" || { echo "make: which test? T=ring (tests/unit/test_ring.c), or a row of tests/tests.list" >&2; exit 1; }
 	@if [ -f tests/unit/test_$(T).c ]; then \
 		$(MAKE) --no-print-directory $(BUILD)/tests/test_$(T) && $(BUILD)/tests/test_$(T); \
-	else tests/run --only "$(T)"; fi
+	else \
+		needs=$$(tests/run --needs --only "$(T)") && \
+		{ [ -z "$$needs" ] || $(MAKE) --no-print-directory $(JOBS) $$needs; } && \
+		tests/run --only "$(T)"; \
+	fi
 
 compile_commands.json: Makefile common.mk host-stub/Makefile	## How each file is compiled, for editors
 	$(call say,GEN,$@)
