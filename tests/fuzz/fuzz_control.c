@@ -13,6 +13,13 @@
 
 static unsigned int ran;
 
+static void run_with(void *opaque, const char *value, FILE *out)
+{
+	(void)opaque;
+	ran++;
+	fprintf(out, "{\"bytes\": %zu}", strlen(value));
+}
+
 static void run(void *opaque, FILE *out)
 {
 	(void)opaque;
@@ -23,7 +30,8 @@ static void run(void *opaque, FILE *out)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct hs_command commands[] = {
-		{ "status", run }, { "power-off", run }, { NULL, NULL },
+		{ "status", run, NULL, NULL }, { "log", run, "levels", run_with },
+		{ NULL, NULL, NULL, NULL },
 	};
 	/* Of its own size, so that a byte too many is noticed. */
 	char *line = malloc(size ? size : 1), *text = NULL;

@@ -23,7 +23,7 @@ static void holds(void)
 	for (unsigned int i = 1; i < 2 * GDB_PAGES; i += 2)
 		for (unsigned int k = 0; k < GDB_PAGE; k++)
 			MUST(machine.page[i][k] == CANARY);
-	MUST(proto.cpu_g < GDB_CPUS && proto.cpu_c < GDB_CPUS, size & 1);
+	MUST(proto.cpu_g < GDB_CPUS && proto.cpu_c < GDB_CPUS);
 	MUST(proto.in_len <= HS_GDB_PACKET && proto.out_len <= HS_GDB_PACKET + 4);
 	MUST(!(machine.run & machine.step) && (machine.run | machine.step) < 1u << GDB_CPUS);
 	if (proto.session)
@@ -97,7 +97,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	memset(&machine, 0, sizeof(machine));
 	memset(machine.page, CANARY, sizeof(machine.page));
-	hs_gdb_proto_init(&proto, &gdb_machine_ops, &machine, GDB_CPUS);
+	hs_gdb_proto_init(&proto, &gdb_machine_ops, &machine, GDB_CPUS, size & 1);
 	for (size_t i = 0; i < size && size < 65536; i++) {
 		if (data[i] != '\n')
 			continue;

@@ -310,7 +310,7 @@ static int open_image(struct hs_kernel *k, const struct image *image)
 			k->bytes = 1ull << 30;
 		return hs_payload_whole(k, "image");
 	}
-	k->piece[0] = (struct hs_piece){ HS_BOOT_LOW_END, SETUP, image->bytes };
+	k->piece[0] = (struct hs_piece){ HS_BOOT_LOW_END, SETUP, image->bytes, 0 };
 	memcpy(k->setup + 0x248, &image->at, 4);
 	memcpy(k->setup + 0x24c, &image->length, 4);
 	return hs_payload_open(k, "image");
