@@ -45,7 +45,6 @@ struct hs_pv;
 struct hs_ide;
 struct hs_e1000;
 struct hs_run;
-struct hs_park;
 struct hs_stats;
 
 /* Which models a disk or NIC has (docs/abi.md, "Models"). */
@@ -214,7 +213,6 @@ struct hs_vm {
 	pthread_mutex_t lock;
 	struct hs_hold hold;	/* of the lock */
 	struct hs_run *run;	/* vm.c: who asked for the end, and the main thread's wake-up */
-	struct hs_park *park;	/* vcpu_park.h; NULL: without --gdb */
 	struct hs_stats *stats;	/* of this boot, stats.h */
 };
 

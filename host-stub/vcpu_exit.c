@@ -74,8 +74,8 @@ void hs_vcpu_die(struct hs_vcpu *vcpu, enum hs_stop why, const char *fmt, ...)
 		take_state(vcpu, d);
 		take_code(vcpu->run, d);
 		hs_death_text(d, text, sizeof(text));
-		/* A crash may recur at each boot; after the others there is none. */
-		if (why == HS_STOP_CRASH)
+		/* A crash may recur at each boot; after what ends the process there is none. */
+		if (why == HS_STOP_CRASH && !vcpu->vm->config->no_reboot)
 			hs_guest_error(HS_LOG_VCPU, "%s", text);
 		else
 			hs_error("%s", text);

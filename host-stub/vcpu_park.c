@@ -70,7 +70,8 @@ int hs_park_all(struct hs_vm *vm, enum hs_holder who, uint64_t limit_ns)
 		if (!(park->parked & 1u << i))
 			hs_vcpu_kick(vm->vcpu[i]);
 	while ((park->parked | park->left) != every_vcpu(vm) && !park->end && !ret)
-		ret = -pthread_cond_timedwait(&park->changed, &park->lock, &ts);
+		ret = limit_ns ? -pthread_cond_timedwait(&park->changed, &park->lock, &ts) :
+				 -pthread_cond_wait(&park->changed, &park->lock);
 	pthread_mutex_unlock(&park->lock);
 	if (ret)
 		hs_park_release(vm, who, UINT32_MAX, true);
@@ -83,11 +84,14 @@ void hs_park_release(struct hs_vm *vm, enum hs_holder who, uint32_t vcpus, bool 
 
 	pthread_mutex_lock(&park->lock);
 	atomic_fetch_and(&park->hold[who], ~vcpus);
+	if (told)
+		park->tell |= vcpus;
 	vcpus &= ~held_but_by(park, who);
 	park->parked &= ~vcpus;
-	for (unsigned int i = 0; i < vm->config->vcpus && told && !park->end; i++)
-		if (vcpus & 1u << i)
+	for (unsigned int i = 0; i < vm->config->vcpus && !park->end; i++)
+		if (vcpus & park->tell & 1u << i)
 			hs_vcpu_resumed(vm->vcpu[i]);
+	park->tell &= ~vcpus;
 	pthread_cond_broadcast(&park->changed);
 	pthread_mutex_unlock(&park->lock);
 }
@@ -139,9 +143,12 @@ void hs_park_here(struct hs_vcpu *vcpu)
 	if (!(held_but_by(park, HS_HOLDERS) & bit) && !atomic_load(&vcpu->hit))
 		return;
 	pthread_mutex_lock(&park->lock);
-	if (atomic_load(&vcpu->hit))
-		atomic_fetch_or(&park->hold[HS_HELD_BY_DEBUGGER], bit);
-	while (held_but_by(park, HS_HOLDERS) & bit && !park->end) {
+	while (!park->end) {
+		/* What it met is taken by the debugger's thread, whoever else lets it go. */
+		if (atomic_load(&vcpu->hit))
+			atomic_fetch_or(&park->hold[HS_HELD_BY_DEBUGGER], bit);
+		if (!(held_but_by(park, HS_HOLDERS) & bit))
+			break;
 		/* Once more when it was let go and held again before it woke. */
 		if (!(park->parked & bit)) {
 			park->parked |= bit;

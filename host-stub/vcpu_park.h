@@ -28,6 +28,7 @@ struct hs_park {
 	pthread_cond_t changed;			/* any of what follows */
 	atomic_uint hold[HS_HOLDERS];		/* that are to stand; written with the lock held */
 	uint32_t parked;			/* that do */
+	uint32_t tell;			/* whose clocks are to be told when they go on */
 	uint32_t left;				/* whose threads have ended, or are about to */
 	bool end;
 	int event_fd;				/* see hs_park_notify(); -1: none */
@@ -44,11 +45,14 @@ void hs_park_at_start(struct hs_vm *vm, enum hs_holder who);
 
 /*
  * Parks all. 0 when they stand, or when the VM ends; -ETIMEDOUT if one is busy for longer than
- * limit_ns: then this holder holds none.
+ * limit_ns (0: no limit): then this holder holds none.
  */
 int hs_park_all(struct hs_vm *vm, enum hs_holder who, uint64_t limit_ns);
 
-/* Those of the mask go on, if nobody else holds them; told: so that the guest's clocks know it. */
+/*
+ * Those of the mask go on as soon as nobody holds them. told: so that the guest's clocks know it,
+ * whoever lets them go in the end.
+ */
 void hs_park_release(struct hs_vm *vm, enum hs_holder who, uint32_t vcpus, bool told);
 
 /* Does this holder hold any? */

@@ -20,10 +20,7 @@
 #include "../thread.h"
 #include "gdb_vcpu.h"
 
-#define SEND_MS		5000		/* a debugger that does not read for so long is gone */
-#define VECTOR_DB	1u
-#define VECTOR_BP	3u
-#define PARK_NS		5000000000u	/* until all vCPUs stand still */
+#define SEND_NS		5000000000u	/* what is said at one turn must be taken by then */
 #define STOOD_NS	1000000000u	/* a stop that the guest's clocks should know of */
 
 struct hs_gdb {
@@ -42,7 +39,10 @@ struct hs_gdb {
 	atomic_bool attached;		/* a session has begun */
 	/* the thread's */
 	int fd;				/* the connection; -1: none */
-	bool broken;
+	bool broken, killed;
+	bool stopped;			/* the vCPUs stand for the debugger */
+	bool long_stop;			/* one that their clocks should know of */
+	uint64_t until;			/* hs_now() by which what is said must be taken */
 	uint32_t step;			/* vCPUs that were sent on by one instruction */
 	uint32_t plain;			/* vCPUs whose debug controls are off */
 	uint64_t stood;			/* hs_now() when all were stopped */
@@ -57,6 +57,7 @@ static void gdb_send(void *machine, const void *data, size_t len)
 	struct hs_gdb *gdb = machine;
 	struct pollfd fd = { .fd = gdb->fd, .events = POLLOUT };
 	const char *at = data;
+	uint64_t now;
 
 	while (len && !gdb->broken && gdb->fd >= 0) {
 		ssize_t n = write(gdb->fd, at, len);
@@ -65,7 +66,9 @@ static void gdb_send(void *machine, const void *data, size_t len)
 			at += n;
 			len -= (size_t)n;
 		} else if (n < 0 && errno == EAGAIN) {
-			gdb->broken = poll(&fd, 1, SEND_MS) <= 0;
+			now = hs_now();
+			gdb->broken = now >= gdb->until ||
+				      poll(&fd, 1, (int)((gdb->until - now) / 1000000u) + 1) <= 0;
 		} else if (n < 0 && errno != EINTR) {
 			gdb->broken = true;
 		}
@@ -95,20 +98,23 @@ static int gdb_set(void *machine, unsigned int cpu, const struct hs_gdb_regs *re
 
 static void gdb_park(struct hs_gdb *gdb, struct hs_vm *vm)
 {
-	if (hs_park_all(vm, HS_HELD_BY_DEBUGGER, PARK_NS) < 0) {
-		hs_error("gdb: a vCPU does not stop: the connection is closed, the VM goes on");
-		gdb->broken = true;
-	}
+	(void)hs_park_all(vm, HS_HELD_BY_DEBUGGER, 0);	/* without a limit it does not fail */
+	gdb->stopped = true;
 	gdb->stood = hs_now();
 }
+
+static void gdb_take_hits(struct hs_gdb *gdb);
 
 static void gdb_stop(void *machine)
 {
 	struct hs_gdb *gdb = machine;
 
 	atomic_store(&gdb->attached, true);
-	if (gdb->vm)
-		gdb_park(gdb, gdb->vm);
+	if (!gdb->vm)
+		return;
+	gdb_park(gdb, gdb->vm);
+	/* While the points are there that were met. */
+	gdb_take_hits(gdb);
 }
 
 /* A vCPU's debug controls, with KVM_GUESTDBG_INJECT_* or 0. */
@@ -116,14 +122,13 @@ static void gdb_control(struct hs_gdb *gdb, const struct hs_gdb_points *points, 
 			uint32_t inject)
 {
 	uint32_t control = inject, bit = 1u << cpu;
+	uint64_t dr[HS_GDB_SLOTS];
 	bool plain;
 	int ret;
 
 	if (gdb->step & bit)
 		control |= KVM_GUESTDBG_SINGLESTEP | gdb->no_irq;
-	plain = !control && !hs_gdb_points_soft(points) && !hs_gdb_points_in_slot(points, 0) &&
-		!hs_gdb_points_in_slot(points, 1) && !hs_gdb_points_in_slot(points, 2) &&
-		!hs_gdb_points_in_slot(points, 3);
+	plain = !control && !hs_gdb_points_soft(points) && !hs_gdb_points_registers(points, dr);
 	if (plain && gdb->plain & bit)
 		return;
 	ret = hs_gdb_vcpu_debug(gdb->vm->vcpu[cpu], points, control);
@@ -139,24 +144,25 @@ static void gdb_take_hit(struct hs_gdb *gdb, unsigned int cpu)
 	struct hs_gdb_stop why;
 	uint32_t bit = 1u << cpu, inject = 0;
 
-	if (!hs_gdb_vcpu_met(vcpu, gdb->kernel, &gdb->proto.points)) {
-		if (gdb->proto.running)
-			hs_park_release(gdb->vm, HS_HELD_BY_DEBUGGER, bit, false);
-	} else if (!hs_gdb_vcpu_hit(vcpu, &gdb->proto.points, gdb->step & bit, &why)) {
-		if (vcpu->debug.exception == VECTOR_BP)
-			inject = KVM_GUESTDBG_INJECT_BP;
-		else if (vcpu->debug.exception == VECTOR_DB)
-			inject = KVM_GUESTDBG_INJECT_DB;
+	switch (hs_gdb_vcpu_met(vcpu, gdb->kernel, &gdb->proto.points, gdb->step & bit, &why,
+				&inject)) {
+	case HS_GDB_MET_OWN:
 		gdb_control(gdb, &gdb->proto.points, cpu, inject);
-		if (gdb->proto.running)
-			hs_park_release(gdb->vm, HS_HELD_BY_DEBUGGER, bit, false);
-	} else if (gdb->proto.session && gdb->proto.running) {
-		gdb_stop(gdb);
-		hs_gdb_proto_stopped(&gdb->proto, &why);
-	} else if (why.why == HS_GDB_WHY_WATCH || why.why == HS_GDB_WHY_AWATCH) {
-		/* The access is done and does not come again, as what is executed does. */
-		gdb->pending[cpu] = why;
+		break;
+	case HS_GDB_MET_NOTHING:
+		break;
+	case HS_GDB_MET_POINT:
+		if (gdb->proto.session && !gdb->stopped) {
+			gdb_stop(gdb);
+			hs_gdb_proto_stopped(&gdb->proto, &why);
+		} else if (why.why == HS_GDB_WHY_WATCH || why.why == HS_GDB_WHY_AWATCH) {
+			/* The access is done and does not come again, as what is executed does. */
+			gdb->pending[cpu] = why;
+		}
+		return;
 	}
+	if (!gdb->stopped)
+		hs_park_release(gdb->vm, HS_HELD_BY_DEBUGGER, bit, false);
 }
 
 static void gdb_take_hits(struct hs_gdb *gdb)
@@ -177,9 +183,9 @@ static bool gdb_tell_pending(struct hs_gdb *gdb)
 	for (unsigned int i = 0; i < gdb->proto.cpus; i++) {
 		struct hs_gdb_stop why = gdb->pending[i];
 
-		if (!why.sig)
-			continue;
 		memset(&gdb->pending[i], 0, sizeof(why));
+		if (!why.sig || !hs_gdb_points_watches(&gdb->proto.points, why.address))
+			continue;
 		hs_gdb_proto_stopped(&gdb->proto, &why);
 		return true;
 	}
@@ -196,17 +202,22 @@ static void gdb_resume(void *machine, const struct hs_gdb_points *points, uint32
 	if (gdb->proto.session && gdb_tell_pending(gdb))
 		return;
 	gdb->step = step;
+	gdb->stopped = false;
+	gdb->long_stop |= hs_now() - gdb->stood > STOOD_NS;
 	for (unsigned int i = 0; i < gdb->proto.cpus; i++)
 		if ((run | step) & 1u << i)
 			gdb_control(gdb, points, i, 0);
-	hs_park_release(gdb->vm, HS_HELD_BY_DEBUGGER, run | step,
-			!step && hs_now() - gdb->stood > STOOD_NS);
+	/* The debugger goes on from a breakpoint by a step first: that tells nobody. */
+	hs_park_release(gdb->vm, HS_HELD_BY_DEBUGGER, run | step, !step && gdb->long_stop);
+	if (!step)
+		gdb->long_stop = false;
 }
 
 static void gdb_kill(void *machine)
 {
 	struct hs_gdb *gdb = machine;
 
+	gdb->killed = true;	/* between two boots: the next one is */
 	if (gdb->vm)
 		hs_vm_stop(gdb->vm, HS_STOP_KILLED);
 }
@@ -220,8 +231,8 @@ static const struct hs_gdb_ops gdb_ops = {
 
 static void gdb_hang_up(struct hs_gdb *gdb)
 {
-	memset(gdb->pending, 0, sizeof(gdb->pending));
 	hs_gdb_proto_end(&gdb->proto);
+	memset(gdb->pending, 0, sizeof(gdb->pending));
 	atomic_store(&gdb->attached, false);
 	close(gdb->fd);
 	gdb->fd = -1;
@@ -255,9 +266,11 @@ static void gdb_begin_vm(struct hs_gdb *gdb, struct hs_vm *vm)
 	char line[80];
 
 	gdb->step = 0;
+	gdb->stopped = gdb->long_stop = false;
 	gdb->plain = UINT32_MAX;
 	memset(gdb->pending, 0, sizeof(gdb->pending));
-	hs_gdb_points_forget_memory(&gdb->proto.points);
+	if (gdb->killed)
+		hs_vm_stop(vm, HS_STOP_KILLED);
 	if (!gdb->proto.session) {
 		/* It left after hs_gdb_boot_prepare() had seen it. */
 		if (!gdb->config->gdb_wait || vm->run->boot > 1)
@@ -284,6 +297,8 @@ static bool gdb_take_orders(struct hs_gdb *gdb)
 		return !ending;
 	if (wanted)
 		gdb_begin_vm(gdb, wanted);
+	else
+		hs_gdb_points_forget_memory(&gdb->proto.points);	/* it goes */
 	pthread_mutex_lock(&gdb->lock);
 	gdb->vm = wanted;
 	pthread_cond_broadcast(&gdb->served);
@@ -306,6 +321,7 @@ static void *gdb_thread(void *arg)
 
 		if (poll(fds, 2, -1) < 0)
 			continue;
+		gdb->until = hs_now() + SEND_NS;
 		if (fds[0].revents && read(gdb->event_fd, &events, sizeof(events)) > 0 &&
 		    !gdb_take_orders(gdb))
 			break;
@@ -317,6 +333,7 @@ static void *gdb_thread(void *arg)
 		if (gdb->fd >= 0 && (gdb->broken || gdb->proto.over))
 			gdb_hang_up(gdb);
 	}
+	gdb->until = hs_now() + SEND_NS;
 	if (gdb->fd >= 0) {
 		hs_gdb_proto_exited(&gdb->proto, (unsigned int)gdb->status);
 		gdb_hang_up(gdb);

@@ -570,7 +570,7 @@ static void do_no_ack(struct hs_gdb_proto *p, struct text t)
 static void do_features(struct hs_gdb_proto *p, struct text t)
 {
 	uint64_t offset, len;
-	size_t bytes, done;
+	size_t bytes;
 	const char *xml = hs_gdb_description(&bytes);
 
 	if (!take_word(&t, "target.xml:") || !take_number(&t, &offset) || !take_char(&t, ',') ||
@@ -583,8 +583,8 @@ static void do_features(struct hs_gdb_proto *p, struct text t)
 		len = HS_GDB_PACKET / 2;
 	hs_gdb_begin(p);
 	hs_gdb_add(p, "%c", bytes > len ? 'm' : 'l');
-	done = hs_gdb_add_binary(p, xml + offset, bytes > len ? (size_t)len : bytes);
-	(void)done;	/* escapes at most double it: it fits */
+	/* Escapes at most double it: it fits. */
+	(void)hs_gdb_add_binary(p, xml + offset, bytes > len ? (size_t)len : bytes);
 	hs_gdb_end(p);
 }
 

@@ -189,6 +189,25 @@ void hs_gdb_points_write(struct hs_gdb_points *points, uint8_t *ram, const uint8
 	}
 }
 
+bool hs_gdb_points_is_at(const struct hs_gdb_points *points, const uint8_t *ram)
+{
+	for (unsigned int i = 0; i < HS_GDB_POINTS; i++)
+		if (points->point[i].used && points->point[i].ram == ram)
+			return true;
+	return false;
+}
+
+bool hs_gdb_points_watches(const struct hs_gdb_points *points, uint64_t address)
+{
+	for (unsigned int i = 0; i < HS_GDB_POINTS; i++) {
+		const struct hs_gdb_point *p = &points->point[i];
+
+		if (p->used && p->kind > HS_GDB_HARD && p->address == address)
+			return true;
+	}
+	return false;
+}
+
 bool hs_gdb_points_soft_at(const struct hs_gdb_points *points, uint64_t address)
 {
 	for (unsigned int i = 0; i < HS_GDB_POINTS; i++) {

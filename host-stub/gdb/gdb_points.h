@@ -70,9 +70,15 @@ void hs_gdb_points_write(struct hs_gdb_points *points, uint8_t *ram, const uint8
 /* Is that our instruction, whoever put it there? ram: hs_gdb_points_code() bytes. */
 bool hs_gdb_points_is_code(const struct hs_gdb_points *points, const uint8_t *ram);
 
+/* Is there a breakpoint of ours at that place of memory, whatever address leads there? */
+bool hs_gdb_points_is_at(const struct hs_gdb_points *points, const uint8_t *ram);
+
 /* Is there an instruction of ours at that address; at any? */
 bool hs_gdb_points_soft_at(const struct hs_gdb_points *points, uint64_t address);
 bool hs_gdb_points_soft(const struct hs_gdb_points *points);
+
+/* Is there a watchpoint at that address? */
+bool hs_gdb_points_watches(const struct hs_gdb_points *points, uint64_t address);
 
 /* The point in that debug register, or NULL. */
 const struct hs_gdb_point *hs_gdb_points_in_slot(const struct hs_gdb_points *points,

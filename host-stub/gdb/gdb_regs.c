@@ -36,7 +36,7 @@ const struct hs_gdb_reg hs_gdb_reg[HS_GDB_REG_COUNT] = {
 	XMM("xmm1", 1), XMM("xmm2", 2), XMM("xmm3", 3), XMM("xmm4", 4), XMM("xmm5", 5),
 	XMM("xmm6", 6), XMM("xmm7", 7), XMM("xmm8", 8), XMM("xmm9", 9), XMM("xmm10", 10),
 	XMM("xmm11", 11), XMM("xmm12", 12), XMM("xmm13", 13), XMM("xmm14", 14), XMM("xmm15", 15),
-	{ "mxcsr", AT(mxcsr), "int", NULL, false },
+	{ "mxcsr", AT(mxcsr), "int", NULL, true },
 	{ "fs_base", AT(fs_base), "int", "org.gnu.gdb.i386.segments", false },
 	{ "gs_base", AT(gs_base), "int", NULL, false },
 	{ "k_gs_base", AT(k_gs_base), "int64", "org.pvkit.control", true },

@@ -11,7 +11,7 @@
 #define PAGE			4096u
 #define MSR_KERNEL_GS_BASE	0xc0000102u
 #define VECTOR_DB		1u
-#define VECTOR_BP		3u
+#define INT3			0xccu
 #define DR6_STEP		(1u << 14)	/* BS, Intel SDM vol. 3, 18.2.3 */
 
 /* What KVM has of a vCPU */
@@ -59,7 +59,14 @@ static void copy_fpu(const struct kvm_fpu *f, struct hs_gdb_regs *to)
 	to->fpu[6] = (uint32_t)f->last_dp;
 	to->fpu[7] = f->last_opcode;
 	memcpy(to->xmm, f->xmm, sizeof(to->xmm));
-	to->mxcsr = f->mxcsr;
+}
+
+/* KVM_GET_FPU leaves it out: from the FXSAVE area (Intel SDM vol. 1, table 10-2). */
+static uint32_t get_mxcsr(struct hs_vcpu *vcpu)
+{
+	struct kvm_xsave xsave = { 0 };
+
+	return ioctl(vcpu->fd, KVM_GET_XSAVE, &xsave) == 0 ? xsave.region[6] : 0;
 }
 
 static uint64_t get_k_gs_base(struct hs_vcpu *vcpu)
@@ -102,6 +109,7 @@ int hs_gdb_vcpu_get(struct hs_vcpu *vcpu, struct hs_gdb_regs *to)
 	to->cr8 = s.sregs.cr8;
 	to->efer = s.sregs.efer;
 	copy_fpu(&s.fpu, to);
+	to->mxcsr = get_mxcsr(vcpu);
 	return 0;
 }
 
@@ -116,7 +124,6 @@ static void change_fpu(struct kvm_fpu *f, const struct hs_gdb_regs *from)
 	f->fsw = (__u16)from->fpu[1];
 	f->last_opcode = (__u16)from->fpu[7];
 	memcpy(f->xmm, from->xmm, sizeof(f->xmm));
-	f->mxcsr = from->mxcsr;
 }
 
 static void change_state(struct state *s, const struct hs_gdb_regs *from)
@@ -178,14 +185,11 @@ uint8_t *hs_gdb_vcpu_ram(struct hs_vcpu *vcpu, const struct hs_kernel *kernel, u
 	size_t left = PAGE - (size_t)(address & (PAGE - 1));
 	hs_gpa gpa;
 
-	if (address >> 63 && is_early(vcpu)) {
-		if (!hs_elf_place(kernel, address, &gpa))
-			return NULL;
-	} else if (ioctl(vcpu->fd, KVM_TRANSLATE, &t) < 0 || !t.valid) {
-		return NULL;
-	} else {
+	if (ioctl(vcpu->fd, KVM_TRANSLATE, &t) == 0 && t.valid &&
+	    hs_mem_at(vcpu->vm->mem, t.physical_address, 1))
 		gpa = t.physical_address;
-	}
+	else if (!(address >> 63) || !is_early(vcpu) || !hs_elf_place(kernel, address, &gpa))
+		return NULL;
 	if (*len > left)
 		*len = left;
 	return hs_mem_at(vcpu->vm->mem, gpa, *len);
@@ -239,31 +243,52 @@ static void put_back(struct hs_vcpu *vcpu)
 		hs_error("gdb: vCPU %u: KVM_SET_REGS: %s", vcpu->id, strerror(errno));
 }
 
-bool hs_gdb_vcpu_met(struct hs_vcpu *vcpu, const struct hs_kernel *kernel,
-		     const struct hs_gdb_points *points)
+/* The guest is to find in DR6 what KVM kept from it. */
+static void give_dr6(struct hs_vcpu *vcpu)
 {
-	size_t bytes = hs_gdb_points_code(points);
-	const uint8_t *ram;
-	bool there;
+	struct kvm_debugregs d;
 
-	if (vcpu->debug.exception == VECTOR_DB)
-		return true;
-	ram = hs_gdb_vcpu_ram(vcpu, kernel, vcpu->debug.pc, &bytes);
-	there = ram && bytes == hs_gdb_points_code(points) && hs_gdb_points_is_code(points, ram);
-	/* The guest's own OUT is done. */
-	if (vcpu->debug.exception == HS_VCPU_MET_OUT &&
-	    (!there || hs_gdb_points_soft_at(points, vcpu->debug.pc)))
-		put_back(vcpu);
-	return there;
+	if (ioctl(vcpu->fd, KVM_GET_DEBUGREGS, &d) < 0)
+		return;
+	d.dr6 = vcpu->debug.dr6;
+	(void)ioctl(vcpu->fd, KVM_SET_DEBUGREGS, &d);
 }
 
-bool hs_gdb_vcpu_hit(const struct hs_vcpu *vcpu, const struct hs_gdb_points *points, bool step,
-		     struct hs_gdb_stop *why)
+/* int3 or OUT, where `ram` is; NULL: nothing is mapped there. */
+static enum hs_gdb_met met_code(struct hs_vcpu *vcpu, const struct hs_gdb_points *points,
+				const uint8_t *ram, struct hs_gdb_stop *why, uint32_t *inject)
 {
-	*why = (struct hs_gdb_stop){ .cpu = vcpu->id, .sig = HS_GDB_SIGTRAP };
-	if (vcpu->debug.exception == VECTOR_BP || vcpu->debug.exception == HS_VCPU_MET_OUT) {
-		why->why = HS_GDB_WHY_SOFT;
-		return hs_gdb_points_soft_at(points, vcpu->debug.pc);
+	bool by_out = vcpu->debug.exception == HS_VCPU_MET_OUT;
+
+	if (ram && hs_gdb_points_is_at(points, ram)) {
+		if (by_out)
+			put_back(vcpu);
+		if (hs_gdb_points_soft_at(points, vcpu->debug.pc))
+			why->why = HS_GDB_WHY_SOFT;
+		return HS_GDB_MET_POINT;
 	}
-	return hit_of_slots(vcpu, points, why) || (step && vcpu->debug.dr6 & DR6_STEP);
+	/* An OUT of the guest's own is done; an int3 that is there no more was ours. */
+	if (by_out || (ram && *ram != INT3))
+		return HS_GDB_MET_NOTHING;
+	*inject = KVM_GUESTDBG_INJECT_BP;
+	return HS_GDB_MET_OWN;
+}
+
+enum hs_gdb_met hs_gdb_vcpu_met(struct hs_vcpu *vcpu, const struct hs_kernel *kernel,
+				const struct hs_gdb_points *points, bool step,
+				struct hs_gdb_stop *why, uint32_t *inject)
+{
+	size_t bytes = hs_gdb_points_code(points);
+	uint8_t *ram;
+
+	*why = (struct hs_gdb_stop){ .cpu = vcpu->id, .sig = HS_GDB_SIGTRAP };
+	if (vcpu->debug.exception == VECTOR_DB) {
+		if (hit_of_slots(vcpu, points, why) || (step && vcpu->debug.dr6 & DR6_STEP))
+			return HS_GDB_MET_POINT;
+		give_dr6(vcpu);
+		*inject = KVM_GUESTDBG_INJECT_DB;
+		return HS_GDB_MET_OWN;
+	}
+	ram = hs_gdb_vcpu_ram(vcpu, kernel, vcpu->debug.pc, &bytes);
+	return met_code(vcpu, points, ram, why, inject);
 }

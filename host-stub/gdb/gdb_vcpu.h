@@ -20,15 +20,19 @@ uint8_t *hs_gdb_vcpu_ram(struct hs_vcpu *vcpu, const struct hs_kernel *kernel, u
 /* KVM_GUESTDBG_* for stepping and injection besides what the points need. 0 or -errno. */
 int hs_gdb_vcpu_debug(struct hs_vcpu *vcpu, const struct hs_gdb_points *points, uint32_t control);
 
-/*
- * Before hs_gdb_vcpu_hit(): the vCPU that met an OUT of a breakpoint is put back to it, and whose
- * breakpoint was taken out in the meantime has met nothing: false, it only goes on.
- */
-bool hs_gdb_vcpu_met(struct hs_vcpu *vcpu, const struct hs_kernel *kernel,
-		     const struct hs_gdb_points *points);
+enum hs_gdb_met {
+	HS_GDB_MET_NOTHING,	/* it only goes on */
+	HS_GDB_MET_POINT,	/* a point of the debugger's, or the end of its step */
+	HS_GDB_MET_OWN,		/* the guest's own exception */
+};
 
-/* What the debug exception was that the vCPU met; false: the guest's own. step: was it stepping? */
-bool hs_gdb_vcpu_hit(const struct hs_vcpu *vcpu, const struct hs_gdb_points *points, bool step,
-		     struct hs_gdb_stop *why);
+/*
+ * What a parked vCPU met (hs_vcpu.debug). step: was it sent on by one instruction? Fills `why` for
+ * the debugger's, *inject (KVM_GUESTDBG_INJECT_*) for the guest's own. One that met an OUT of ours
+ * is put back to it.
+ */
+enum hs_gdb_met hs_gdb_vcpu_met(struct hs_vcpu *vcpu, const struct hs_kernel *kernel,
+				const struct hs_gdb_points *points, bool step,
+				struct hs_gdb_stop *why, uint32_t *inject);
 
 #endif /* HS_GDB_VCPU_H */

@@ -19,7 +19,7 @@ sys.path.insert(0, __file__.rsplit("/", 2)[0] + "/lib")
 from vm import ROOT, Checks, Vm, scratch	# noqa: E402
 
 KERNEL = os.path.join(ROOT, "build/pvops/patched")
-LIMIT = 60		# seconds of one command of GDB
+LIMIT = 100		# seconds of one command of GDB
 
 
 class Gdb:
@@ -86,15 +86,18 @@ def session(t, vm, gdb, path):
         return t.check(name, bool(re.search(pattern, said)), f"want {pattern}:\n{said}\n{vm.errors()}")
 
     asks("GDB attaches, and the guest has not begun", r"0x0*1[0-9a-f]{6} in", f"target remote {path}")
+    asks("a breakpoint in code that runs at its physical address", r"SIGTRAP(?s:.*)0x0*1[0-9a-f]{6}",
+         "break __startup_64", "continue", "p/x $pc", "delete")
     asks("each vCPU is a thread", r"vCPU 0(?s:.*)vCPU 1", "info threads")
-    asks("a breakpoint where nothing is mapped yet", r"Breakpoint 1, 0xffffffff\w+ in start_kernel",
+    asks("a breakpoint where nothing is mapped yet", r"Breakpoint \d+, 0xffffffff\w+ in start_kernel",
          "break start_kernel", "continue")
     asks("a backtrace names the function", r"#0  0xffffffff\w+ in start_kernel \(\)", "backtrace 3")
     asks("registers, by QEMU's names, too",
          r"rip  .*<start_kernel(?s:.*)cs  .*0x10(?s:.*)fs_base(?s:.*)gs_base(?s:.*)k_gs_base(?s:.*)"
          r"cr0  .*0x8005003(?s:.*)cr2(?s:.*)cr3(?s:.*)cr4(?s:.*)cr8(?s:.*)efer  .*0x[d5]01",
          "info registers")
-    asks("the floating point unit's", r"0x37f(?s:.*)uint128", "p/x $fctrl", "p $xmm0")
+    asks("the floating point unit's", r"0x37f(?s:.*)uint128(?s:.*)0x1f80", "p/x $fctrl", "p $xmm0",
+         "p/x $mxcsr")
     asks("a variable of the kernel", r'"Linux version 6\.1', "x/s &linux_banner")
     asks("memory is written", r'"Minix version', "set var *(char[5] *)&linux_banner = \"Mini\"",
          "set var ((char *)&linux_banner)[4] = 'x'", "x/s &linux_banner")
