@@ -144,6 +144,8 @@ bool hs_vcpu_is_own(const struct hs_vcpu *vcpu);	/* the calling thread's? */
 /* A feature of CPUID that the vCPU shows */
 enum hs_cpu_feature { HS_CPU_NX, HS_CPU_LA57, HS_CPU_X2APIC };
 bool hs_vcpu_has(const struct hs_vcpu *vcpu, enum hs_cpu_feature feature);
+/* One MSR of it, read (KVM_GET_MSRS) or written (KVM_SET_MSRS) by the host: 1, or 0. */
+int hs_vcpu_msr(const struct hs_vcpu *vcpu, unsigned long request, uint32_t msr, uint64_t *value);
 /* The VM stood still and goes on: its vCPUs' threads tell KVM. */
 void hs_vcpu_resumed(struct hs_vcpu *vcpu);
 /* Once per process: the handler of the kick's signal. */

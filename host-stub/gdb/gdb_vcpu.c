@@ -71,12 +71,10 @@ static uint32_t get_mxcsr(struct hs_vcpu *vcpu)
 
 static uint64_t get_k_gs_base(struct hs_vcpu *vcpu)
 {
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry;
-	} msr = { .head.nmsrs = 1, .entry.index = MSR_KERNEL_GS_BASE };
+	uint64_t value = 0;
 
-	return ioctl(vcpu->fd, KVM_GET_MSRS, &msr) == 1 ? msr.entry.data : 0;
+	(void)hs_vcpu_msr(vcpu, KVM_GET_MSRS, MSR_KERNEL_GS_BASE, &value);
+	return value;
 }
 
 int hs_gdb_vcpu_get(struct hs_vcpu *vcpu, struct hs_gdb_regs *to)

@@ -103,29 +103,10 @@ static void *info_append(struct page *page, uint32_t tag, size_t bytes)
 	return at;
 }
 
-/* One MSR of a vCPU, read (KVM_GET_MSRS) or written (KVM_SET_MSRS) by the host: 1, or 0. */
-static int one_msr(const struct hs_vcpu *vcpu, unsigned long request, uint32_t msr,
-		   uint64_t *value)
-{
-	_Alignas(struct kvm_msrs) uint8_t buffer[sizeof(struct kvm_msrs) +
-						 sizeof(struct kvm_msr_entry)] = { 0 };
-	struct kvm_msr_entry entry = { .index = msr, .data = *value };
-	struct kvm_msrs *ask = (void *)buffer;
-
-	ask->nmsrs = 1;
-	memcpy(buffer + sizeof(*ask), &entry, sizeof(entry));
-	if (ioctl(vcpu->fd, request, ask) != 1)
-		return 0;
-	memcpy(&entry, buffer + sizeof(*ask), sizeof(entry));
-	*value = entry.data;
-	return 1;
-}
-
-/* 1, and the value; 0: there is none. */
 static int read_msr(const struct hs_vcpu *vcpu, uint32_t msr, uint64_t *value)
 {
 	*value = 0;
-	return one_msr(vcpu, KVM_GET_MSRS, msr, value);
+	return hs_vcpu_msr(vcpu, KVM_GET_MSRS, msr, value);
 }
 
 /* Whether the guest has AMD's performance counters: one that keeps what is written. */
@@ -133,10 +114,10 @@ static bool has_pmu(const struct hs_vcpu *vcpu)
 {
 	uint64_t value = PMU_TRIAL, zero = 0;
 
-	if (!one_msr(vcpu, KVM_SET_MSRS, MSR_PERFCTR0, &value) ||
+	if (!hs_vcpu_msr(vcpu, KVM_SET_MSRS, MSR_PERFCTR0, &value) ||
 	    !read_msr(vcpu, MSR_PERFCTR0, &value) || value != PMU_TRIAL)
 		return false;
-	(void)one_msr(vcpu, KVM_SET_MSRS, MSR_PERFCTR0, &zero);
+	(void)hs_vcpu_msr(vcpu, KVM_SET_MSRS, MSR_PERFCTR0, &zero);
 	return true;
 }
 

@@ -6,7 +6,7 @@
  * be read by the contract's rules, and its clock stays readable, though the guest
  * spoils the page.
  */
-/* LINK: PV host-stub/irq.c host-stub/pv/doorbell.c host-stub/pv/info.c host-stub/cpuid.c hypercall/detect/dump/dump.c hypercall/detect/tables.c */
+/* LINK: PV host-stub/irq.c host-stub/pv/doorbell.c host-stub/pv/info.c host-stub/vcpu_msr.c host-stub/cpuid.c hypercall/detect/dump/dump.c hypercall/detect/tables.c */
 /* LIBS: -luring -lpthread -Wl,--wrap=ioctl -Wl,--wrap=write */
 #define FAKE_IDE
 #define FAKE_KVM
