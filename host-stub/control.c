@@ -32,9 +32,7 @@ int hs_control_prepare(const char *path)
 		control.client[i].fd = -1;
 	control.fd = hs_listen_unix(path, HS_CONTROL_CLIENTS);
 	if (control.fd < 0)
-		hs_error("--control %s: %s", path, control.fd == -EADDRINUSE ?
-			 "is there, and no socket that a dead process left: give another path" :
-			 strerror(-control.fd));
+		hs_error("--control %s: %s", path, hs_listen_problem(control.fd));
 	return control.fd < 0 ? control.fd : 0;
 }
 

@@ -39,6 +39,8 @@ static bool abandoned(const struct sockaddr_un *to)
 	return yes;
 }
 
+_Static_assert(sizeof(((struct sockaddr_un *)NULL)->sun_path) == 108, "see hs_listen_problem()");
+
 int hs_listen_unix(const char *path, int backlog)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
@@ -72,4 +74,16 @@ int hs_listen_loopback(uint16_t port, int backlog)
 	/* Inherited by connections: messages are small, and each waits for an answer. */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	return finish(fd, bind(fd, (struct sockaddr *)&to, sizeof(to)) < 0 ? -errno : 0, backlog);
+}
+
+const char *hs_listen_problem(int err)
+{
+	switch (err) {
+	case -ENAMETOOLONG:
+		return "longer than 107 characters";
+	case -EADDRINUSE:
+		return "in use: give another path or port";
+	default:
+		return strerror(-err);
+	}
 }

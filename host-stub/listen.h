@@ -15,4 +15,7 @@ int hs_listen_unix(const char *path, int backlog);
 /* The same on a port of 127.0.0.1, which no other machine reaches. */
 int hs_listen_loopback(uint16_t port, int backlog);
 
+/* What is wrong, for a line of ours: by what either of them returned. */
+const char *hs_listen_problem(int err);
+
 #endif /* HS_LISTEN_H */

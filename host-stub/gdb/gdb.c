@@ -360,13 +360,12 @@ int hs_gdb_listen(struct hs_gdb **out, const struct hs_host *host)
 	pthread_mutex_init(&gdb->lock, NULL);
 	pthread_cond_init(&gdb->served, NULL);
 	hs_gdb_proto_init(&gdb->proto, &gdb_ops, gdb, config->vcpus, !host->probe.int3);
-	if (!host->probe.int3)
-		hs_note("--gdb: this host's KVM does not report int3: breakpoints are OUTs, in kernel code alone");
 	gdb->listen_fd = config->gdb_port ? hs_listen_loopback(config->gdb_port, 1) :
 					    hs_listen_unix(config->gdb, 1);
 	if (gdb->listen_fd < 0)
-		hs_error("--gdb %s: %s: another process may have it: give another port or path",
-			 config->gdb, strerror(-gdb->listen_fd));
+		hs_error("--gdb %s: %s", config->gdb, hs_listen_problem(gdb->listen_fd));
+	else if (!host->probe.int3)
+		hs_note("--gdb: this host's KVM does not report int3: breakpoints are OUTs, in kernel code alone");
 	gdb->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	ret = gdb->event_fd < 0 ? -errno : 0;
 	*out = gdb;
